@@ -1,0 +1,347 @@
+"""Which typed values does signatures/ hold?
+
+Every record carries source and as_of. `camscan.knowledge` loads and validates; nothing else reads TOML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from msgspec import Struct
+
+from camscan.model.claim import Attribute, Family, Level
+from camscan.model.observation import Kind
+from camscan.model.probe import ProbePlan
+
+
+class Test(StrEnum):
+    """How a field value is compared. All run in linear time."""
+
+    __test__ = False  # not a pytest class
+
+    EQUALS = "equals"
+    IEQUALS = "iequals"
+    PREFIX = "prefix"
+    CONTAINS = "contains"
+    REGEX = "regex"
+    """RE2 syntax, searched; anchor it."""
+    PRESENT = "present"
+
+
+class Condition(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One comparison on one field; holds if any value of the field passes."""
+
+    field: str
+    test: Test
+    value: str = ""
+
+
+class Extract(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Take the value of an attribute out of a field.
+
+    `pattern`: RE2 with exactly one group; without it the whole value. `values` maps raw text to
+    claim text; text not in the map gives no claim if `strict`.
+    """
+
+    attribute: Attribute
+    field: str
+    pattern: str = ""
+    values: Mapping[str, str] = {}
+    strict: bool = False
+    level: Level | None = None
+
+
+class Says(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A fixed value the signature supports."""
+
+    attribute: Attribute
+    value: str
+
+
+class Sample(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A positive sample or near miss. `response` is text (latin-1 bytes), or `response_hex`."""
+
+    response: str = ""
+    response_hex: str = ""
+    port: int | None = None
+    request: str | None = None
+    origin: str = "constructed"
+    """`documented` (a manual or fact sheet shows it) or `constructed` (caps the level at E2)."""
+    source: str = ""
+    expect: Mapping[str, str] = {}
+    """attribute -> value that the signature must give on this sample."""
+
+
+class Signature(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of knowledge: this answer supports these values (DESIGN rule 7)."""
+
+    id: str
+    """`<platform>.<kind>.<what>`, unique; `local.` for user signatures."""
+    about: str
+    kind: Kind
+    family: Family
+    when: tuple[Condition, ...]
+    """All must hold."""
+    source: str
+    as_of: str
+    level: Level = Level.E2
+    says: tuple[Says, ...] = ()
+    extract: tuple[Extract, ...] = ()
+    sample: tuple[Sample, ...] = ()
+    near_miss: tuple[Sample, ...] = ()
+    verification: str = "sourced"
+    """`sourced` or `unverified`."""
+    not_proof_of: str = ""
+    platforms_sharing: tuple[str, ...] = ()
+    """Other platforms whose samples may match: declared, not an error."""
+    origin: str = "documented"
+    version: str = ""
+    """Filled by the loader: short hash of the record."""
+    local: bool = False
+
+
+class Platform(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A firmware family and the party that builds it."""
+
+    id: str
+    name: str
+    maker: str | None
+    """Party id; None where several makers share it and the answer does not tell."""
+    source: str
+    as_of: str
+    verification: str = "sourced"
+    note: str = ""
+
+
+class BrandRelation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A brand and a maker whose platform it (partly) carries."""
+
+    id: str
+    brand: str
+    """Name as printed."""
+    maker: str
+    kind: str
+    """own | oem | part | ended | related | mixed | component | unclear"""
+    strength: str
+    source: str
+    as_of: str
+    spellings: tuple[str, ...] = ()
+    """Exact texts devices print for this brand (compared case-insensitively)."""
+    registrants: tuple[str, ...] = ()
+    """Exact registry names of MAC blocks of this brand."""
+    note: str = ""
+
+
+class Party(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A company or other body: maker, operator, intermediary, software vendor."""
+
+    id: str
+    name: str
+    kind: tuple[str, ...]
+    source: str
+    as_of: str
+    country: str | None = None
+    """Seat of the party itself, ISO 3166; None = not known or disputed."""
+    group_seat: str | None = None
+    """Country of the group's headquarters; None = not known; `disputed`: see seat_note."""
+    parent: str | None = None
+    jurisdiction: tuple[str, str] = ("J?", "J?")
+    """Lower and upper J level that the maker alone supports (facts: scoring 6, never above J2)."""
+    spellings: tuple[str, ...] = ()
+    """Exact texts devices print for this party as manufacturer."""
+    listing: str = ""
+    ownership: str = ""
+    note: str = ""
+    position: str = ""
+    """The party's published position, printed beside a jurisdiction finding."""
+    verification: str = "sourced"
+
+
+class MacBlock(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A MAC prefix (lower-case hex, 6, 7 or 9 digits) and its registrant."""
+
+    prefix: str
+    registrant: str
+    party: str | None
+    source: str
+    as_of: str
+    module_maker: bool = False
+    verification: str = "sourced"
+
+
+class EndpointName(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A cloud name or pattern: `*.hik-connect.com` matches on label borders."""
+
+    id: str
+    match: str
+    operator: str
+    purpose: tuple[str, ...]
+    confidence: str
+    source: str
+    as_of: str
+    platform: str | None = None
+    port: int | None = None
+    proto: str = ""
+    cn_listed: bool | None = None
+    note: str = ""
+
+
+class Network(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An address block or AS and who operates it."""
+
+    id: str
+    name: str
+    prefixes: tuple[str, ...]
+    parent_country: str | None
+    source: str
+    as_of: str
+    registry_country: str | None = None
+    located_country: str | None = None
+    parent: str = ""
+    asn: tuple[int, ...] = ()
+    owner_supplied: bool = False
+
+
+class ConditionText(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a check answers, and what it does not show."""
+
+    id: str
+    title: str
+    shows: str
+    does_not_show: str
+    source: str
+    as_of: str
+    needs: tuple[str, ...] = ()
+    next_test: str = ""
+    """The cheapest test that would settle it, in words with a command."""
+    next_cost: int = 5
+    """1 (a minute) to 9 (days); `camscan next` sorts by it."""
+
+
+class Concern(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A concern of the report or of related reporting, as data."""
+
+    id: str
+    title: str
+    claim: str
+    testable: str
+    """network | partly | documents | out_of_scope"""
+    source: tuple[str, ...]
+    as_of: str
+    supports: tuple[str, ...] = ()
+    precondition: tuple[str, ...] = ()
+    refutes: tuple[str, ...] = ()
+    makers: tuple[str, ...] = ()
+    laws: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    cannot_decide: str = ""
+    caution: str = ""
+    detail: str = ""
+
+
+class Law(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One article of a statute of the PRC (DESIGN rule 8)."""
+
+    id: str
+    instrument: str
+    article: str
+    addressee: str
+    paraphrase: str
+    proves: str
+    does_not_prove: str
+    status: str
+    source: str
+    as_of: str
+    verification: str
+    triggers: tuple[str, ...] = ()
+    in_force_from: str = ""
+
+
+class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule an operator answers to, or a foreign reference point."""
+
+    id: str
+    jurisdiction: str
+    instrument: str
+    article: str
+    effect: str
+    rs_municipality: str
+    paraphrase: str
+    source: str
+    as_of: str
+    verification: str
+    triggers: tuple[str, ...] = ()
+    makers: tuple[str, ...] = ()
+    covered: str = ""
+    in_force_from: str = ""
+
+
+class Advisory(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A published flaw and how a read-only audit compares versions with it."""
+
+    id: str
+    platform: str
+    title: str
+    rule: str
+    """build_before | version_lt | version_le | range | product_only | eol"""
+    source: str
+    as_of: str
+    models: tuple[str, ...] = ()
+    """RE2, full match on the model; empty = all of the platform."""
+    value: str = ""
+    value_from: str = ""
+    fixed: str = ""
+    cvss: str = ""
+    known_exploited: str = ""
+    """Date added to the known-exploited list, empty if not on it."""
+    known_exploited_as_of: str = ""
+    impact: str = ""
+    verification: str = "sourced"
+
+
+class DecisionRow(Struct, frozen=True, kw_only=True):
+    """One row of the decision table: alternatives of conjunctions of `factor op level`."""
+
+    row: int
+    text: str
+    any_of: tuple[tuple[str, ...], ...]
+    """Outer: alternatives; inner: conjunction, for example `("D=4", "P>=1", "J=4")`."""
+    action: str
+
+
+class DecisionTable(Struct, frozen=True, kw_only=True):
+    version: str
+    source: str
+    as_of: str
+    factors: Mapping[str, tuple[str, ...]]
+    """`J` -> ("J0", ..., "J4"), ordinal."""
+    levels: Mapping[str, str]
+    """`J2` -> what the level means."""
+    rows: tuple[DecisionRow, ...]
+
+
+class Knowledge(Struct, frozen=True, kw_only=True):
+    """All of signatures/, validated and frozen."""
+
+    content_hash: str
+    as_of: str
+    signatures: tuple[Signature, ...]
+    platforms: Mapping[str, Platform]
+    brands: tuple[BrandRelation, ...]
+    parties: Mapping[str, Party]
+    mac_blocks: tuple[MacBlock, ...]
+    endpoints: tuple[EndpointName, ...]
+    networks: tuple[Network, ...]
+    conditions: Mapping[str, ConditionText]
+    concerns: Mapping[str, Concern]
+    laws: Mapping[str, Law]
+    rules: Mapping[str, Rule]
+    advisories: tuple[Advisory, ...]
+    decision: DecisionTable
+    probe_plan: ProbePlan
+    law_nexus: tuple[str, ...]
+    sources: Mapping[str, str]
+    """Source key of the concerns file -> title and address."""
+    files: Mapping[str, str]
+    """File below signatures/ -> sha256."""
