@@ -156,6 +156,12 @@ class Party(Struct, frozen=True, kw_only=True, omit_defaults=True):
     position: str = ""
     """The party's published position, printed beside a jurisdiction finding."""
     verification: str = "sourced"
+    seat_note: str = ""
+    """Why the seat is disputed or open, in words."""
+    restrictions: tuple[str, ...] = ()
+    """Listings elsewhere: text of the non-binding annex only, never a reason for a level."""
+    position_source: str = ""
+    city: str = ""
 
 
 class MacBlock(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -185,6 +191,13 @@ class EndpointName(Struct, frozen=True, kw_only=True, omit_defaults=True):
     proto: str = ""
     cn_listed: bool | None = None
     note: str = ""
+    hosts: tuple[str, ...] = ()
+    """Host names a source saw below `match`, with port where known."""
+    hosting: str = ""
+    """What a source measured, with its date."""
+    matchable: bool = True
+    """False where the fact has no name or address to compare with (for example `any address`)."""
+    verification: str = "sourced"
 
 
 class Network(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -201,6 +214,15 @@ class Network(Struct, frozen=True, kw_only=True, omit_defaults=True):
     parent: str = ""
     asn: tuple[int, ...] = ()
     owner_supplied: bool = False
+    operator: str = ""
+    """Id of the network operator; several blocks share it."""
+    kind: str = ""
+    """cloud | cdn | carrier | transit | isp | academic | platform | resolver"""
+    confidence: str = ""
+    """Confidence in parent and parent country."""
+    note: str = ""
+    technology_supplier: str = ""
+    verification: str = "sourced"
 
 
 class ConditionText(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -238,6 +260,9 @@ class Concern(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cannot_decide: str = ""
     caution: str = ""
     detail: str = ""
+    analogue: str = ""
+    origin: str = ""
+    """Whose concern it is: `BIRN report (coverage)`, `RFE/RL`, `SHARE Foundation`, `Commissioner`."""
 
 
 class Law(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -256,6 +281,19 @@ class Law(Struct, frozen=True, kw_only=True, omit_defaults=True):
     verification: str
     triggers: tuple[str, ...] = ()
     in_force_from: str = ""
+    note: str = ""
+
+
+class LawPosition(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A position on how far the statutes reach, or how a claim of the reporting decomposes."""
+
+    id: str
+    position: str
+    paraphrase: str
+    source: str
+    as_of: str
+    verification: str = "sourced"
+    articles: tuple[str, ...] = ()
 
 
 class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -275,6 +313,9 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     makers: tuple[str, ...] = ()
     covered: str = ""
     in_force_from: str = ""
+    used_by: tuple[str, ...] = ()
+    """municipal_it | laboratory | procurement_review | reference_annex"""
+    note: str = ""
 
 
 class Advisory(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -298,6 +339,21 @@ class Advisory(Struct, frozen=True, kw_only=True, omit_defaults=True):
     known_exploited_as_of: str = ""
     impact: str = ""
     verification: str = "sourced"
+    party: str = ""
+    """Whose product the advisory names, in the words of the facts."""
+    brand: str = ""
+    """Brand (or maker id) the entry is limited to; empty = every device of the platform."""
+    cves: tuple[str, ...] = ()
+    """Identifiers to print; several where one record covers a series."""
+    affected: tuple[str, ...] = ()
+    """The affected products as the source words them."""
+    product: str = ""
+    cwe: str = ""
+    note: str = ""
+    comparable: bool = False
+    """Whether models and value can be compared by software; else the entry is only listed."""
+    all_versions: bool = False
+    """Every version of the named models is affected (or no fix exists)."""
 
 
 class DecisionRow(Struct, frozen=True, kw_only=True):
@@ -345,3 +401,5 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     """Source key of the concerns file -> title and address."""
     files: Mapping[str, str]
     """File below signatures/ -> sha256."""
+    law_positions: tuple[LawPosition, ...] = ()
+    """laws/*.toml `[[position]]`: positions on reach, and the decomposition of the claim."""
