@@ -1,0 +1,184 @@
+"""In which order do the floors work on a run?
+
+The only module that knows them all: observe -> identify -> attribute -> judge. It makes no decision of
+its own; it hands each floor what it needs and writes down what came out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from camscan import assessments
+from camscan.attribute.endpoints import attribute_endpoints
+from camscan.clock import Clock, iso, parse_iso
+from camscan.identify.devices import identify
+from camscan.identify.match import Matcher
+from camscan.identify.plan import make_next_jobs
+from camscan.judge.coverage import coverage
+from camscan.judge.judge import judge
+from camscan.model.finding import Assessment
+from camscan.model.knowledge import Knowledge, Network
+from camscan.model.observation import Attempt, Observation
+from camscan.model.run import REPORT_SCHEMA
+from camscan.model.site import Site
+from camscan.observe.network.engine import Progress, ScanSummary
+from camscan.observe.network.engine import scan as scan_network
+from camscan.observe.network.options import ScanOptions
+from camscan.observe.packet.client import PacketHelper
+from camscan.run import IntakeWriter, Run
+from camscan.scope import Scope
+
+
+class AssessOptions(Struct, frozen=True, kw_only=True):
+    """What a result is a function of, besides the run and the knowledge (DESIGN rule 13)."""
+
+    site: Site = Site()
+    networks: tuple[Network, ...] = ()
+    jurisdiction: str = ""
+    """`RS`, `EU:xx`; empty: from the site file, else none."""
+    as_of: str = ""
+    """ISO time; empty: end of the last intake."""
+    inputs: tuple[tuple[str, str], ...] = ()
+    """(name, sha256) of the files that were read: site file, asset list, network table."""
+    located: str = ""
+    """Path of the user's MMDB, empty if none."""
+
+
+def tool_version() -> str:
+    try:
+        return version("camscan")
+    except PackageNotFoundError:  # run from a tree that was never installed
+        return "0+unknown"
+
+
+async def scan(
+    writer: IntakeWriter,
+    *,
+    scope: Scope,
+    knowledge: Knowledge,
+    options: ScanOptions,
+    clock: Clock,
+    progress: Progress,
+    helper: PacketHelper | None,
+) -> ScanSummary:
+    """Look at every address of the scope; everything seen is in the writer's intake when it returns."""
+    matcher = Matcher(knowledge)
+    return await scan_network(
+        scope=scope,
+        plan=knowledge.probe_plan,
+        next_jobs=make_next_jobs(knowledge, matcher, port_offset=options.port_offset),
+        writer=writer,
+        options=options,
+        clock=clock,
+        progress=progress,
+        helper=helper,
+        earlier=_earlier(writer),
+    )
+
+
+def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Assessment, Path]:
+    """Judge all intakes of a run; the assessment and the folder it was written to."""
+    site = options.site
+    intakes = run.intakes()
+    observations = tuple(run.observations())
+    attempts = tuple(run.attempts())
+    devices = identify(observations, knowledge, assets=site.assets)
+    devices, endpoints = attribute_endpoints(devices, knowledge, owner=options.networks)
+    covered = coverage(intakes, observations, attempts, devices, knowledge, site)
+    as_of = options.as_of or last_moment(run, observations, attempts)
+    jurisdiction = options.jurisdiction or site.jurisdiction
+    judgement = judge(
+        devices,
+        covered,
+        knowledge=knowledge,
+        site=site,
+        as_of=as_of,
+        jurisdiction=jurisdiction,
+    )
+    assessment = Assessment(
+        schema=REPORT_SCHEMA,
+        run_id=run.info.run_id,
+        owner=site.owner or run.info.owner,
+        authority=run.info.authority,
+        as_of=as_of,
+        knowledge_hash=knowledge.content_hash,
+        knowledge_as_of=knowledge.as_of,
+        tool_version=tool_version(),
+        jurisdiction=jurisdiction,
+        devices=devices,
+        endpoints=endpoints,
+        findings=judgement.findings,
+        decisions=judgement.decisions,
+        factors=judgement.factors,
+        coverage=covered,
+        concerns=judgement.concerns,
+        next_tests=judgement.next_tests,
+        scope=tuple(dict.fromkeys(line for intake in intakes for line in intake.scope)),
+        site=site.name,
+        declarations=declarations(site),
+        networks_supplied=tuple(
+            f"{n.name}: {', '.join(n.prefixes)} (parent country {n.parent_country or 'not given'}; {n.source})"
+            for n in options.networks
+        ),
+        inputs=(("signatures", knowledge.content_hash), *options.inputs),
+        seals=run.seals(),
+        options=tuple(
+            f"{intake.id} {name}={value}" for intake in intakes for name, value in intake.options
+        ),
+    )
+    return assessment, assessments.write(run.path, assessment)
+
+
+def last_moment(
+    run: Run,
+    observations: Iterable[Observation],
+    attempts: Iterable[Attempt],
+) -> str:
+    """The default as_of: end of the last intake, else the last thing written, else the run's start."""
+    ends = [seal.ended for i in run.intakes() if (seal := run.seal_of(i.id)) is not None]
+    ends += [o.at for o in observations if o.at] if not ends else []
+    ends += [a.at for a in attempts if a.at] if not ends else []
+    return max(ends, key=_moment, default=run.info.created)
+
+
+def declarations(site: Site) -> tuple[str, ...]:
+    """What people declared, one line each, to be printed as declared."""
+    lines = []
+    for place in site.places:
+        sensitivity = f", sensitivity {place.sensitivity}" if place.sensitivity else ""
+        lines.append(f"place {place.name}: {', '.join(place.targets)}{sensitivity}")
+    for d in site.declarations:
+        text = f": {d.text}" if d.text else ""
+        lines.append(
+            f"{d.factor} = {d.value} for {', '.join(d.subjects)} by {d.by}, {d.date}{text}"
+        )
+    return tuple(lines)
+
+
+def options_digest(options: Struct) -> str:
+    """Hash of an options record, for the intake."""
+    return hashlib.sha256(msgspec.json.encode(options)).hexdigest()
+
+
+def _moment(text: str) -> float:
+    try:
+        return parse_iso(text)
+    except ValueError:
+        return parse_iso(iso(0))
+
+
+def _earlier(
+    writer: IntakeWriter,
+) -> Mapping[str, tuple[list[Observation], list[Attempt]]]:
+    found: dict[str, tuple[list[Observation], list[Attempt]]] = {}
+    for observation in writer.observations():
+        found.setdefault(observation.device_id, ([], []))[0].append(observation)
+    for attempt in writer.attempts():
+        found.setdefault(attempt.device_id, ([], []))[1].append(attempt)
+    return found

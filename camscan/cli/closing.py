@@ -1,0 +1,116 @@
+"""What does a command say when it has judged a run: the table, the files, the exit code?
+
+Shared by scan, ingest and assess, so that all three end alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from camscan import audit, site
+from camscan.errors import UsageError
+from camscan.knowledge import load
+from camscan.model.finding import Assessment
+from camscan.model.knowledge import Knowledge
+from camscan.report import csv as csv_report
+from camscan.report import html as html_report
+from camscan.report import json as json_report
+from camscan.report import table as table_report
+from camscan.report.model import build
+from camscan.run import Run
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--site", "site_file", type=click.Path(path_type=Path), help="site.toml: what only people know."),
+    click.option("--networks", type=click.Path(path_type=Path), help="Your own table of networks (TOML); outranks the shipped one."),
+    click.option("--jurisdiction", default="", help="Whose rules to print: RS or EU:xx."),
+    click.option("--as-of", default="", help="Judge ages and expiries at this time (ISO 8601); default: end of the last intake."),
+    click.option("--signatures", "local", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Folder of your own signatures, added under local."),
+)  # fmt: skip
+
+
+def judging_options(command: _F) -> _F:
+    """The options of every command that assesses."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def read_knowledge(local: Path | None) -> Knowledge:
+    return load(None, local)
+
+
+def read_options(
+    site_file: Path | None,
+    networks: Path | None,
+    jurisdiction: str,
+    as_of: str,
+) -> audit.AssessOptions:
+    """Read and check the files before anything is sent or judged."""
+    from camscan.clock import iso, parse_iso
+
+    if (
+        jurisdiction
+        and jurisdiction != "RS"
+        and not (jurisdiction.startswith("EU:") and len(jurisdiction) == 5)
+    ):
+        raise UsageError(f"--jurisdiction {jurisdiction!r}: RS or EU:xx (for example EU:HR)")
+    if as_of:
+        try:
+            as_of = iso(parse_iso(as_of))
+        except ValueError as error:
+            raise UsageError(f"--as-of {as_of!r}: not a date or time of ISO 8601") from error
+    inputs: list[tuple[str, str]] = []
+    declared = site.Site()
+    if site_file is not None:
+        declared = site.load_site(site_file)
+        inputs.append((site_file.name, site.file_digest(site_file)))
+        if declared.asset_list:
+            listed = site_file.parent / declared.asset_list
+            inputs.append((listed.name, site.file_digest(listed)))
+    owned = ()
+    if networks is not None:
+        owned = site.load_networks(networks)
+        inputs.append((networks.name, site.file_digest(networks)))
+    return audit.AssessOptions(
+        site=declared,
+        networks=owned,
+        jurisdiction=jurisdiction,
+        as_of=as_of,
+        inputs=tuple(inputs),
+    )
+
+
+def close(run: Run, knowledge: Knowledge, options: audit.AssessOptions, *, as_json: bool) -> int:
+    """Assess, write the files, print the result; the exit code (0, or 2 where coverage is incomplete)."""
+    assessment, folder = audit.assess(run, knowledge, options)
+    html, csv = write_files(assessment, knowledge, folder)
+    model = build(assessment, knowledge)
+    if as_json:
+        click.echo(json_report.write(model), nl=False)
+    else:
+        click.echo(table_report.write(model))
+        click.echo(f"Findings: {csv}")
+        click.echo(f"Report:   {html}")
+        click.echo(f"Explain:  camscan explain {run.path} FINDING    Next: camscan next {run.path}")
+    return exit_code(assessment)
+
+
+def exit_code(assessment: Assessment) -> int:
+    """2 where a test that was asked for did not finish for something in scope, else 0."""
+    return 2 if assessment.coverage.incomplete else 0
+
+
+def write_files(assessment: Assessment, knowledge: Knowledge, folder: Path) -> tuple[Path, Path]:
+    """report.html and findings.csv beside the assessment."""
+    model = build(assessment, knowledge)
+    html = folder / "report.html"
+    csv = folder / "findings.csv"
+    html.write_text(html_report.write(model), encoding="utf-8")
+    csv.write_text(csv_report.write(model), encoding="utf-8", newline="")
+    return html, csv

@@ -1,0 +1,146 @@
+"""camscan explain: from a finding to its claims, evidence, signatures and the bytes on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from camscan import assessments
+from camscan.cli.closing import read_knowledge
+from camscan.clock import SystemClock
+from camscan.decode.text import clean, decode_text
+from camscan.errors import UsageError
+from camscan.model.claim import Claim, Device, Evidence
+from camscan.model.finding import Assessment, Finding
+from camscan.model.knowledge import Knowledge
+from camscan.model.observation import Observation
+from camscan.run import Run
+
+_SHOWN = 600
+"""Bytes of an answer that are printed."""
+
+
+@click.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("what", metavar="FINDING|DEVICE")
+@click.option("--json", "as_json", is_flag=True)
+def explain(run_folder: Path, what: str, *, as_json: bool) -> int:
+    """Show why a finding (`condition@subject`) or a device is stated, down to the stored bytes."""
+    run = Run.open(run_folder, SystemClock())
+    assessment = assessments.read(run.path)
+    knowledge = read_knowledge(None)
+    finding = next((f for f in assessment.findings if f.id == what), None)
+    device = next((d for d in assessment.devices if d.device_id == what), None)
+    if finding is None and device is None:
+        near = [f.id for f in assessment.findings if what in f.id][:8]
+        hint = f"; did you mean {', '.join(near)}" if near else ""
+        raise UsageError(f"{what}: no finding or device of that name in {run_folder}{hint}")
+    claims = finding.claims if finding is not None else device.claims if device is not None else ()
+    wanted = {e.observation for c in claims for e in c.evidence}
+    seen = {o.id: o for o in run.observations() if o.id in wanted}
+    if as_json:
+        click.echo(
+            msgspec.json.encode(
+                {
+                    "finding": finding,
+                    "device": None if finding is not None else device,
+                    "observations": {k: _json(o) for k, o in seen.items()},
+                },
+            ).decode(),
+        )
+        return 0
+    if finding is not None:
+        _finding(finding, assessment)
+    elif device is not None:
+        _device(device)
+    for claim in claims:
+        _claim(claim, knowledge, seen)
+    return 0
+
+
+def _finding(finding: Finding, assessment: Assessment) -> None:
+    click.echo(
+        f"{finding.id}: {finding.state.value}, evidence {finding.level.value}, confidence {finding.confidence.value}"
+    )
+    click.echo(f"  {finding.statement}")
+    if finding.reason is not None:
+        click.echo(f"  not examined because: {finding.reason.value}")
+    if finding.does_not_show:
+        click.echo(f"  does not show: {finding.does_not_show}")
+    if finding.would_change:
+        click.echo(f"  what would change it: {finding.would_change}")
+    if finding.action is not None:
+        a = finding.action
+        click.echo(
+            f"  action: at least {a.lower.value} (row {a.row}), up to {a.upper.value} (row {a.upper_row}), table {a.table}"
+        )
+    for interval in dict(assessment.factors).get(finding.subject, ()):
+        click.echo(
+            f"  factor {interval.factor}: {interval.lower} to {interval.upper}; "
+            f"at least because {interval.why_lower}; at most because {interval.why_upper}",
+        )
+    for name, ids in (
+        ("concerns", [c.concern for c in finding.concerns]),
+        ("law", finding.laws),
+        ("rules", finding.rules),
+    ):
+        if ids:
+            click.echo(f"  {name}: {', '.join(ids)}")
+
+
+def _device(device: Device) -> None:
+    role = device.role.value if device.role is not None else "role unknown"
+    click.echo(
+        f"{device.device_id}: {role}; addresses {', '.join(device.addresses)}; MAC {', '.join(device.macs) or 'not seen'}"
+    )
+    for line in (*device.joins, *device.notes):
+        click.echo(f"  {line}")
+
+
+def _claim(claim: Claim, knowledge: Knowledge, seen: dict[str, Observation]) -> None:
+    value = claim.value if claim.value is not None else f"({', '.join(claim.values) or 'unknown'})"
+    click.echo(
+        f"\nclaim {claim.attribute.value} = {value}: {claim.state.value}, {claim.level.value}, {claim.confidence.value}"
+    )
+    if claim.reason:
+        click.echo(f"  {claim.reason}")
+    for evidence in claim.evidence:
+        _evidence(evidence, knowledge, seen.get(evidence.observation))
+
+
+def _evidence(evidence: Evidence, knowledge: Knowledge, observation: Observation | None) -> None:
+    click.echo(
+        f"  evidence {evidence.signature} (version {evidence.version}), family {evidence.family.value}, {evidence.level.value}: {evidence.value}"
+    )
+    signature = next((s for s in knowledge.signatures if s.id == evidence.signature), None)
+    if signature is not None:
+        changed = "" if signature.version == evidence.version else " [signature changed since]"
+        click.echo(
+            f"    signature: {signature.about}; source: {signature.source} ({signature.as_of}){changed}"
+        )
+        if signature.not_proof_of:
+            click.echo(f"    no proof of: {signature.not_proof_of}")
+    if observation is None:
+        click.echo(f"    observation {evidence.observation}: declared or derived, no bytes")
+        return
+    where = (
+        f"{observation.address or observation.device_id} port {observation.port}"
+        if observation.port
+        else observation.device_id
+    )
+    click.echo(
+        f"    observation {observation.id}: {observation.kind.value} from {where} at {observation.at}; asked: {observation.request or '-'}"
+    )
+    text = decode_text(observation.response[:_SHOWN])
+    for line in text.splitlines()[:14]:
+        click.echo(f"      | {clean(line)[:150]}")
+    if len(observation.response) > _SHOWN:
+        click.echo(f"      | ... {len(observation.response)} bytes in all")
+
+
+def _json(observation: Observation) -> dict[str, object]:
+    record = msgspec.to_builtins(observation)
+    assert isinstance(record, dict)
+    return record

@@ -1,0 +1,135 @@
+"""camscan ingest: take what other tools wrote into a run, as an intake of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import click
+
+from camscan import audit
+from camscan.cli.closing import close, judging_options, read_knowledge, read_options
+from camscan.clock import Clock, SystemClock, iso
+from camscan.errors import InputError
+from camscan.intake import file_sha256
+from camscan.model.observation import Kind, Reason
+from camscan.model.run import Input, IntakeInfo
+from camscan.observe.records import ndjson, nmap_xml
+from camscan.run import IntakeWriter, Run
+
+
+@click.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The report as one JSON document on stdout.")
+@judging_options
+def ingest(
+    run_folder: Path,
+    files: tuple[Path, ...],
+    *,
+    as_json: bool,
+    site_file: Path | None,
+    networks: Path | None,
+    jurisdiction: str,
+    as_of: str,
+    local: Path | None,
+) -> int:
+    """Add FILES to RUN (made if it is not there): nmap XML (-oX) or observation NDJSON.
+
+    The form is told by the content. Zeek, Suricata and captures: not in this version.
+    """
+    clock = SystemClock()
+    options = read_options(site_file, networks, jurisdiction, as_of)
+    knowledge = read_knowledge(local)
+    inputs = tuple(_input(path) for path in files)
+    run = (
+        Run.open(run_folder, clock)
+        if Run.is_run(run_folder)
+        else Run.create(run_folder, owner=options.site.owner, authority=None, clock=clock)
+    )
+    writer = run.new_intake(_info(clock, knowledge.content_hash, inputs))
+    complete = True
+    for path in files:
+        complete = _take(path, writer) and complete
+    writer.seal(complete=complete)
+    code = close(run, knowledge, options, as_json=as_json)
+    return code if complete else max(code, 2)
+
+
+def _input(path: Path) -> Input:
+    try:
+        return Input(name=path.name, size=path.stat().st_size, sha256=file_sha256(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _info(clock: Clock, knowledge_hash: str, inputs: tuple[Input, ...]) -> IntakeInfo:
+    return IntakeInfo(
+        id="",
+        kind="ingest",
+        started=iso(clock.now()),
+        tool_version=audit.tool_version(),
+        knowledge_hash=knowledge_hash,
+        vantage="file",
+        inputs=inputs,
+    )
+
+
+def _take(path: Path, writer: IntakeWriter) -> bool:
+    """Read one file; False if a part of it could not be read."""
+    with path.open("rb") as file:
+        head = file.read(512).lstrip()
+    if head.startswith(b"<"):
+        return _take_nmap(path, writer)
+    return _take_ndjson(path, writer)
+
+
+def _take_nmap(path: Path, writer: IntakeWriter) -> bool:
+    for record in nmap_xml.read(path):
+        writer.observe(
+            device_id=record.address,
+            kind=record.kind,
+            response=record.response,
+            port=record.port,
+            transport=record.transport,
+            tls=record.tls,
+            request=record.request,
+            address=record.address,
+            mac=record.mac,
+            at=record.at,
+            flags=record.flags,
+        )
+    return True
+
+
+def _take_ndjson(path: Path, writer: IntakeWriter) -> bool:
+    complete = True
+    with path.open("rb") as file:
+        for record in ndjson.read(file):
+            if isinstance(record, ndjson.Refused):
+                complete = False
+                writer.attempt(
+                    device_id=record.device_id,
+                    test=f"ingest {path.name}:{record.line}",
+                    reason=Reason.ERROR,
+                    detail=record.why,
+                )
+                continue
+            writer.observe(
+                device_id=record.device_id,
+                kind=Kind(record.kind),
+                response=record.response,
+                port=record.port,
+                request=record.request,
+                address=_address(record.device_id),
+                flags=record.flags,
+                record_id=f"{writer.info.id}:{record.id}",
+            )
+    return complete
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None

@@ -1,0 +1,398 @@
+"""How is one act of taking observations written so that a kill at any moment loses at most one exchange?
+
+Blob first, then the line that refers to it. Lines go straight to the kernel (one `write` each), so a
+killed process loses nothing that was written; `fsync` once a second bounds what a power cut can take.
+Secrets and pictures are cut here, before a byte reaches the disk (DESIGN rule 11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from camscan.clock import Clock, iso
+from camscan.decode.secrets import cut
+from camscan.errors import RunError, SealedError
+from camscan.model.observation import Attempt, Kind, Observation, Reason
+from camscan.model.run import RUN_SCHEMA, IntakeInfo, Seal
+
+BLOB_LIMIT = 64 * 1024
+"""Bytes of one answer that are kept (DESIGN section 4)."""
+
+OBSERVATIONS = "observations.ndjson"
+ATTEMPTS = "attempts.ndjson"
+INTAKE = "intake.json"
+SEAL = "seal.json"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of observations.ndjson: an Observation whose bytes are a reference."""
+
+    kind: Kind
+    device_id: str
+    sha256: str
+    port: int | None = None
+    transport: str = ""
+    tls: bool = False
+    request: str | None = None
+    job: str | None = None
+    address: str | None = None
+    mac: str | None = None
+    interface: str | None = None
+    at: str | None = None
+    truncated: bool = False
+    canary: bool = False
+    flags: tuple[str, ...] = ()
+    id: str | UnsetType = UNSET
+    """Only where an import brought its own id."""
+
+
+class _AttemptLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    device_id: str
+    test: str
+    reason: Reason
+    detail: str = ""
+    port: int | None = None
+    at: str | None = None
+    kind: Kind | None = None
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+_decode_attempt = msgspec.json.Decoder(_AttemptLine).decode
+
+
+def blob_path(run: Path, sha256: str) -> Path:
+    """`raw/ab/<sha256>`"""
+    return run / "raw" / sha256[:2] / sha256
+
+
+def read_blob(run: Path, sha256: str) -> bytes:
+    """The bytes behind a reference; RunError if they are missing (a changed byte is found by `verify`)."""
+    try:
+        return blob_path(run, sha256).read_bytes()
+    except OSError as error:
+        raise RunError(
+            f"{blob_path(run, sha256)}: the bytes of an observation cannot be read ({error.strerror}); "
+            "restore the run from its copy, or run `camscan verify` to see what is missing",
+        ) from error
+
+
+def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """(line number from 1, line) of every line that ends in a newline; a torn last line is left out."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.endswith(b"\n"):
+                yield number, line
+
+
+def torn_bytes(path: Path) -> int:
+    """Bytes after the last newline: what a kill left half written."""
+    if not path.exists():
+        return 0
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if not size:
+            return 0
+        step = min(size, 4 * BLOB_LIMIT)
+        file.seek(size - step)
+        tail = file.read(step)
+    return len(tail) - (tail.rfind(b"\n") + 1)
+
+
+def read_observations(run: Path, intake: str) -> Iterator[Observation]:
+    """Every observation of an intake, in the order it was written."""
+    path = run / "intakes" / intake / OBSERVATIONS
+    for number, raw in whole_lines(path):
+        try:
+            line = _decode_line(raw)
+        except msgspec.MsgspecError as error:
+            raise RunError(f"{path}:{number}: not a line of observations ({error})") from error
+        yield Observation(
+            id=f"{intake}:{number}" if line.id is UNSET else line.id,
+            device_id=line.device_id,
+            kind=line.kind,
+            response=read_blob(run, line.sha256),
+            port=line.port,
+            transport=line.transport,
+            tls=line.tls,
+            request=line.request,
+            job=line.job,
+            address=line.address,
+            mac=line.mac,
+            interface=line.interface,
+            at=line.at,
+            truncated=line.truncated,
+            canary=line.canary,
+            flags=line.flags,
+        )
+
+
+def read_attempts(run: Path, intake: str) -> Iterator[Attempt]:
+    """Every attempt of an intake, in the order it was written."""
+    path = run / "intakes" / intake / ATTEMPTS
+    for number, raw in whole_lines(path):
+        try:
+            line = _decode_attempt(raw)
+        except msgspec.MsgspecError as error:
+            raise RunError(f"{path}:{number}: not a line of attempts ({error})") from error
+        yield Attempt(
+            id=f"{intake}:a{number}",
+            device_id=line.device_id,
+            test=line.test,
+            reason=line.reason,
+            detail=line.detail,
+            port=line.port,
+            at=line.at,
+            kind=line.kind,
+        )
+
+
+def blob_references(run: Path, intake: str) -> tuple[str, ...]:
+    """Sorted SHA-256 names of the blobs an intake refers to."""
+    path = run / "intakes" / intake / OBSERVATIONS
+    return tuple(sorted({_decode_line(raw).sha256 for _, raw in whole_lines(path)}))
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Journal:
+    """An append-only file of lines; opened on what an earlier process left."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.torn = torn_bytes(path)
+        if self.torn:
+            os.truncate(path, path.stat().st_size - self.torn)
+        self.count = sum(1 for _ in whole_lines(path))
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+
+    def append(self, line: Struct) -> int:
+        """Number of the line that was written."""
+        os.write(self._file, _encode(line) + b"\n")
+        self.count += 1
+        return self.count
+
+    def sync(self) -> None:
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.fsync(self._file)
+            os.close(self._file)
+            self._file = -1
+
+
+class IntakeWriter:
+    """Writes one intake. Not shared between processes; one event loop or thread at a time."""
+
+    def __init__(self, run: Path, info: IntakeInfo, clock: Clock) -> None:
+        self.run = run
+        self.info = info
+        self._clock = clock
+        self.folder = run / "intakes" / info.id
+        if (self.folder / SEAL).exists():
+            raise SealedError(f"{self.folder}: this intake is sealed; a new scan adds a new intake")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / INTAKE).write_bytes(msgspec.json.format(_encode(info), indent=2) + b"\n")
+        self._observations = _Journal(self.folder / OBSERVATIONS)
+        self._attempts = _Journal(self.folder / ATTEMPTS)
+        self._synced = clock.now()
+
+    @property
+    def torn(self) -> int:
+        """Bytes of half-written lines that were dropped when this intake was opened again."""
+        return self._observations.torn + self._attempts.torn
+
+    def observe(
+        self,
+        *,
+        device_id: str,
+        kind: Kind,
+        response: bytes,
+        port: int | None = None,
+        transport: str = "",
+        tls: bool = False,
+        request: str | None = None,
+        job: str | None = None,
+        address: str | None = None,
+        mac: str | None = None,
+        interface: str | None = None,
+        at: str | None = None,
+        truncated: bool = False,
+        canary: bool = False,
+        flags: tuple[str, ...] = (),
+        record_id: str | None = None,
+    ) -> Observation:
+        """Cut secrets, cap the bytes, store them, append the line; the observation with its id.
+
+        `record_id` keeps the id an imported record brought. Raises RunError when the disk refuses.
+        """
+        kept, was_cut = cut(kind, response)
+        if was_cut:
+            flags = (*flags, "cut")
+        if len(kept) > BLOB_LIMIT:
+            kept, truncated = kept[:BLOB_LIMIT], True
+        now = iso(self._clock.now()) if at is None else at
+        try:
+            sha256 = self._store(kept)
+            number = self._observations.append(
+                _Line(
+                    kind=kind,
+                    device_id=device_id,
+                    sha256=sha256,
+                    port=port,
+                    transport=transport,
+                    tls=tls,
+                    request=request,
+                    job=job,
+                    address=address,
+                    mac=mac,
+                    interface=interface,
+                    at=now,
+                    truncated=truncated,
+                    canary=canary,
+                    flags=flags,
+                    id=UNSET if record_id is None else record_id,
+                ),
+            )
+            self._sync_if_due()
+        except OSError as error:
+            raise RunError(
+                f"{self.folder}: cannot write ({error.strerror}); free space and resume"
+            ) from error
+        return Observation(
+            id=record_id or f"{self.info.id}:{number}",
+            device_id=device_id,
+            kind=kind,
+            response=kept,
+            port=port,
+            transport=transport,
+            tls=tls,
+            request=request,
+            job=job,
+            address=address,
+            mac=mac,
+            interface=interface,
+            at=now,
+            truncated=truncated,
+            canary=canary,
+            flags=flags,
+        )
+
+    def attempt(
+        self,
+        *,
+        device_id: str,
+        test: str,
+        reason: Reason,
+        detail: str = "",
+        port: int | None = None,
+        kind: Kind | None = None,
+    ) -> Attempt:
+        """Append a test that gave no result; raises RunError when the disk refuses."""
+        now = iso(self._clock.now())
+        line = _AttemptLine(
+            device_id=device_id,
+            test=test,
+            reason=reason,
+            detail=detail[:400],
+            port=port,
+            at=now,
+            kind=kind,
+        )
+        try:
+            number = self._attempts.append(line)
+            self._sync_if_due()
+        except OSError as error:
+            raise RunError(
+                f"{self.folder}: cannot write ({error.strerror}); free space and resume"
+            ) from error
+        return Attempt(
+            id=f"{self.info.id}:a{number}",
+            device_id=device_id,
+            test=test,
+            reason=reason,
+            detail=line.detail,
+            port=port,
+            at=now,
+            kind=kind,
+        )
+
+    def observations(self) -> Iterator[Observation]:
+        """What is already there, for resuming."""
+        return read_observations(self.run, self.info.id)
+
+    def attempts(self) -> Iterator[Attempt]:
+        """What was already tried without result, for resuming."""
+        return read_attempts(self.run, self.info.id)
+
+    def amend(self, info: IntakeInfo) -> None:
+        """Replace intake.json while the intake is open: segments found, inputs hashed."""
+        if info.id != self.info.id:
+            raise RunError(f"{self.folder}: intake {info.id} cannot be written here")
+        self.info = info
+        (self.folder / INTAKE).write_bytes(msgspec.json.format(_encode(info), indent=2) + b"\n")
+
+    def seal(self, *, complete: bool) -> Seal:
+        """Close the intake for ever. `complete` is False where a test asked for did not finish."""
+        self.close()
+        names = sorted(p.name for p in self.folder.iterdir() if p.name != SEAL)
+        blobs = blob_references(self.run, self.info.id)
+        previous = _previous_seal(self.run, self.info.id)
+        seal = Seal(
+            schema=RUN_SCHEMA,
+            intake=self.info.id,
+            ended=iso(self._clock.now()),
+            files=tuple(
+                (f"intakes/{self.info.id}/{name}", file_sha256(self.folder / name))
+                for name in names
+            ),
+            blobs=len(blobs),
+            blobs_sha256=hashlib.sha256("\n".join(blobs).encode()).hexdigest(),
+            previous=previous,
+            complete=complete,
+        )
+        temporary = self.folder / f"{SEAL}.part"
+        temporary.write_bytes(msgspec.json.format(_encode(seal), indent=2) + b"\n")
+        temporary.replace(self.folder / SEAL)
+        return seal
+
+    def close(self) -> None:
+        """Flush and close without sealing: the intake stays resumable."""
+        self._observations.close()
+        self._attempts.close()
+
+    def _store(self, data: bytes) -> str:
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = blob_path(self.run, sha256)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(".part")
+            part.write_bytes(data)
+            part.replace(path)
+        return sha256
+
+    def _sync_if_due(self) -> None:
+        now = self._clock.now()
+        if not 0 <= now - self._synced < 1.0:
+            self._synced = now
+            self._observations.sync()
+            self._attempts.sync()
+
+
+def _previous_seal(run: Path, intake: str) -> str | None:
+    earlier = [p for p in (run / "intakes").iterdir() if p.name < intake and (p / SEAL).exists()]
+    return file_sha256(max(earlier) / SEAL) if earlier else None
