@@ -1,0 +1,115 @@
+"""How fast may each kind of packet leave, and how long is an answer waited for?
+
+Rates: facts scanning 2.6 (polite defaults) and 3 (budgets); the rates of `fast` are what a
+laboratory network took without loss (facts: scanning 2.1).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+CONNECTIONS_PER_DEVICE = 12
+"""Completed handshakes per address in one scan (DESIGN rule 10)."""
+PROBES_PER_SECOND = 40
+"""SYN, datagrams and requests to one device in any second (DESIGN rule 10)."""
+PROBE_BURST = 10
+"""Part of PROBES_PER_SECOND that may leave at once; the rest is spread over the second."""
+RESPONSE_CAP = 64 * 1024
+"""Bytes kept of one answer, head and body together."""
+
+
+class Speed(StrEnum):
+    POLITE = "polite"
+    NORMAL = "normal"
+    FAST = "fast"
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """Global and per-device rates; packets per second, seconds."""
+
+    arp: int
+    """ARP or neighbour solicitations per second; they reach every device of the segment."""
+    syn: int
+    """SYN and connection attempts per second, all devices together."""
+    syn_per_host: int
+    datagrams: int
+    """Unicast UDP searches per second, all devices together."""
+    hosts: int
+    """Devices talked to at the same time, one connection each."""
+    gap: float
+    """Seconds between the end of a connection and the next one to the same device."""
+    repeats: int
+    """How often a group search message is sent."""
+    repeat_span: float
+    """Seconds from the first to the last repeat."""
+    window: float
+    """Seconds answers to group messages are waited for after the last repeat."""
+
+
+# 36 SYN/s per host in `fast` stays below the 40 of rule 10 with the exchanges that follow.
+PACES: dict[Speed, Pace] = {
+    Speed.POLITE: Pace(
+        arp=500, syn=2000, syn_per_host=25, datagrams=500, hosts=32, gap=0.05,
+        repeats=3, repeat_span=2.0, window=2.0,
+    ),
+    Speed.NORMAL: Pace(
+        arp=2000, syn=10_000, syn_per_host=30, datagrams=2000, hosts=128, gap=0.02,
+        repeats=3, repeat_span=1.2, window=1.5,
+    ),
+    Speed.FAST: Pace(
+        arp=20_000, syn=50_000, syn_per_host=36, datagrams=20_000, hosts=512, gap=0.0,
+        repeats=2, repeat_span=0.6, window=1.0,
+    ),
+}  # fmt: skip
+
+
+class Budget(Struct, frozen=True, kw_only=True):
+    """Time and size limits of one exchange; seconds and bytes."""
+
+    connect: float = 1.5
+    """Without a measured round trip; with one it is 4 x RTT + 1 s."""
+    first_byte: float = 1.5
+    total: float = 3.0
+    slow_first_byte: float = 5.0
+    slow_total: float = 8.0
+    cap: int = RESPONSE_CAP
+    drip_after: float = 2.0
+    """Fewer than `drip_bytes` this long after the first byte is a tarpit."""
+    drip_bytes: int = 100
+    idle: float = 0.3
+    """A server that speaks first is taken to have finished after this silence."""
+    close_wait: float = 0.05
+    """How long the other side's FIN is waited for, so that two connections never overlap."""
+    datagram: float = 1.0
+    """Wait for the answer of one unicast datagram; asked twice."""
+    host: float = 20.0
+    """All exchanges with one device together."""
+
+    def connect_within(self, rtt: float | None) -> float:
+        return self.connect if rtt is None else min(self.connect * 2, 4 * rtt + 1.0)
+
+
+class RoundTrip:
+    """Smoothed round-trip time as in RFC 6298; seconds."""
+
+    __slots__ = ("smoothed", "variance")
+
+    def __init__(self) -> None:
+        self.smoothed: float | None = None
+        self.variance = 0.0
+
+    def add(self, sample: float) -> None:
+        if self.smoothed is None:
+            self.smoothed, self.variance = sample, sample / 2
+            return
+        delta = sample - self.smoothed
+        self.smoothed += delta / 8
+        self.variance += (abs(delta) - self.variance) / 4
+
+    def timeout(self, least: float, most: float) -> float:
+        """Wait for one answer; `most` while nothing has been measured."""
+        if self.smoothed is None:
+            return most
+        return min(most, max(least, self.smoothed + 4 * self.variance))
