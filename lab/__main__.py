@@ -1,0 +1,10 @@
+"""How is the lab started from a shell? `python -m lab --help`."""
+
+from __future__ import annotations
+
+import sys
+
+from lab.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
