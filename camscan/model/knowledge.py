@@ -403,3 +403,5 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     """File below signatures/ -> sha256."""
     law_positions: tuple[LawPosition, ...] = ()
     """laws/*.toml `[[position]]`: positions on reach, and the decomposition of the claim."""
+    vocabulary: Mapping[str, tuple[str, ...]] = {}
+    """From vocab/: claim attribute -> words allowed as its value beside ids of other records."""
