@@ -110,6 +110,8 @@ class Route(_Table):
     body_file: str | None = None
     body_base64: str | None = None
     delay_ms: float = 0
+    contains: str | None = None
+    """The request (head and body) must hold this text."""
 
 
 class Greeting(_Table):
