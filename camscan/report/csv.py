@@ -1,0 +1,45 @@
+"""The findings as CSV for a spreadsheet: one line per finding, formulas defused."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from camscan.report.model import ReportModel
+
+HEADER = (
+    "finding", "condition", "subject", "addresses", "place", "brand", "maker", "model", "firmware",
+    "state", "evidence_level", "confidence", "statement", "not_examined_because", "action_lower",
+    "action_upper", "rows", "factor", "concerns", "rules", "laws", "does_not_show", "would_change", "details",
+)  # fmt: skip
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write(model: ReportModel) -> str:
+    """UTF-8 text with CRLF lines (RFC 4180); as many lines as findings, plus the header."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(HEADER)
+    devices = {d.device_id: d for d in (*model.devices, *model.others)}
+    for f in model.findings:
+        d = devices.get(f.subject)
+        device = (
+            (d.addresses, d.place, d.brand, d.maker, d.model, d.firmware)
+            if d is not None
+            else ("",) * 6
+        )
+        actions = (d.lower, d.upper, d.rows) if d is not None and f.action else ("", "", "")
+        row = (
+            f.id, f.condition, f.subject, *device, f.state, f.level, f.confidence, f.statement, f.reason,
+            *actions, f.factor, " ".join(f.concerns), " ".join(f.rules), " ".join(f.laws),
+            f.does_not_show, f.would_change, "; ".join(f.details),
+        )  # fmt: skip
+        writer.writerow([defuse(cell) for cell in row])
+    return out.getvalue()
+
+
+def defuse(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    flat = cell.replace("\r", " ").replace("\n", " ")
+    return f"'{flat}" if flat.lstrip(" ").startswith(_FORMULA) else flat

@@ -1,0 +1,165 @@
+"""The report as Markdown, for wikis and version control."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from camscan.model.knowledge import Law, Rule
+from camscan.report.model import DeviceRow, FindingRow, Reference, ReportModel
+from camscan.report.text import en
+
+_SPECIAL = "\\`*_{}[]<>()#+-!|~&"
+
+
+def write(model: ReportModel) -> str:
+    """CommonMark with tables; everything that came from a device is escaped."""
+    parts: list[str] = [f"# {escape(model.title)}", ""]
+    parts += [f"- **{escape(name)}**: {escape(text)}" for name, text in model.front]
+    parts += ["", *_heading("coverage"), *_coverage(model)]
+    parts += [*_heading("summary"), *_table(("", ""), model.summary)]
+    parts += [*_heading("risk"), *_devices(model.devices)]
+    if model.others:
+        parts += [*_heading("others"), *_devices(model.others)]
+    if model.endpoints:
+        parts += [*_heading("endpoints"), *_endpoints(model)]
+    parts += [*_heading("findings"), *(_finding(f) for f in model.findings), ""]
+    parts += [*_heading("concerns"), *_concerns(model)]
+    if model.laws:
+        parts += [*_heading("laws"), en.LAW_NOTE, "", *_references(model.laws)]
+    if model.rules:
+        parts += [*_heading("rules"), en.NOT_ASSESSED, "", *_references(model.rules)]
+    if model.annex:
+        parts += [*_heading("annex"), en.ANNEX_NOTE, "", *_references(model.annex)]
+    parts += [*_heading("next"), *_next(model)]
+    parts += [*_heading("declared"), *(f"- {escape(d)}" for d in model.assessment.declarations), ""]
+    parts += [
+        *_heading("decision"),
+        *_table(
+            ("Row", "Condition", "Action"), [(str(n), t, a) for n, t, a in model.decision_rows]
+        ),
+    ]
+    parts += [
+        *_heading("evidence"),
+        *_table(("Input", "SHA-256"), (*model.assessment.inputs, *model.assessment.seals)),
+    ]
+    parts += [*_heading("limits"), en.LIMITS, ""]
+    return "\n".join(parts)  # fmt: skip
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is: no markup, no links, no HTML, one line."""
+    flat = " ".join(text.split())
+    return "".join(f"\\{c}" if c in _SPECIAL else c for c in flat)
+
+
+def _heading(name: str) -> tuple[str, str]:
+    return (f"## {en.HEADINGS[name]}", "")
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [
+        "| " + " | ".join(header) + " |",
+        "|" + " --- |" * len(header),
+    ]
+    lines += ["| " + " | ".join(escape(cell) or en.DASH for cell in row) + " |" for row in rows]
+    return [*lines, ""]
+
+
+def _coverage(model: ReportModel) -> list[str]:
+    coverage = model.assessment.coverage
+    lines = _table(
+        ("Test", "Answered", "Not examined (reason)", "Note"),
+        [
+            (c.about or c.test, f"{c.answered} of {c.asked}", c.not_examined, c.note)
+            for c in model.coverage
+        ],
+    )
+    for name, texts in (
+        ("segment", coverage.segments),
+        ("not examined", coverage.not_examined),
+        ("did not finish", coverage.incomplete),
+        ("seen, not contacted", coverage.out_of_scope_seen),
+    ):
+        lines += [f"- {name}: {escape(t)}" for t in texts]
+    return [*lines, ""]
+
+
+def _devices(rows: Iterable[DeviceRow]) -> list[str]:
+    return _table(
+        ("Device", "Place", "Role", "Brand", "Maker", "Model", "Firmware", "Cloud state", "Action", "Row", "Next test", "Confidence", "Concerns"),
+        [
+            (r.device_id, r.place, r.role, r.brand, r.maker, r.model, r.firmware, r.cloud, r.action, r.rows, r.next_test, r.confidence, " ".join(r.concerns))
+            for r in rows
+        ],
+    )  # fmt: skip
+
+
+def _endpoints(model: ReportModel) -> list[str]:
+    return _table(
+        ("Device", "Endpoint", "Marks", "Purpose", "Service operator", "Its parent country", "Network operator", "Its parent country", "Registry country", "Located"),
+        [
+            (e.device_id, e.endpoint, e.marks, e.purpose, e.service_operator, e.service_parent_country, e.network_operator, e.network_parent_country, e.registry_country, e.located_country)
+            for e in model.endpoints
+        ],
+    )  # fmt: skip
+
+
+def _finding(f: FindingRow) -> str:
+    extra = f" Not examined because: {f.reason}." if f.reason else ""
+    return (
+        f"- **{escape(f.id)}** ({escape(f.title)}): {f.state_word}, evidence {f.level}, confidence {f.confidence}. "
+        f"{escape(f.statement)}{extra} Does not show: {escape(f.does_not_show)}."
+    )
+
+
+def _concerns(model: ReportModel) -> list[str]:
+    lines = []
+    for c in model.concerns:
+        lines += [
+            f"### {escape(c.concern.id)}: {escape(c.concern.title)}",
+            "",
+            f"- Stated concern: {escape(c.concern.claim)}",
+            f"- On this network: **{c.word}** ({c.supporting} supporting of {c.examined} examined, {c.present} present)",
+            *(f"- {escape(name)}: {word}" for name, word in c.conditions),
+            f"- A network cannot decide: {escape(c.concern.cannot_decide)}",
+            *([f"- Caution: {escape(c.concern.caution)}"] if c.concern.caution else []),
+            *(f"- Source: {escape(s)}" for s in c.sources),
+            "",
+        ]
+    return [*lines, en.CONCERN_NOTE, ""]
+
+
+def _references(references: Iterable[Reference]) -> list[str]:
+    lines = []
+    for r in references:
+        lines += [
+            f"### {escape(r.record.id)}",
+            "",
+            f"- {escape(_title(r.record))}",
+            f"- {escape(r.record.paraphrase)}",
+        ]
+        if isinstance(r.record, Law):
+            lines += [
+                f"- Shows: {escape(r.record.proves)}",
+                f"- Does not show: {escape(r.record.does_not_prove)}",
+            ]
+        lines += [
+            f"- Source: {escape(r.record.source)} ({escape(r.record.as_of)}, {escape(r.record.verification)})",
+            f"- Beside {len(r.findings)} findings",
+            "",
+        ]
+    return lines
+
+
+def _title(record: Law | Rule) -> str:
+    return f"{record.instrument}, article {record.article}"
+
+
+def _next(model: ReportModel) -> list[str]:
+    return [
+        *(
+            f"{n}. {escape(t.test)} (settles {escape(', '.join(t.settles))} for {len(t.subjects)}) {escape(t.command)}"
+            for n, t in enumerate(model.assessment.next_tests, 1)
+        ),
+        "",
+    ]

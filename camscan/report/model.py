@@ -1,0 +1,438 @@
+"""What does every report show, in which order, as plain text values?
+
+Built once from an assessment; writers only lay it out. Everything that came from a device has lost its
+control and bidi characters here; each writer escapes for its own format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from camscan.decode.text import clean
+from camscan.model.claim import Attribute, Claim, Device, State, Visibility
+from camscan.model.finding import Assessment, Decision, Finding
+from camscan.model.knowledge import Concern, Knowledge, Law, Rule
+from camscan.report.identity import confidence
+from camscan.report.text import en
+
+
+class DeviceRow(Struct, frozen=True, kw_only=True):
+    """One line of the risk table (A2) and of the inventory (A1)."""
+
+    device_id: str
+    addresses: str
+    macs: str
+    place: str
+    role: str
+    brand: str
+    maker: str
+    maker_name: str
+    model: str
+    firmware: str
+    build_date: str
+    cloud: str
+    lower: str
+    upper: str
+    action: str
+    """`at least DOCUMENT, up to ACT`, or the one action both ends agree on."""
+    rows: str
+    next_test: str
+    confidence: str
+    provisional: bool
+    concerns: tuple[str, ...]
+    behind: str
+    visibility: str
+    listed_as: str
+    notes: tuple[str, ...]
+    is_camera: str
+    """yes | no | unknown"""
+
+
+class FindingRow(Struct, frozen=True, kw_only=True):
+    id: str
+    condition: str
+    title: str
+    subject: str
+    state: str
+    state_word: str
+    level: str
+    confidence: str
+    statement: str
+    reason: str
+    action: str
+    factor: str
+    concerns: tuple[str, ...]
+    rules: tuple[str, ...]
+    laws: tuple[str, ...]
+    does_not_show: str
+    would_change: str
+    position: str
+    details: tuple[str, ...]
+
+
+class ConcernRow(Struct, frozen=True, kw_only=True):
+    concern: Concern
+    word: str
+    examined: int
+    present: int
+    supporting: int
+    conditions: tuple[tuple[str, str], ...]
+    findings: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+class CoverageRow(Struct, frozen=True, kw_only=True):
+    test: str
+    about: str
+    asked: int
+    answered: int
+    not_examined: str
+    note: str
+
+
+class EndpointRow(Struct, frozen=True, kw_only=True):
+    device_id: str
+    endpoint: str
+    marks: str
+    purpose: str
+    service_operator: str
+    service_parent_country: str
+    network_operator: str
+    network_parent_country: str
+    registry_country: str
+    located_country: str
+    sources: str
+
+
+class Reference(Struct, frozen=True, kw_only=True):
+    """A law or rule that some finding prints, and beside which findings."""
+
+    record: Law | Rule
+    findings: tuple[str, ...]
+
+
+class ReportModel(Struct, frozen=True, kw_only=True):
+    assessment: Assessment
+    decision_rows: tuple[tuple[int, str, str], ...]
+    title: str
+    front: tuple[tuple[str, str], ...]
+    coverage: tuple[CoverageRow, ...]
+    summary: tuple[tuple[str, str], ...]
+    devices: tuple[DeviceRow, ...]
+    """Cameras and recorders, worst lower end first."""
+    others: tuple[DeviceRow, ...]
+    findings: tuple[FindingRow, ...]
+    endpoints: tuple[EndpointRow, ...]
+    concerns: tuple[ConcernRow, ...]
+    laws: tuple[Reference, ...]
+    rules: tuple[Reference, ...]
+    annex: tuple[Reference, ...]
+
+
+def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
+    """The one report model of an assessment. Pure; order is a function of the values alone."""
+    decisions = dict(assessment.decisions)
+    by_subject: dict[str, list[Finding]] = {}
+    for finding in assessment.findings:
+        by_subject.setdefault(finding.subject, []).append(finding)
+    rows = [
+        _device(d, decisions.get(d.device_id), by_subject.get(d.device_id, ()), knowledge)
+        for d in assessment.devices
+    ]
+    video = [r for r in rows if r.is_camera == "yes"]
+    other = [r for r in rows if r.is_camera != "yes"]
+    findings = tuple(_finding(f, knowledge) for f in assessment.findings)
+    return ReportModel(
+        assessment=assessment,
+        decision_rows=tuple((r.row, r.text, r.action) for r in knowledge.decision.rows),
+        title=f"Camera audit: {clean(assessment.site or assessment.owner or 'network')}",
+        front=_front(assessment, knowledge),
+        coverage=_coverage(assessment),
+        summary=_summary(assessment, video),
+        devices=tuple(sorted(video, key=_worst_first)),
+        others=tuple(sorted(other, key=lambda r: (r.is_camera != "unknown", _address_key(r.device_id)))),
+        findings=findings,
+        endpoints=_endpoints(assessment),
+        concerns=_concerns(assessment, knowledge),
+        laws=_references(assessment.findings, "laws", knowledge.laws),
+        rules=tuple(r for r in _references(assessment.findings, "rules", knowledge.rules) if _binds(r.record, assessment.jurisdiction)),
+        annex=tuple(r for r in _references(assessment.findings, "rules", knowledge.rules) if not _binds(r.record, assessment.jurisdiction)),
+    )  # fmt: skip
+
+
+def action_text(decision: Decision | None) -> str:
+    """`at least DOCUMENT, up to ACT`; `PLAN` where both ends agree; `not judged` without a decision."""
+    if decision is None:
+        return "not judged"
+    if decision.lower is decision.upper:
+        text = decision.lower.value
+    else:
+        text = f"at least {decision.lower.value}, up to {decision.upper.value}"
+    return f"{text} (provisional: confirm first)" if decision.provisional else text
+
+
+def claim_text(device: Device, attribute: Attribute) -> str:
+    """The value for a cell: settled, `conflicting: a | b`, or `unknown`. Never empty."""
+    claim = device.claim(attribute)
+    if claim is None or (claim.value is None and claim.state is not State.CONFLICTING):
+        return en.UNKNOWN
+    if claim.state is State.CONFLICTING:
+        return f"{en.CONFLICT}: {' | '.join(clean(v) for v in claim.values)}"
+    return clean(claim.value or "")
+
+
+def cloud_text(device: Device) -> str:
+    """What the device itself says of its cloud and P2P functions; `not examined` where it says nothing."""
+    parts = []
+    for attribute, name in (
+        (Attribute.CLOUD_ENABLED, "cloud"),
+        (Attribute.P2P_ENABLED, "P2P"),
+    ):
+        claim = device.claim(attribute)
+        supported = device.claim(
+            Attribute.CLOUD_SUPPORTED if name == "cloud" else Attribute.P2P_SUPPORTED,
+        )
+        if claim is not None and claim.value is not None:
+            parts.append(f"{name} {'on' if _true(claim) else 'off'}")
+        elif claim is not None and claim.state is State.CONFLICTING:
+            parts.append(f"{name} conflicting")
+        elif supported is not None and supported.value is not None:
+            parts.append(f"{name} offered" if _true(supported) else f"{name} not offered")
+    if (account := device.claim(Attribute.CLOUD_ACCOUNT)) is not None and _true(account):
+        parts.append("bound to an account")
+    return ", ".join(parts) or "not examined"
+
+
+def _true(claim: Claim) -> bool:
+    return (claim.value or "").lower() in {"true", "yes", "on", "1"}
+
+
+def _device(
+    device: Device,
+    decision: Decision | None,
+    findings: Iterable[Finding],
+    knowledge: Knowledge,
+) -> DeviceRow:
+    maker = device.value(Attribute.MAKER)
+    party = knowledge.parties.get(maker or "")
+    supporting = sorted(
+        {
+            link.concern
+            for f in findings
+            if f.state is State.OBSERVED
+            for link in f.concerns
+            if link.relation == "supports"
+        },
+    )
+    return DeviceRow(
+        device_id=clean(device.device_id),
+        addresses=", ".join(device.addresses),
+        macs=", ".join(device.macs),
+        place=clean(device.place or ""),
+        role=device.role.value if device.role is not None else en.UNKNOWN,
+        brand=claim_text(device, Attribute.BRAND),
+        maker=claim_text(device, Attribute.MAKER),
+        maker_name=party.name if party is not None else "",
+        model=claim_text(device, Attribute.MODEL),
+        firmware=claim_text(device, Attribute.FIRMWARE),
+        build_date=claim_text(device, Attribute.BUILD_DATE),
+        cloud=cloud_text(device),
+        lower=decision.lower.value if decision is not None else "",
+        upper=decision.upper.value if decision is not None else "",
+        action=action_text(decision),
+        rows="" if decision is None else _rows(decision),
+        next_test=decision.settles if decision is not None else "",
+        confidence=confidence(device).value,
+        provisional=decision.provisional if decision is not None else False,
+        concerns=tuple(supporting),
+        behind=clean(device.behind or ""),
+        visibility=device.visibility.value if device.visibility is not Visibility.DIRECT else "",
+        listed_as=clean(device.listed_as or ""),
+        notes=tuple(clean(n) for n in device.notes),
+        is_camera={True: "yes", False: "no", None: "unknown"}[device.is_camera],
+    )
+
+
+def _rows(decision: Decision) -> str:
+    if decision.row == decision.upper_row:
+        return str(decision.row)
+    return f"{decision.row}–{decision.upper_row}"
+
+
+_ORDER = {"ACT": 0, "PLAN": 1, "DOCUMENT": 2, "NO ACTION": 3, "": 4}
+
+
+def _worst_first(row: DeviceRow) -> tuple[int, int, tuple[int, str]]:
+    return (_ORDER[row.lower], _ORDER[row.upper], _address_key(row.device_id))
+
+
+def _address_key(text: str) -> tuple[int, str]:
+    parts = text.partition("#")[0].split(".")
+    if len(parts) == 4 and all(p.isdigit() for p in parts):
+        number = 0
+        for part in parts:
+            number = number * 256 + int(part)
+        return (number, text)
+    return (1 << 40, text)
+
+
+def _finding(finding: Finding, knowledge: Knowledge) -> FindingRow:
+    condition = knowledge.conditions.get(finding.condition)
+    return FindingRow(
+        id=clean(finding.id),
+        condition=finding.condition,
+        title=condition.title if condition is not None else finding.condition,
+        subject=clean(finding.subject),
+        state=finding.state.value,
+        state_word=en.STATES[finding.state.value],
+        level=finding.level.value,
+        confidence=finding.confidence.value,
+        statement=clean(finding.statement),
+        reason=finding.reason.value if finding.reason is not None else "",
+        action=action_text(finding.action) if finding.action is not None else "",
+        factor=finding.factor,
+        concerns=tuple(link.concern for link in finding.concerns),
+        rules=finding.rules,
+        laws=finding.laws,
+        does_not_show=finding.does_not_show,
+        would_change=finding.would_change,
+        position=finding.position,
+        details=tuple(clean(d) for d in finding.details),
+    )
+
+
+def _front(assessment: Assessment, knowledge: Knowledge) -> tuple[tuple[str, str], ...]:
+    authority = assessment.authority if assessment.authority is not None else en.AUTHORITY_NONE
+    lines = [
+        ("Owner", clean(assessment.owner) or "not stated"),
+        ("Site", clean(assessment.site) or "not stated"),
+        ("Statement of authority", clean(authority)),
+        ("Scope", ", ".join(assessment.scope) or "files only"),
+        ("Judged as of", assessment.as_of),
+        (
+            "Rules of",
+            assessment.jurisdiction or "no jurisdiction declared: no operator's rules are printed",
+        ),
+        ("Run", assessment.run_id),
+        ("Program", f"camscan {assessment.tool_version}"),
+        (
+            "Signatures",
+            f"sha256 {assessment.knowledge_hash} (newest source {assessment.knowledge_as_of})",
+        ),
+        ("Decision table", f"version {knowledge.decision.version} ({knowledge.decision.as_of})"),
+        *((f"Seal of {intake}", f"sha256 {sha256}") for intake, sha256 in assessment.seals),
+        *(("Owner's network table", line) for line in assessment.networks_supplied),
+    ]
+    return tuple(lines)
+
+
+def _coverage(assessment: Assessment) -> tuple[CoverageRow, ...]:
+    return tuple(
+        CoverageRow(
+            test=t.test,
+            about=t.about,
+            asked=t.asked,
+            answered=t.answered,
+            not_examined=", ".join(f"{reason} {count}" for reason, count in t.not_examined),
+            note=clean(t.note),
+        )
+        for t in assessment.coverage.tests
+    )
+
+
+def _summary(assessment: Assessment, video: list[DeviceRow]) -> tuple[tuple[str, str], ...]:
+    coverage = assessment.coverage
+    lines = [
+        (
+            "Addresses",
+            f"{coverage.addresses_answered} answered of {coverage.addresses_in_scope} in scope",
+        ),
+        (
+            "Devices",
+            f"{coverage.devices}, of these {coverage.cameras} cameras, recorders or encoders",
+        ),
+    ]
+    if coverage.listed is not None:
+        lines.append(
+            ("Asset list", f"{coverage.listed_found} found of {coverage.listed} listed"),
+        )
+    if coverage.announced_channels:
+        lines.append(
+            (
+                "Behind recorders",
+                f"{coverage.announced_channels} channels announced, {coverage.channels_seen} of them seen on the network",
+            ),
+        )
+    for action in _ORDER:
+        if action:
+            lower = sum(r.lower == action for r in video)
+            upper = sum(r.upper == action for r in video)
+            lines.append((action, f"{lower} at least, {upper} at most; {en.ACTIONS[action]}"))
+    undetermined = sum(r.lower != r.upper for r in video)
+    lines.append(
+        ("UNDETERMINED", f"{undetermined} of {len(video)}: the two ends differ, see the next test")
+    )
+    return tuple(lines)
+
+
+def _endpoints(assessment: Assessment) -> tuple[EndpointRow, ...]:
+    return tuple(
+        EndpointRow(
+            device_id=clean(e.device_id),
+            endpoint=clean(e.name or e.address or ""),
+            marks=", ".join(m.value for m in e.marks),
+            purpose=e.purpose,
+            service_operator=e.service_operator or en.UNKNOWN,
+            service_parent_country=e.service_parent_country or en.UNKNOWN,
+            network_operator=e.network_operator or en.UNKNOWN,
+            network_parent_country=e.network_parent_country or en.UNKNOWN,
+            registry_country=e.registry_country or en.UNKNOWN,
+            located_country=e.located_country or "not examined",
+            sources="; ".join(e.sources),
+        )
+        for e in assessment.endpoints
+    )
+
+
+def _concerns(assessment: Assessment, knowledge: Knowledge) -> tuple[ConcernRow, ...]:
+    return tuple(
+        ConcernRow(
+            concern=concern,
+            word=r.word,
+            examined=r.examined,
+            present=r.present,
+            supporting=r.supporting,
+            conditions=r.conditions,
+            findings=r.findings,
+            sources=tuple(knowledge.sources.get(s, s) for s in concern.source),
+        )
+        for r in assessment.concerns
+        if (concern := knowledge.concerns.get(r.concern)) is not None
+    )
+
+
+def _references(
+    findings: Iterable[Finding],
+    which: str,
+    records: Mapping[str, Law] | Mapping[str, Rule],
+) -> tuple[Reference, ...]:
+    beside: dict[str, list[str]] = {}
+    for finding in findings:
+        for name in finding.laws if which == "laws" else finding.rules:
+            beside.setdefault(name, []).append(finding.id)
+    return tuple(
+        Reference(record=records[name], findings=tuple(beside[name]))
+        for name in sorted(beside)
+        if name in records
+    )
+
+
+def _binds(record: Law | Rule, jurisdiction: str) -> bool:
+    """Whether a rule is one of the operator's own (else it belongs into the annex)."""
+    if not isinstance(record, Rule):
+        return False
+    if jurisdiction == "RS":
+        return record.jurisdiction == "RS" and record.rs_municipality in {"yes", "conditional"}
+    return jurisdiction.startswith("EU") and record.jurisdiction == "EU"

@@ -1,0 +1,152 @@
+"""The report for a terminal or a log: coverage first, then the risk table, then what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tabulate import tabulate
+
+from camscan.report.model import DeviceRow, ReportModel
+from camscan.report.text import en
+
+_WIDTHS = {"place": 16, "model": 20, "firmware": 22, "maker": 14, "next": 30, "cloud": 16}
+
+
+def write(model: ReportModel) -> str:
+    """Plain text, no colours, no terminal codes; the same bytes for the same model."""
+    parts = [
+        model.title,
+        "",
+        *(f"{name}: {text}" for name, text in model.front[:6]),
+        "",
+        en.HEADINGS["coverage"],
+        _coverage(model),
+        "",
+        en.HEADINGS["risk"],
+        _risk(model.devices),
+        "",
+        *_others(model),
+        *_concerns(model),
+        en.HEADINGS["summary"],
+        tabulate(model.summary, tablefmt="plain", disable_numparse=True),
+        "",
+        *_next(model),
+        en.LIMITS,
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _coverage(model: ReportModel) -> str:
+    rows = [
+        (c.about or c.test, f"{c.answered} of {c.asked}", c.not_examined or en.DASH, c.note)
+        for c in model.coverage
+    ]
+    lines = [
+        tabulate(
+            rows,
+            headers=("Test", "Answered", "Not examined (reason)", ""),
+            tablefmt="simple",
+            disable_numparse=True,
+            maxcolwidths=[44, None, 40, 40],
+        ),
+    ]
+    coverage = model.assessment.coverage
+    lines += [f"segment: {s}" for s in coverage.segments]
+    lines += [f"not examined: {s}" for s in coverage.not_examined]
+    lines += [f"did not finish: {s}" for s in coverage.incomplete]
+    lines += [f"seen, not contacted: {s}" for s in coverage.out_of_scope_seen]
+    return "\n".join(lines)
+
+
+def _risk(rows: tuple[DeviceRow, ...]) -> str:
+    if not rows:
+        return "No camera or recorder was named. That is a result only under the coverage above."
+    headers = ("device", "place", "brand", "maker", "model", "firmware", "cloud", "action", "row", "next", "confidence", "concerns")  # fmt: skip
+    table = [
+        (
+            r.device_id + (f" (behind {r.behind})" if r.behind else ""),
+            _short(r.place or en.DASH, "place"),
+            r.brand,
+            _short(r.maker, "maker"),
+            _short(r.model, "model"),
+            _short(r.firmware, "firmware"),
+            _short(r.cloud, "cloud"),
+            r.action,
+            r.rows,
+            _short(r.next_test or en.DASH, "next"),
+            r.confidence,
+            " ".join(r.concerns) or en.DASH,
+        )
+        for r in rows
+    ]
+    return tabulate(
+        table,
+        headers=[en.COLUMNS[h] for h in headers],
+        tablefmt="simple",
+        disable_numparse=True,
+        maxcolwidths=[22, 16, 14, 14, 20, 22, 14, 20, None, 28, None, 16],
+    )
+
+
+def _others(model: ReportModel) -> list[str]:
+    if not model.others:
+        return []
+    counted = Counter(r.role for r in model.others if r.is_camera == "no")
+    unknown = [r for r in model.others if r.is_camera == "unknown"]
+    named = ", ".join(f"{count} {role}" for role, count in sorted(counted.items())) or "none"
+    lines = [
+        f"{en.HEADINGS['others']}: not cameras: {named}; camera or not is unknown: {len(unknown)}"
+    ]
+    lines += [
+        f"  unknown: {r.device_id}  maker {r.maker}  role {r.role}"
+        + (f"  ({'; '.join(r.notes)})" if r.notes else "")
+        for r in unknown[:20]
+    ]
+    if len(unknown) > 20:
+        lines.append(f"  ... and {len(unknown) - 20} more, see the HTML report")
+    return [*lines, ""]
+
+
+def _concerns(model: ReportModel) -> list[str]:
+    if not model.concerns:
+        return []
+    rows = [
+        (
+            c.concern.id,
+            c.concern.title,
+            c.word,
+            f"{c.supporting} of {c.examined} examined, {c.present} present",
+        )
+        for c in model.concerns
+    ]
+    return [
+        en.HEADINGS["concerns"],
+        tabulate(
+            rows,
+            headers=("Id", "Concern", "On this network", "Devices"),
+            tablefmt="simple",
+            disable_numparse=True,
+            maxcolwidths=[None, 48, 34, 34],
+        ),
+        en.CONCERN_NOTE,
+        "",
+    ]
+
+
+def _next(model: ReportModel) -> list[str]:
+    tests = model.assessment.next_tests
+    if not tests:
+        return []
+    lines = [en.HEADINGS["next"]]
+    lines += [
+        f"{n}. {t.test} (settles {', '.join(t.settles)} for {len(t.subjects)})"
+        + (f"\n   {t.command}" if t.command else "")
+        for n, t in enumerate(tests[:5], 1)
+    ]
+    return [*lines, ""]
+
+
+def _short(text: str, column: str) -> str:
+    limit = _WIDTHS[column] * 3
+    return text if len(text) <= limit else text[: limit - 1] + "…"
