@@ -1,0 +1,178 @@
+"""The report as one HTML file: no request to anywhere, readable without script, printable.
+
+Escaping is by construction (autoescape); the only unescaped parts are our own style and script, which
+the page's Content-Security-Policy names by hash. Nothing of a device ever becomes a template.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from importlib.resources import files
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+from msgspec import Struct
+
+from camscan.report.model import DeviceRow, FindingRow, ReportModel
+from camscan.report.text import en
+
+_ORDER = ("ACT", "PLAN", "DOCUMENT", "NO ACTION")
+
+
+class _Row(Struct, frozen=True):
+    row: DeviceRow
+    key: str
+    order: str
+
+
+class _Group(Struct, frozen=True):
+    subject: str
+    about: str
+    notes: tuple[str, ...]
+    shown: tuple[FindingRow, ...]
+    open: tuple[tuple[str, str], ...]
+
+
+class _Concern(Struct, frozen=True):
+    """A ConcernRow and which of its laws are printed here."""
+
+    concern: object
+    word: str
+    examined: int
+    present: int
+    supporting: int
+    conditions: tuple[tuple[str, str], ...]
+    sources: tuple[str, ...]
+    laws: tuple[tuple[str, bool], ...]
+
+
+def write(model: ReportModel) -> str:
+    """A whole HTML document; the same bytes for the same model."""
+    style, script = _own("report.css"), _own("report.js")
+    environment = Environment(
+        loader=DictLoader({"report.html": _own("report.html")}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    printed = {r.record.id for r in model.laws}
+    return environment.get_template("report.html").render(
+        model=_WithConcerns(model, printed),
+        coverage=model.assessment.coverage,
+        columns=en.COLUMNS,
+        headings=en.HEADINGS,
+        limits=en.LIMITS,
+        concern_note=en.CONCERN_NOTE,
+        law_note=en.LAW_NOTE,
+        annex_note=en.ANNEX_NOTE,
+        not_assessed=en.NOT_ASSESSED,
+        devices=_rows(model.devices),
+        others=_rows(model.others),
+        groups=_groups(model),
+        counts={
+            name: (
+                sum(r.lower == name for r in model.devices),
+                sum(r.upper == name for r in model.devices),
+            )
+            for name in _ORDER
+        },
+        next_tests=model.assessment.next_tests,
+        inputs=(*model.assessment.inputs, *model.assessment.seals),
+        sections=_sections(model),
+        style=Markup(style),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+class _WithConcerns:
+    """The model as the template reads it: concerns know which of their laws are printed."""
+
+    def __init__(self, model: ReportModel, printed: set[str]) -> None:
+        self.title = model.title
+        self.front = model.front
+        self.assessment = model.assessment
+        self.coverage = model.coverage
+        self.summary = model.summary
+        self.endpoints = model.endpoints
+        self.laws = model.laws
+        self.rules = model.rules
+        self.annex = model.annex
+        self.decision_rows = model.decision_rows
+        self.concerns = [
+            _Concern(
+                concern=c.concern,
+                word=c.word,
+                examined=c.examined,
+                present=c.present,
+                supporting=c.supporting,
+                conditions=c.conditions,
+                sources=c.sources,
+                laws=tuple((name, name in printed) for name in c.concern.laws),
+            )
+            for c in model.concerns
+        ]
+
+
+def _rows(rows: Iterable[DeviceRow]) -> list[_Row]:
+    return [
+        _Row(r, f"{n:06d}", "".join(str(_ORDER.index(a)) if a in _ORDER else "9" for a in (r.lower, r.upper)))
+        for n, r in enumerate(rows)
+    ]  # fmt: skip
+
+
+def _groups(model: ReportModel) -> list[_Group]:
+    """Findings per subject: site first, then devices in table order, then anything else."""
+    by_subject: dict[str, list[FindingRow]] = {}
+    for finding in model.findings:
+        by_subject.setdefault(finding.subject, []).append(finding)
+    rows = {r.device_id: r for r in (*model.devices, *model.others)}
+    order = dict.fromkeys(["site", *rows, *by_subject])
+    groups = []
+    for subject in order:
+        found = by_subject.get(subject, [])
+        row = rows.get(subject)
+        if not found and row is None:
+            continue
+        unseen = Counter((f.title, f.reason) for f in found if f.state == "not_observed")
+        groups.append(
+            _Group(
+                subject=subject,
+                about=_about(row),
+                notes=row.notes if row is not None else (),
+                shown=tuple(f for f in found if f.state != "not_observed"),
+                open=tuple((title, reason) for title, reason in unseen),
+            ),
+        )
+    return groups
+
+
+def _about(row: DeviceRow | None) -> str:
+    if row is None:
+        return "the network as a whole"
+    parts = (row.brand, row.model, f"maker {row.maker_name or row.maker}", row.role, row.action)
+    return ", ".join(p for p in parts if p)
+
+
+def _sections(model: ReportModel) -> list[tuple[str, str]]:
+    present = {
+        "others": bool(model.others),
+        "endpoints": bool(model.endpoints),
+        "laws": bool(model.laws),
+        "rules": bool(model.rules),
+        "annex": bool(model.annex),
+    }
+    order = ("coverage", "summary", "risk", "others", "endpoints", "findings", "concerns", "laws", "rules", "annex", "next", "declared", "decision", "evidence")  # fmt: skip
+    return [(name, en.HEADINGS[name]) for name in order if present.get(name, True)]
+
+
+def _own(name: str) -> str:
+    return (files("camscan.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
