@@ -27,6 +27,7 @@ from camscan.model.knowledge import (
     EndpointName,
     Knowledge,
     Law,
+    LawPosition,
     MacBlock,
     Network,
     Party,
@@ -63,6 +64,7 @@ _TABLES: tuple[_Table, ...] = (
     _Table("networks", "network", Network, local=True),
     _Table("advisories", "advisory", Advisory, local=True),
     _Table("laws", "law", Law, local=False),
+    _Table("laws", "position", LawPosition, local=False),
     _Table("rules", "rule", Rule, local=False),
     _Table("concerns", "concern", Concern, local=False),
     _Table("conditions", "condition", ConditionText, local=False),
@@ -194,6 +196,7 @@ def _build(files: Mapping[str, bytes], own: Mapping[str, bytes], digest: str) ->
         sources=dict(sorted(parts.sources.items())),
         files=dict(sorted(hashes.items())),
         vocabulary=dict(sorted(parts.vocabulary.items())),
+        law_positions=tuple(of(LawPosition)),
     )
 
 
