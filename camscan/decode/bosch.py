@@ -1,0 +1,45 @@
+"""What does a Bosch search answer say (facts: discovery 6)?"""
+
+from __future__ import annotations
+
+import struct
+
+from camscan.decode import xml
+from camscan.decode.layout import ipv4_of_bytes, mac_of_bytes, need
+from camscan.decode.vendor_result import VendorAnswer
+from camscan.errors import DecodeError
+
+PORT = 1757
+ANSWER_PORT = 1758
+_MAGIC = bytes.fromhex("9939a427")
+
+
+def parse(data: bytes) -> VendorAnswer:
+    """Read the short (32 bytes) or the long (XML) answer; raises DecodeError otherwise."""
+    if data.lstrip()[:1] == b"<":
+        document = xml.parse(data)
+        port = document.first("RCPPort") or ""
+        return VendorAnswer(
+            protocol="bosch",
+            model=document.first("friendlyName") or "",
+            name=document.first("unitName") or "",
+            mac=document.first("physAddress") or "",
+            ipv4=document.first("unitIPAddress") or "",
+            serial=document.first("serialNumber") or "",
+            port=int(port) if port.isascii() and port.isdigit() and len(port) < 6 else None,
+            items=tuple((leaf.name, leaf.text) for leaf in document.leaves),
+        )
+    need(data, 28, "Bosch search answer")
+    if data[:4] != _MAGIC:
+        raise DecodeError(f"Bosch search answers begin with 9939a427, not {data[:4].hex()}")
+    return VendorAnswer(
+        protocol="bosch",
+        mac=mac_of_bytes(data[8:14]),
+        ipv4=ipv4_of_bytes(data[16:20]),
+        items=(("mask", ipv4_of_bytes(data[20:24])), ("gateway", ipv4_of_bytes(data[24:28]))),
+    )
+
+
+def search_message(transaction: int) -> bytes:
+    """12 bytes: magic, a transaction number that comes back, ff 00 06 de."""
+    return _MAGIC + struct.pack(">I", transaction & 0xFFFFFFFF) + bytes.fromhex("ff0006de")

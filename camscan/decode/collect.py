@@ -1,0 +1,69 @@
+"""How do decoded values become bounded, clean fields?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from camscan.decode.text import clean, clean_lines
+from camscan.model.observation import Fields
+
+MAX_VALUE = 4096
+"""Characters of one value."""
+MAX_BODY = 32_768
+"""Characters of a `body` value."""
+MAX_VALUES = 512
+"""Values of one field."""
+
+
+class Collector:
+    """Gathers `(field, value)` pairs; applies the limits and `clean` to each of them."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[str]] = {}
+
+    def add(self, field: str, *values: str | int | None) -> None:
+        """Append values; None and empty texts are left out."""
+        for value in values:
+            if value is None:
+                continue
+            # Bounded before cleaning too, so that a huge value costs no more than a large one.
+            text = clean(str(value)[: 2 * MAX_VALUE])[:MAX_VALUE]
+            if text:
+                self._append(field, text)
+
+    def add_body(self, field: str, text: str) -> None:
+        """Append a text of several lines, cut to 32 KB."""
+        text = clean_lines(text[: 2 * MAX_BODY])[:MAX_BODY]
+        if text:
+            self._append(field, text)
+
+    def add_once(self, field: str, value: str | int | None) -> None:
+        """Append unless the field already holds that very value."""
+        if value is None:
+            return
+        text = clean(str(value)[: 2 * MAX_VALUE])[:MAX_VALUE]
+        if text and text not in self._values.get(field, ()):
+            self._append(field, text)
+
+    def extend(self, fields: Fields) -> None:
+        """Take over the fields of another decoder."""
+        for field, values in fields.items():
+            for value in values:
+                self._append(field, value)
+
+    def _append(self, field: str, text: str) -> None:
+        values = self._values.setdefault(field, [])
+        if len(values) < MAX_VALUES:
+            values.append(text)
+
+    def done(self) -> Fields:
+        """The fields gathered, in order of first mention."""
+        return {field: tuple(values) for field, values in self._values.items()}
+
+
+def collect(pairs: Iterable[tuple[str, str | int | None]]) -> Fields:
+    """Fields of a sequence of pairs."""
+    collector = Collector()
+    for field, value in pairs:
+        collector.add(field, value)
+    return collector.done()

@@ -1,0 +1,77 @@
+"""What does a Dahua DHIP answer say, and how is it asked for (facts: discovery 3)?"""
+
+from __future__ import annotations
+
+import struct
+
+from msgspec import Struct
+
+from camscan.decode import json_text
+from camscan.decode.collect import Collector
+from camscan.decode.layout import mac_of_text
+from camscan.decode.versions import build_date
+from camscan.errors import DecodeError
+from camscan.model.observation import Fields
+
+PORT = 37810
+GROUP = "239.255.255.251"
+_MAGIC = b"\x20\x00\x00\x00DHIP"
+_HEADER = struct.Struct("<I4sIIIIII")
+
+_FIELDS = {
+    "DeviceClass": "device-class",
+    "DeviceType": "device-type",
+    "Vendor": "vendor",
+    "Manufacturer": "manufacturer",
+    "MachineName": "machine-name",
+    "SerialNo": "serial",
+    "Version": "version",
+    "Port": "port",
+    "HttpPort": "http-port",
+    "VideoInputChannels": "video-inputs",
+    "RemoteVideoInputChannels": "remote-video-inputs",
+}
+
+
+class DhipAnswer(Struct, frozen=True):
+    """A `client.notifyDevInfo`: leaves of its JSON."""
+
+    method: str
+    document: json_text.JsonDocument
+
+    def fields(self) -> Fields:
+        """Fields of `FIELDS[Kind.DHDISCOVER]`, form `dhip`."""
+        out = Collector()
+        out.add("form", "dhip")
+        out.add("method", self.method)
+        for leaf in self.document.leaves:
+            out.add("field", f"{'/'.join(leaf.path)}={leaf.text}")
+            if leaf.name in _FIELDS:
+                out.add(_FIELDS[leaf.name], leaf.text)
+            elif leaf.name == "mac":
+                out.add_once("mac", mac_of_text(leaf.text))
+            elif leaf.name == "IPAddress" and "IPv4Address" in leaf.path:
+                out.add("ipv4-address", leaf.text)
+            elif leaf.name.lower().startswith("dns"):
+                out.add("dns", leaf.text)
+            if leaf.name in {"Version", "BuildDate"}:
+                built = build_date(leaf.text)
+                out.add_once("build-date", built.isoformat() if built else None)
+        return out.done()
+
+
+def parse(data: bytes) -> DhipAnswer:
+    """Read an answer with its header, or the bare JSON; raises DecodeError otherwise."""
+    # Lengths in the header are not relied on: cut secrets change them, and firmware pads.
+    body = data[32:] if data[:8] == _MAGIC else data
+    document = json_text.parse(body)
+    method = document.first("method")
+    if method is None and not any(leaf.name in _FIELDS for leaf in document.leaves):
+        raise DecodeError("DHIP answer without method and device information")
+    return DhipAnswer(method=method or "", document=document)
+
+
+def search_message(*, unicast: bool = False) -> bytes:
+    """`DHDiscover.search`, the only method that is ever sent; 91 bytes."""
+    body = b'{"method":"DHDiscover.search","params":{"mac":"","uni":%d}}' % int(unicast) + b"\n"
+    return _HEADER.pack(0x20, b"DHIP", 0, 0, len(body), 0, len(body), 0) + body

@@ -1,0 +1,130 @@
+"""Which leaves does a JSON text of a device hold, even one with unterminated strings?
+
+One pass without recursion, so neither depth nor broken text can hurt. Tolerates what Dahua sends:
+strings without their closing quote, zeros at the end, a missing last brace (facts: discovery 3).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from msgspec import Struct
+
+from camscan.decode.text import decode_text
+from camscan.errors import DecodeError
+
+MAX_LEAVES = 8192
+MAX_DEPTH = 64
+MAX_BYTES = 262_144
+
+_TOKEN = re.compile(r'[{}\[\],:]|"(?:[^"\\\r\n]|\\.){0,65536}"?|[^\s{}\[\],:"]{1,256}|\s{1,4096}')
+_NEXT_KEY = re.compile(r'[A-Za-z_][A-Za-z0-9_.]{0,63}"\s{0,8}:')
+_STRUCTURE = frozenset("{}[],:")
+
+
+class JsonLeaf(Struct, frozen=True):
+    """A value that is neither object nor list: its path of keys and its text."""
+
+    path: tuple[str, ...]
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The key itself; empty for a value at the top."""
+        return self.path[-1] if self.path else ""
+
+
+class JsonDocument(Struct, frozen=True):
+    """Leaves in document order; list positions are not part of a path, null is left out."""
+
+    leaves: tuple[JsonLeaf, ...]
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Texts of all leaves with this key."""
+        return tuple(leaf.text for leaf in self.leaves if leaf.name == name)
+
+    def first(self, *names: str) -> str | None:
+        """The first text of the first of these keys that is there."""
+        for name in names:
+            found = next(iter(self.texts(name)), None)
+            if found is not None:
+                return found
+        return None
+
+
+def parse(data: bytes) -> JsonDocument:
+    """Read a JSON object or list; raises DecodeError when it holds no value."""
+    text = decode_text(data[:MAX_BYTES]).replace("\x00", "").strip()
+    if not text.startswith(("{", "[")):
+        raise DecodeError(f"not JSON: it begins {text[:20]!r}")
+    leaves: list[JsonLeaf] = []
+    path: list[str] = []
+    frames: list[int] = []  # length of `path` when the object or list was opened
+    key: str | None = None
+    tokens = _tokens(text)
+    for index, token in enumerate(tokens):
+        if token in {"{", "["}:
+            if len(frames) >= MAX_DEPTH:
+                raise DecodeError(f"JSON is deeper than {MAX_DEPTH}")
+            frames.append(len(path))
+            if key is not None:
+                path.append(key)
+            key = None
+        elif token in {"}", "]"}:
+            if frames:
+                del path[frames.pop() :]
+            key = None
+        elif token == ",":
+            key = None
+        elif token != ":":
+            if index + 1 < len(tokens) and tokens[index + 1] == ":":
+                key = _text(token)
+            elif token != "null" and len(leaves) < MAX_LEAVES:
+                leaf_path = (*path, key) if key is not None else tuple(path)
+                leaves.append(JsonLeaf(leaf_path, _text(token)))
+                key = None
+    if not leaves:
+        raise DecodeError("JSON without any value")
+    return JsonDocument(tuple(leaves))
+
+
+def _tokens(text: str) -> list[str]:
+    """Tokens; strings keep their opening quote so that they differ from bare words."""
+    tokens: list[str] = []
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:  # a lone backslash or control character
+            position += 1
+            continue
+        token = match[0]
+        position = match.end()
+        if token.isspace():
+            continue
+        if token.startswith('"'):
+            closed = len(token) > 1 and token.endswith('"')
+            if closed and _NEXT_KEY.match(text, position):
+                # The quote that ended it opens the next key: the string was unterminated.
+                position -= 1
+                closed = False
+                token = token[:-1]
+            token = token[:-1] if closed else token.rstrip('",}] \t')
+            token = token or '"'
+            if not token.startswith('"'):
+                token = '"' + token
+        tokens.append(token)
+    return tokens
+
+
+def _text(token: str) -> str:
+    if not token.startswith('"'):
+        return token
+    text = token[1:]
+    if "\\" in text:
+        try:
+            unescaped = json.loads(f'"{text}"')
+        except ValueError:
+            return text
+        return str(unescaped)
+    return text

@@ -1,0 +1,170 @@
+"""Which spans of an answer are secrets or pictures, and never reach the disk (DESIGN rule 11)?
+
+Each is replaced by `<cut:kind:length>`; no hash is kept. Everything else stays byte for byte.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from camscan.decode.http import MAX_INFLATED, inflate, unchunk
+from camscan.model.observation import Kind
+
+_UNTOUCHED = frozenset(
+    {Kind.FAVICON, Kind.NEIGHBOUR, Kind.PORTS, Kind.MIIO, Kind.PPPP, Kind.TLS, Kind.DHCP, Kind.MDNS}
+)
+"""Kinds whose form has no place for a secret."""
+
+# Names of elements, keys and parameters whose value is a secret. Compared without `_`, `-` and
+# case. `key` alone is the EHome/ISUP key (facts: device_apis 1) and only cut in ISAPI answers:
+# elsewhere it is a word of the format (Apple property lists).
+_NAMES = (
+    "(?:[a-z0-9_]{0,24}(?:password|passwd|passphrase)|(?:[a-z0-9_]{0,24}_)?(?:pwd|psk)|userpwd"
+    "|loginpass|login_?pwd|pre_?shared_?key|wpa_?psk|shared_?key|verification_?code|validate_?code"
+    "|secret_?key|private_?key|access_?key|access_?token|api_?key|auth_?key|client_?secret"
+    "|(?:snmp|ro|rw|read|write)_?community|community_?string|wep_?key|ehome_?key)"
+)
+_PEM = re.compile(
+    rb"-----BEGIN (?:[A-Z]{2,16} ){0,3}PRIVATE KEY-----[^-]{0,16384}"
+    rb"(?:-----END (?:[A-Z]{2,16} ){0,3}PRIVATE KEY-----)?"
+)
+_HEADERS = re.compile(
+    rb"^((?:Proxy-)?Authorization|Cookie|X-Auth-Token)([ \t]{0,8}:[ \t]{0,8})([^\r\n]{1,8192})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SET_COOKIE = re.compile(
+    rb"^(Set-Cookie[ \t]{0,8}:[ \t]{0,8}[^=;\r\n]{0,256}=)([^;\r\n]{1,8192})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SDP_CRYPTO = re.compile(
+    rb"^(a=crypto:[^\r\n]{0,128}?inline:)([^\r\n|]{1,512})", re.IGNORECASE | re.MULTILINE
+)
+_SDP_KEY = re.compile(
+    rb"^(a=key-mgmt:[^\s]{1,32}[ \t]|k=[a-z0-9-]{1,16}:)([^\r\n]{1,4096})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_USERINFO = re.compile(
+    rb"([a-z]{2,8}://[^\s/@:\"'<>]{0,64}:)([^\s/@\"'<>]{1,128})(?=@)", re.IGNORECASE
+)
+_NAME_BYTES = _NAMES.encode("ascii")
+_XML = re.compile(
+    rb"(<(?:[\w.-]{1,32}:)?" + _NAME_BYTES + rb"(?:\s[^<>]{0,256})?>)([^<]{1,4096})(?=</)",
+    re.IGNORECASE,
+)
+_JSON = re.compile(
+    rb"([\"']" + _NAME_BYTES + rb"[\"']\s{0,8}:\s{0,8})"
+    rb"(\"(?:[^\"\\\r\n]|\\.){1,4096}\"|\d{1,64})",
+    re.IGNORECASE,
+)
+_ISAPI_KEY = re.compile(
+    rb"(<key>)([^<]{1,4096})(?=</key>)|(\"key\"\s{0,8}:\s{0,8}\")([^\"\r\n]{1,4096})"
+)
+_ASSIGNED = re.compile(
+    rb"^([ \t]{0,64}(?:var[ \t]{1,4})?(?:[\w.\[\]-]{0,96}[._\]])?"
+    + _NAME_BYTES
+    + rb"[ \t]{0,4}=[ \t]{0,4}[\"']?)([^\"'\r\n;<>]{1,4096})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_QUERY = re.compile(rb"([?&]" + _NAME_BYTES + rb"=)([^&\s\"'<>]{1,512})", re.IGNORECASE)
+
+_RULES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("cookie", _SET_COOKIE),
+    ("sdp-key", _SDP_CRYPTO),
+    ("sdp-key", _SDP_KEY),
+    ("password", _USERINFO),
+    ("secret", _XML),
+    ("secret", _ASSIGNED),
+    ("secret", _QUERY),
+)
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
+_PICTURE_TYPE = re.compile(
+    rb"^content-type[ \t]{0,8}:[ \t]{0,8}(?:image/(?!svg)|video/|audio/|multipart/x-mixed-replace)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ENCODED = re.compile(
+    rb"^content-encoding[ \t]{0,8}:[ \t]{0,8}(?:x-)?(?:gzip|deflate)", re.IGNORECASE | re.MULTILINE
+)
+_CHUNKED = re.compile(
+    rb"^transfer-encoding[ \t]{0,8}:[^\r\n]{0,64}chunked", re.IGNORECASE | re.MULTILINE
+)
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_MARK = b"<cut:"
+
+
+def cut(kind: Kind, data: bytes) -> tuple[bytes, bool]:
+    """The answer without secrets and pictures, and whether anything was cut.
+
+    Cutting twice changes nothing more. Never raises.
+    """
+    if kind in _UNTOUCHED or not data:
+        return data, False
+    result = _PEM.sub(lambda match: _mark("private-key", match[0]), data)
+    if kind not in {Kind.HTTPS_CERT, Kind.SSH, Kind.SNMP, Kind.NEIGHBOUR}:
+        result = _cut_body(result)
+        result = _HEADERS.sub(_keep(2, "credentials"), result)
+        for name, rule in _RULES:
+            result = rule.sub(_keep(1, name), result)
+        result = _JSON.sub(_json, result)
+        if kind is Kind.ISAPI:
+            result = _ISAPI_KEY.sub(_isapi_key, result)
+    return result, result != data
+
+
+def _cut_body(data: bytes) -> bytes:
+    """Replace a picture, and a compressed body that would hide a secret."""
+    if data.startswith(_PICTURES):
+        return _mark("image", data)
+    if data[:5].upper() not in {b"HTTP/", b"RTSP/"}:
+        return data
+    end = _END_OF_HEAD.search(data, 0, 65_536)
+    if end is None:
+        return data
+    head, body = data[: end.end()], data[end.end() :]
+    if not body or body.startswith(_MARK):
+        return data
+    plain = unchunk(body) if _CHUNKED.search(head) else body
+    if _PICTURE_TYPE.search(head) or plain.startswith(_PICTURES):
+        return head + _mark("image", body)
+    if _ENCODED.search(head) or plain.startswith(b"\x1f\x8b"):
+        inflated = inflate(plain)[:MAX_INFLATED]
+        if inflated.startswith(_PICTURES):
+            return head + _mark("image", body)
+        if inflated != plain and cut(Kind.HTTP, b"HTTP/1.0 200\r\n\r\n" + inflated)[1]:
+            return head + _mark("compressed", body)
+    return data
+
+
+def _mark(kind: str, secret: bytes) -> bytes:
+    return f"<cut:{kind}:{len(secret)}>".encode("ascii")
+
+
+def _keep(groups: int, kind: str) -> Callable[[re.Match[bytes]], bytes]:
+    """A replacement that keeps the leading groups and cuts the one after them."""
+
+    def replace(match: re.Match[bytes]) -> bytes:
+        secret = match[groups + 1]
+        if _is_no_secret(secret):
+            return match[0]
+        return b"".join(match.groups()[:groups]) + _mark(kind, secret)
+
+    return replace
+
+
+def _is_no_secret(value: bytes) -> bool:
+    """Whether a value is empty, cut already, or a flag (`isSupportPassword` is true or false)."""
+    value = value.strip().strip(b'"').strip()
+    return not value or value.startswith(_MARK) or value.lower() in {b"true", b"false", b"null"}
+
+
+def _isapi_key(match: re.Match[bytes]) -> bytes:
+    lead, secret = (match[1], match[2]) if match[1] is not None else (match[3], match[4])
+    return match[0] if _is_no_secret(secret) else lead + _mark("secret", secret)
+
+
+def _json(match: re.Match[bytes]) -> bytes:
+    secret = match[2]
+    if _is_no_secret(secret):
+        return match[0]
+    length = len(secret) - 2 if secret.startswith(b'"') else len(secret)
+    return match[1] + b'"' + f"<cut:secret:{length}>".encode("ascii") + b'"'

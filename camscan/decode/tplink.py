@@ -1,0 +1,106 @@
+"""What do TP-Link discovery answers say, and how are they asked for (facts: discovery 7)?"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from camscan.decode import json_text
+from camscan.decode.collect import Collector
+from camscan.decode.layout import mac_of_text
+from camscan.errors import DecodeError
+from camscan.model.observation import Fields
+
+PORTS = (20002, 20004)
+LEGACY_PORT = 9999
+_XOR_START = 0xAB
+
+_FIELDS = {
+    "device_type": "device-type",
+    "device_model": "device-model",
+    "model": "model",
+    "mac": "mac",
+    "mic_mac": "mac",
+    "ethernet_mac": "mac",
+    "ip": "ip",
+    "firmware_version": "firmware",
+    "sw_ver": "firmware",
+    "hardware_version": "hardware",
+    "hw_ver": "hardware",
+    "is_support_iot_cloud": "iot-cloud",
+    "factory_default": "factory-default",
+    "obd_src": "obd-src",
+    "type": "type",
+    "mic_type": "type",
+    "description": "description",
+    "dev_name": "description",
+}
+
+
+class TplinkAnswer(Struct, frozen=True):
+    """Form `tdp` (20002, 20004) or `kasa` (9999)."""
+
+    form: str
+    document: json_text.JsonDocument
+
+    def fields(self) -> Fields:
+        """Fields of `FIELDS[Kind.KASA]`; the owner's identifier is reduced to whether it is set."""
+        out = Collector()
+        out.add("form", self.form)
+        for leaf in self.document.leaves:
+            # A child of a power strip or hub describes another unit.
+            if {"children", "child_list", "ctrl_protocols"} & set(leaf.path):
+                continue
+            if leaf.name == "owner":
+                out.add_once("owner-set", "true" if leaf.text.strip("0 ") else "false")
+                continue
+            out.add("field", f"{'/'.join(leaf.path)}={leaf.text}")
+            field = _FIELDS.get(leaf.name)
+            if field is not None:
+                out.add_once(field, mac_of_text(leaf.text) if field == "mac" else leaf.text)
+        return out.done()
+
+
+def parse(data: bytes) -> TplinkAnswer:
+    """Read JSON, a TDP frame or XOR-coded bytes; raises DecodeError otherwise."""
+    if data[:1] == b"\x02" and data[16:17] == b"{":  # TDP header, version 2
+        data = data[16:]
+    elif data.lstrip()[:1] != b"{":
+        data = unxor(data)
+    if data.lstrip()[:1] != b"{":
+        raise DecodeError("neither a TP-Link discovery frame nor XOR-coded JSON")
+    document = json_text.parse(data)
+    form = "kasa" if any(leaf.path[0] == "system" for leaf in document.leaves if leaf.path) else ""
+    return TplinkAnswer(form=form or "tdp", document=document)
+
+
+def xor(data: bytes) -> bytes:
+    """TP-Link's XOR autokey: each byte is coded with the coded byte before it."""
+    key = _XOR_START
+    out = bytearray()
+    for byte in data:
+        key ^= byte
+        out.append(key)
+    return bytes(out)
+
+
+def unxor(data: bytes) -> bytes:
+    """The reverse of `xor`; over TCP a four-byte length stands before the coded bytes."""
+    for start in (0, 4):
+        key = _XOR_START
+        out = bytearray()
+        for byte in data[start : start + json_text.MAX_BYTES]:
+            out.append(key ^ byte)
+            key = byte
+        if out[:1] == b"{":
+            return bytes(out)
+    return data
+
+
+def search_message() -> bytes:
+    """The short probe without a key."""
+    return bytes.fromhex("020000010000000000000000463cb5d3")
+
+
+def legacy_search_message() -> bytes:
+    """XOR-coded `get_sysinfo` for UDP 9999."""
+    return xor(b'{"system":{"get_sysinfo":{}}}')
