@@ -1,0 +1,73 @@
+"""Which servers answer a path that no device has, so that their other answers prove nothing?
+
+A server that gives the same 200 page to any path answers a camera's private path too (DESIGN rule 3).
+A server that refuses every path alike (401, 403, 404) proves nothing by its canary and loses nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from camscan.identify.match import Reading
+from camscan.model.observation import Kind, Observation
+
+WEB = frozenset({Kind.HTTP, Kind.ISAPI, Kind.TITLE, Kind.UPNP_XML, Kind.ONVIF})
+"""Kinds that are answers of one HTTP server to a path."""
+ANY_PATH = "answers any path alike"
+_WORD = re.compile(r"[a-z]{3,}")
+_ALIKE = 0.9
+"""Share of common words from which two bodies are the same page."""
+
+
+def hollow(observations: Sequence[Observation], readings: Mapping[str, Reading]) -> frozenset[str]:
+    """Ids of observations whose evidence counts for nothing, the canary answers themselves included.
+
+    `readings`: by observation id. All observations are of one device.
+    """
+    canaries = [o for o in observations if o.canary]
+    if not canaries:
+        return frozenset()
+    found = {o.id for o in canaries if _accepted(readings[o.id])}
+    for canary in canaries:
+        answer = readings[canary.id]
+        if not _accepted(answer):
+            continue
+        for other in observations:
+            if other.canary or not _same_server(canary, other):
+                continue
+            if alike(answer, readings[other.id]):
+                found.add(other.id)
+    return frozenset(found)
+
+
+def _accepted(reading: Reading) -> bool:
+    return reading.fields.get("status", ("",))[0] == "200"
+
+
+def _same_server(left: Observation, right: Observation) -> bool:
+    group = {left.kind in WEB, right.kind in WEB}
+    return (
+        (left.address, left.port, left.tls) == (right.address, right.port, right.tls)
+        and len(group) == 1
+        and (left.kind in WEB or left.kind is right.kind)
+    )
+
+
+def alike(left: Reading, right: Reading) -> bool:
+    """Same status and the same words in the body (numbers and the echoed path do not count)."""
+    if left.fields.get("status") != right.fields.get("status"):
+        return False
+    if left.fields.get("title") != right.fields.get("title"):
+        return False
+    one, two = _words(left), _words(right)
+    if not one and not two:
+        return left.fields.get("sdp.media") == right.fields.get("sdp.media")
+    return len(one & two) >= _ALIKE * len(one | two)
+
+
+def _words(reading: Reading) -> frozenset[str]:
+    paths = " ".join(reading.fields.get("request-path", ()))
+    echoed = frozenset(_WORD.findall(paths.casefold()))
+    body = " ".join(reading.fields.get("body", ()))
+    return frozenset(_WORD.findall(body.casefold())) - echoed
