@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped:
-        text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        text = report.longrepr[2] if isinstance(report.longrepr, tuple | list) else str(report.longrepr)
         _not_run[text.removeprefix("Skipped: ")].append(report.nodeid)
 
 

@@ -16,7 +16,8 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 from msgspec import Struct
 
-from camscan.report.model import DeviceRow, FindingRow, ReportModel
+from camscan.report.model import ReportModel
+from camscan.report.rows import DeviceRow, FindingRow
 from camscan.report.text import en
 
 _ORDER = ("ACT", "PLAN", "DOCUMENT", "NO ACTION")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from camscan.model.knowledge import Law, Rule
-from camscan.report.model import DeviceRow, FindingRow, Reference, ReportModel
+from camscan.report.model import ReportModel
+from camscan.report.rows import DeviceRow, FindingRow, Reference
 from camscan.report.text import en
 
 _SPECIAL = "\\`*_{}[]<>()#+-!|~&"

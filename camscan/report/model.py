@@ -13,104 +13,17 @@ from msgspec import Struct
 from camscan.decode.text import clean
 from camscan.model.claim import Attribute, Claim, Device, State, Visibility
 from camscan.model.finding import Assessment, Decision, Finding
-from camscan.model.knowledge import Concern, Knowledge, Law, Rule
+from camscan.model.knowledge import Knowledge, Law, Rule
 from camscan.report.identity import confidence
+from camscan.report.rows import (
+    ConcernRow,
+    CoverageRow,
+    DeviceRow,
+    EndpointRow,
+    FindingRow,
+    Reference,
+)
 from camscan.report.text import en
-
-
-class DeviceRow(Struct, frozen=True, kw_only=True):
-    """One line of the risk table (A2) and of the inventory (A1)."""
-
-    device_id: str
-    addresses: str
-    macs: str
-    place: str
-    role: str
-    brand: str
-    maker: str
-    maker_name: str
-    model: str
-    firmware: str
-    build_date: str
-    cloud: str
-    lower: str
-    upper: str
-    action: str
-    """`at least DOCUMENT, up to ACT`, or the one action both ends agree on."""
-    rows: str
-    next_test: str
-    confidence: str
-    provisional: bool
-    concerns: tuple[str, ...]
-    behind: str
-    visibility: str
-    listed_as: str
-    notes: tuple[str, ...]
-    is_camera: str
-    """yes | no | unknown"""
-
-
-class FindingRow(Struct, frozen=True, kw_only=True):
-    id: str
-    condition: str
-    title: str
-    subject: str
-    state: str
-    state_word: str
-    level: str
-    confidence: str
-    statement: str
-    reason: str
-    action: str
-    factor: str
-    concerns: tuple[str, ...]
-    rules: tuple[str, ...]
-    laws: tuple[str, ...]
-    does_not_show: str
-    would_change: str
-    position: str
-    details: tuple[str, ...]
-
-
-class ConcernRow(Struct, frozen=True, kw_only=True):
-    concern: Concern
-    word: str
-    examined: int
-    present: int
-    supporting: int
-    conditions: tuple[tuple[str, str], ...]
-    findings: tuple[str, ...]
-    sources: tuple[str, ...]
-
-
-class CoverageRow(Struct, frozen=True, kw_only=True):
-    test: str
-    about: str
-    asked: int
-    answered: int
-    not_examined: str
-    note: str
-
-
-class EndpointRow(Struct, frozen=True, kw_only=True):
-    device_id: str
-    endpoint: str
-    marks: str
-    purpose: str
-    service_operator: str
-    service_parent_country: str
-    network_operator: str
-    network_parent_country: str
-    registry_country: str
-    located_country: str
-    sources: str
-
-
-class Reference(Struct, frozen=True, kw_only=True):
-    """A law or rule that some finding prints, and beside which findings."""
-
-    record: Law | Rule
-    findings: tuple[str, ...]
 
 
 class ReportModel(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ from collections import Counter
 
 from tabulate import tabulate
 
-from camscan.report.model import DeviceRow, ReportModel
+from camscan.report.model import ReportModel
+from camscan.report.rows import DeviceRow
 from camscan.report.text import en
 
 _WIDTHS = {"place": 16, "model": 20, "firmware": 22, "maker": 14, "next": 30, "cloud": 16}
