@@ -97,7 +97,11 @@ def test_knowledge_is_called_by_audit_and_commands_alone():
     ],
 )
 def test_dangerous_imports_live_where_they_belong(what, places):
-    users = {n for n, names in MODULES.items() if any(t == what or t.startswith(f"{what}.") for t in names)}
+    users = {
+        n
+        for n, names in MODULES.items()
+        if any(t == what or t.startswith(f"{what}.") for t in names)
+    }
     assert {n for n in users if not inside(n, places)} == set()
 
 
@@ -141,6 +145,8 @@ def test_init_files_are_empty():
 def test_files_with_copyleft_imports_carry_the_mit_header():
     for path in (ROOT / "camscan").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        names = MODULES[".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")]
+        names = MODULES[
+            ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        ]
         if any(n.split(".")[0] in {"scapy", "nmap"} for n in names):
             assert "SPDX-License-Identifier: MIT" in text.splitlines()[0], path
