@@ -119,6 +119,8 @@ class Greeting(_Table):
     min_length: int = 0
     response: str | None = None
     response_hex: str | None = None
+    head_hex: str | None = None
+    """Bytes before the text of `response`."""
     close: bool = False
 
 
@@ -248,6 +250,7 @@ def _tcp_problems(tcp: Tcp, folder: Path) -> Iterator[str]:
     for greeting in tcp.greeting:
         yield from _hex(greeting.match_hex, f"{where}: greeting match_hex")
         yield from _hex(greeting.response_hex, f"{where}: greeting response_hex")
+        yield from _hex(greeting.head_hex, f"{where}: greeting head_hex")
         if greeting.response is not None and greeting.response_hex is not None:
             yield f"{where}: greeting has both response and response_hex"
 
