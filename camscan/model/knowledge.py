@@ -106,7 +106,7 @@ class Platform(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     name: str
-    maker: str | None
+    maker: str | None = None
     """Party id; None where several makers share it and the answer does not tell."""
     source: str
     as_of: str
@@ -157,7 +157,6 @@ class Party(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The party's published position, printed beside a jurisdiction finding."""
     verification: str = "sourced"
     seat_note: str = ""
-    """Why the seat is disputed or open, in words."""
     restrictions: tuple[str, ...] = ()
     """Listings elsewhere: text of the non-binding annex only, never a reason for a level."""
     position_source: str = ""
@@ -169,7 +168,7 @@ class MacBlock(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     prefix: str
     registrant: str
-    party: str | None
+    party: str | None = None
     source: str
     as_of: str
     module_maker: bool = False
@@ -194,7 +193,6 @@ class EndpointName(Struct, frozen=True, kw_only=True, omit_defaults=True):
     hosts: tuple[str, ...] = ()
     """Host names a source saw below `match`, with port where known."""
     hosting: str = ""
-    """What a source measured, with its date."""
     matchable: bool = True
     """False where the fact has no name or address to compare with (for example `any address`)."""
     verification: str = "sourced"
@@ -219,7 +217,6 @@ class Network(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str = ""
     """cloud | cdn | carrier | transit | isp | academic | platform | resolver"""
     confidence: str = ""
-    """Confidence in parent and parent country."""
     note: str = ""
     technology_supplier: str = ""
     verification: str = "sourced"
@@ -262,7 +259,6 @@ class Concern(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
     analogue: str = ""
     origin: str = ""
-    """Whose concern it is: `BIRN report (coverage)`, `RFE/RL`, `SHARE Foundation`, `Commissioner`."""
 
 
 class Law(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -314,7 +310,6 @@ class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
     covered: str = ""
     in_force_from: str = ""
     used_by: tuple[str, ...] = ()
-    """municipal_it | laboratory | procurement_review | reference_annex"""
     note: str = ""
 
 
@@ -344,7 +339,6 @@ class Advisory(Struct, frozen=True, kw_only=True, omit_defaults=True):
     brand: str = ""
     """Brand (or maker id) the entry is limited to; empty = every device of the platform."""
     cves: tuple[str, ...] = ()
-    """Identifiers to print; several where one record covers a series."""
     affected: tuple[str, ...] = ()
     """The affected products as the source words them."""
     product: str = ""
@@ -402,6 +396,5 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     files: Mapping[str, str]
     """File below signatures/ -> sha256."""
     law_positions: tuple[LawPosition, ...] = ()
-    """laws/*.toml `[[position]]`: positions on reach, and the decomposition of the claim."""
     vocabulary: Mapping[str, tuple[str, ...]] = {}
     """From vocab/: claim attribute -> words allowed as its value beside ids of other records."""
