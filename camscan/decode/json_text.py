@@ -63,26 +63,26 @@ def parse(data: bytes) -> JsonDocument:
     frames: list[int] = []  # length of `path` when the object or list was opened
     key: str | None = None
     tokens = _tokens(text)
-    for index, token in enumerate(tokens):
-        if token in {"{", "["}:
+    for index, word in enumerate(tokens):
+        if word in {"{", "["}:
             if len(frames) >= MAX_DEPTH:
                 raise DecodeError(f"JSON is deeper than {MAX_DEPTH}")
             frames.append(len(path))
             if key is not None:
                 path.append(key)
             key = None
-        elif token in {"}", "]"}:
+        elif word in {"}", "]"}:
             if frames:
                 del path[frames.pop() :]
             key = None
-        elif token == ",":
+        elif word == ",":
             key = None
-        elif token != ":":
+        elif word != ":":
             if index + 1 < len(tokens) and tokens[index + 1] == ":":
-                key = _text(token)
-            elif token != "null" and len(leaves) < MAX_LEAVES:
+                key = _text(word)
+            elif word != "null" and len(leaves) < MAX_LEAVES:
                 leaf_path = (*path, key) if key is not None else tuple(path)
-                leaves.append(JsonLeaf(leaf_path, _text(token)))
+                leaves.append(JsonLeaf(leaf_path, _text(word)))
                 key = None
     if not leaves:
         raise DecodeError("JSON without any value")

@@ -1,0 +1,40 @@
+"""Which ports did the port stage find open, closed or silent?"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from camscan.decode.collect import Collector
+from camscan.errors import DecodeError
+from camscan.model.observation import Fields
+
+
+class PortStates(Struct, frozen=True):
+    """Port numbers by answer; silent ports gave none."""
+
+    open: tuple[int, ...] = ()
+    closed: tuple[int, ...] = ()
+    silent: tuple[int, ...] = ()
+
+    def fields(self) -> Fields:
+        """Fields of `FIELDS[Kind.PORTS]`; numbers sorted, at most 512 of each."""
+        out = Collector()
+        out.add("open", *sorted(set(self.open)))
+        out.add("closed", *sorted(set(self.closed)))
+        out.add("silent", *sorted(set(self.silent)))
+        out.add("open-count", len(set(self.open)))
+        out.add("probed-count", len({*self.open, *self.closed, *self.silent}))
+        return out.done()
+
+
+def parse(data: bytes) -> PortStates:
+    """Read `{"open":[80],"closed":[],"silent":[]}`; raises DecodeError for anything else."""
+    try:
+        states = msgspec.json.decode(data, type=PortStates)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise DecodeError(f"port states are not as expected: {error}") from error
+    for port in (*states.open, *states.closed, *states.silent):
+        if not 0 < port < 65_536:
+            raise DecodeError(f"port {port} is not between 1 and 65535")
+    return states
