@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from camscan.decode.text import clean_lines
 from camscan.model.claim import Attribute, Claim, Device, Endpoint
 from camscan.model.finding import (
     ConcernLink,
@@ -134,7 +135,9 @@ def document(model: ReportModel) -> Document:
 
 def write(model: ReportModel) -> str:
     """UTF-8 JSON, indented, one trailing newline; the same bytes for the same model."""
-    return msgspec.json.format(msgspec.json.encode(document(model)), indent=1).decode() + "\n"
+    text = msgspec.json.format(msgspec.json.encode(document(model)), indent=1).decode()
+    # Decoders clean what they read; this catches bidi characters from files the owner wrote.
+    return clean_lines(text) + "\n"
 
 
 def _device(
