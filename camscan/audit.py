@@ -27,9 +27,8 @@ from camscan.model.knowledge import Knowledge, Network
 from camscan.model.observation import Attempt, Observation
 from camscan.model.run import REPORT_SCHEMA
 from camscan.model.site import Site
-from camscan.observe.network.engine import Progress, ScanSummary
 from camscan.observe.network.engine import scan as scan_network
-from camscan.observe.network.options import ScanOptions
+from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
 from camscan.observe.packet.client import PacketHelper
 from camscan.run import IntakeWriter, Run
 from camscan.scope import Scope

@@ -282,7 +282,7 @@ def _summary(assessment: Assessment, video: list[DeviceRow]) -> tuple[tuple[str,
         if action:
             lower = sum(r.lower == action for r in video)
             upper = sum(r.upper == action for r in video)
-            lines.append((action, f"{lower} at least, {upper} at most; {en.ACTIONS[action]}"))
+            lines.append((action, f"lower end of {lower}, upper end of {upper}; {en.ACTIONS[action]}"))
     undetermined = sum(r.lower != r.upper for r in video)
     lines.append(
         ("UNDETERMINED", f"{undetermined} of {len(video)}: the two ends differ, see the next test")
