@@ -1,0 +1,261 @@
+"""Which devices do these observations describe, and what is claimed of each?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from camscan.identify import assets as asset_list
+from camscan.identify.canary import ANY_PATH, hollow
+from camscan.identify.join import Join, Joined, Unit, join, routers
+from camscan.identify.match import Matcher, Reading
+from camscan.identify.relations import Relations
+from camscan.identify.resolve import MANY_MAKERS, resolve
+from camscan.identify.services import derived, service_evidence
+from camscan.identify.split import split
+from camscan.identify.values import mac
+from camscan.model.claim import (
+    VIDEO_ROLES,
+    Attribute,
+    Claim,
+    Device,
+    Evidence,
+    Level,
+    Role,
+    State,
+)
+from camscan.model.observation import Observation
+
+if TYPE_CHECKING:
+    from camscan.model.knowledge import Knowledge
+    from camscan.model.site import Asset
+
+_VIDEO = frozenset(r.value for r in VIDEO_ROLES)
+_ROLES = frozenset(r.value for r in Role)
+
+
+def identify(
+    observations: Iterable[Observation],
+    knowledge: Knowledge,
+    *,
+    assets: Sequence[Asset] = (),
+    join: bool = True,
+    matcher: Matcher | None = None,
+) -> tuple[Device, ...]:
+    """One Device per thing that answered, sorted by device_id; the order of observations is irrelevant.
+
+    With `join` False every device_id is taken as it is: nothing is split and nothing joined.
+    """
+    return Identifier(knowledge, matcher).identify(observations, assets=assets, join_units=join)
+
+
+class Identifier:
+    """Compiled once, for many calls."""
+
+    def __init__(self, knowledge: Knowledge, matcher: Matcher | None = None) -> None:
+        self.matcher = matcher or Matcher(knowledge)
+        self.relations = Relations(knowledge)
+
+    def identify(
+        self,
+        observations: Iterable[Observation],
+        *,
+        assets: Sequence[Asset] = (),
+        join_units: bool = True,
+    ) -> tuple[Device, ...]:
+        """See the function of the same name."""
+        by_unit: dict[tuple[str, str], list[Observation]] = {}
+        for observation in observations:
+            intake = _intake(observation) if join_units else ""
+            by_unit.setdefault((intake, observation.device_id), []).append(observation)
+        if not join_units:
+            found = [self.device(name, group) for (_, name), group in sorted(by_unit.items())]
+            return tuple(found)
+        devices = self._joined(by_unit)
+        return asset_list.match(devices, assets)
+
+    def device(
+        self,
+        name: str,
+        observations: Sequence[Observation],
+        *,
+        router_macs: frozenset[str] = frozenset(),
+        joins: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> Device:
+        """One device from all its observations."""
+        ordered = sorted(observations, key=_place)
+        readings = {o.id: self.matcher.read(o) for o in ordered}
+        dropped = hollow(ordered, readings)
+        evidence = list(self._evidence(ordered, readings, dropped, router_macs))
+        claims = resolve(name, evidence, self.relations)
+        role, camera = _role(claims)
+        told = list(notes)
+        if any(o.id in dropped and not o.canary for o in ordered):
+            told.append(f"{ANY_PATH}: those answers are no evidence")
+        if any(c.reason and MANY_MAKERS in c.reason for c in claims):
+            told.append(MANY_MAKERS)
+        if any(e.local for c in claims for e in c.evidence):
+            told.append("decided with the help of local signatures")
+        addresses = {o.address for o in ordered if o.address}
+        seen = {mac(o.mac) for o in ordered if o.mac} - router_macs - {""}
+        return Device(
+            device_id=name,
+            addresses=tuple(sorted(addresses)),
+            macs=tuple(sorted(seen)),
+            is_camera=camera,
+            role=role,
+            claims=claims,
+            observations=tuple(o.id for o in ordered),
+            joins=joins,
+            notes=tuple(told),
+        )
+
+    def _evidence(
+        self,
+        observations: Sequence[Observation],
+        readings: Mapping[str, Reading],
+        dropped: frozenset[str],
+        router_macs: frozenset[str],
+    ) -> Iterator[Evidence]:
+        for observation in observations:
+            reading = readings[observation.id]
+            routed = mac(observation.mac or "") in router_macs
+            yield from (
+                e
+                for e in service_evidence(
+                    observation, reading.fields, self.relations, routed=routed
+                )
+                if observation.id not in dropped or e.attribute is not Attribute.SERVICE_NO_LOGIN
+            )
+            if observation.id in dropped or observation.canary:
+                continue
+            for piece in reading.evidence:
+                yield piece
+                if (more := derived(piece)) is not None:
+                    yield more
+
+    def _joined(
+        self, by_unit: Mapping[tuple[str, str], Sequence[Observation]]
+    ) -> tuple[Device, ...]:
+        router_macs = routers(
+            (intake, mac(o.mac), o.address)
+            for (intake, _), group in by_unit.items()
+            for o in group
+            if o.mac and o.address and mac(o.mac)
+        )
+        units: list[Unit] = []
+        members: dict[tuple[str, str], tuple[Observation, ...]] = {}
+        for (intake, name), group in sorted(by_unit.items()):
+            for port, part in self._split(group).items():
+                label = name if port is None else f"{name}#{port}"
+                members[intake, label] = part
+                units.append(self._unit(intake, label, part, router_macs))
+        joined = join(units, router_macs)
+        names = _names(joined)
+        return tuple(
+            sorted(
+                (
+                    self.device(
+                        names[n],
+                        [o for u in one.units for o in members[u.intake, u.name]],
+                        router_macs=router_macs,
+                        joins=_reasons(one),
+                        notes=_shared(one, joined),
+                    )
+                    for n, one in enumerate(joined.devices)
+                ),
+                key=lambda d: d.device_id,
+            )
+        )
+
+    def _split(self, group: Sequence[Observation]) -> dict[int | None, tuple[Observation, ...]]:
+        ordered = sorted(group, key=_place)
+        readings = {o.id: self.matcher.read(o) for o in ordered}
+        dropped = hollow(ordered, readings)
+        evidence = {o.id: readings[o.id].evidence for o in ordered if o.id not in dropped}
+        return split(ordered, evidence, self.relations)
+
+    def _unit(
+        self,
+        intake: str,
+        name: str,
+        observations: Sequence[Observation],
+        router_macs: frozenset[str],
+    ) -> Unit:
+        device = self.device(name, observations, router_macs=router_macs)
+        times = sorted(o.at for o in observations if o.at)
+        maker = device.value(Attribute.MAKER)
+        serial = device.value(Attribute.SERIAL)
+        return Unit(
+            name=name,
+            intake=intake,
+            address=next(iter(device.addresses), None),
+            seen_macs=frozenset(device.macs),
+            serials=frozenset({f"{maker}/{serial}"} if maker and serial else ()),
+            stated_macs=frozenset(device.values(Attribute.MAC)) - frozenset(device.macs),
+            uuids=frozenset(device.values(Attribute.UUID)),
+            certificate_keys=frozenset(device.values(Attribute.CERTIFICATE_KEY)),
+            first=times[0] if times else None,
+            last=times[-1] if times else None,
+        )
+
+
+def _intake(observation: Observation) -> str:
+    before, colon, _ = observation.id.partition(":")
+    return before if colon else ""
+
+
+def _place(observation: Observation) -> tuple[str, int, str]:
+    before, _, line = observation.id.rpartition(":")
+    return (before, int(line), "") if line.isdecimal() and len(line) < 18 else (before, 0, line)
+
+
+def _role(claims: Sequence[Claim]) -> tuple[Role | None, bool | None]:
+    """The role, and whether it is networked video surveillance: null unless the evidence says."""
+    claim = next((c for c in claims if c.attribute is Attribute.ROLE), None)
+    if claim is None or claim.level < Level.E2:
+        return None, None
+    if claim.value is not None:
+        known = Role(claim.value) if claim.value in _ROLES else None
+        return known, None if known is None else claim.value in _VIDEO
+    if claim.state is not State.CONFLICTING or not claim.values:
+        return None, None
+    # Camera or recorder may be open while surveillance is certain, and likewise the opposite.
+    kinds = {value in _VIDEO for value in claim.values}
+    if len(kinds) > 1:
+        return None, None
+    return (Role.VIDEO_DEVICE, True) if kinds == {True} else (None, False)
+
+
+def _names(joined: Join) -> list[str]:
+    """The newest name of each device; where two devices would share one, all but the newest say when."""
+    names: list[str] = []
+    taken: dict[str, str] = {}
+    for one in joined.devices:
+        newest = max(one.units, key=lambda u: (u.intake, ":" not in (u.address or u.name), u.name))
+        names.append(newest.name)
+        taken[newest.name] = max(taken.get(newest.name, ""), newest.intake)
+    return [
+        name
+        if taken[name] == max(u.intake for u in one.units)
+        else f"{name}@{max(u.intake for u in one.units)}"
+        for name, one in zip(names, joined.devices, strict=True)
+    ]
+
+
+def _reasons(one: Joined) -> tuple[str, ...]:
+    split_off = [
+        f"{u.name}: several devices answer at one address, told apart by their ports"
+        for u in one.units
+        if "#" in u.name
+    ]
+    return (*one.reasons, *sorted(set(split_off)))
+
+
+def _shared(one: Joined, joined: Join) -> tuple[str, ...]:
+    found = [text for u in one.units for text in joined.shared_names.get(u.name, ())]
+    return tuple(sorted(set(found)))
+
+
+__all__ = ["Identifier", "identify"]
