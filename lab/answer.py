@@ -13,11 +13,13 @@ from lab.unit import Unit
 _BOMB_BYTES = 64 * 1024 * 1024
 
 
-def find_route(tcp: Tcp, method: str, target: str) -> Route | None:
+def find_route(tcp: Tcp, method: str, target: str, request: bytes = b"") -> Route | None:
     """First match wins; `*` any, `/x/*` prefix, query ignored unless the route has one."""
     plain = target.partition("?")[0]
     for route in tcp.route:
         if route.method not in {"*", method} and not (method == "HEAD" and route.method == "GET"):
+            continue
+        if route.contains is not None and route.contains.encode() not in request:
             continue
         if route.path in {"*", target, plain}:
             return route

@@ -74,7 +74,7 @@ async def converse(connection: Connection) -> None:
             "path": target,
             "port": str(connection.port),
         }
-        route = find_route(tcp, method, target)
+        route = find_route(tcp, method, target, whole)
         delay = connection.first_byte_s + (route.delay_ms / 1000 if route else 0)
         if delay:
             await asyncio.sleep(delay)

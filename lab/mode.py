@@ -117,7 +117,7 @@ def _try_nft() -> str:
             make_namespaces(user=os.geteuid() != 0)
             ip_batch(["link add vl0 type veth peer name vs0"])
             rule = "chain c { type filter hook egress device vl0 priority 0; ether saddr set 02:00:00:00:00:01; }"
-            text = nft_load(f"table netdev t {{ {rule} }}") or "yes"
+            text = nft_load(f"table netdev t {{\n{rule}\n}}") or "yes"
         except (NamespaceError, OSError) as error:
             text = f"not tried ({error})"
         os.write(writer, text.replace("\n", " ").encode()[:300])

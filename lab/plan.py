@@ -71,6 +71,8 @@ class Plan(_Table):
     """Addresses with three cameras on different ports behind them."""
     foreign: Mapping[str, str] = {}
     """Persona id or pattern -> address of a foreign subnet that one extra unit has."""
+    channels_seen: int | None = None
+    """Of each recorder, so many cameras answer for themselves (default: what the persona says)."""
     assets: AssetPlan = AssetPlan()
     owner: str = "Town of Camville (emulated)"
     jurisdiction: str = "RS"

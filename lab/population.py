@@ -121,9 +121,11 @@ def _composites(builder: _Builder, cameras: list[Persona], segment: Segment, cou
             unit = builder.add(persona, segment, address, mac)
             mac = unit.mac
             unit.port_map = {80: 8081 + index, 554: 10554 + index}
+            moved = dict(unit.port_map)
             for tcp in persona.tcp:
                 for number in tcp.numbers:
-                    unit.port_map.setdefault(number, 20000 + 1000 * index + number % 1000)
+                    moved.setdefault(number, 30000 + 100 * index + len(moved))
+            unit.port_map = moved
 
 
 def _baits(city: City, rng: random.Random) -> None:
@@ -139,6 +141,7 @@ def _baits(city: City, rng: random.Random) -> None:
             if victim
             else "",
             printer=f"http://{printer}:9100/",
+            camera=victim.address if victim else "",
         )
 
 
@@ -151,7 +154,8 @@ def _behind(city: City) -> None:
     ]
     cameras = [u for u in city.units if u.persona.truth.role == "camera" and u.reachable]
     for recorder in recorders:
-        wanted = recorder.persona.truth.channels_seen or 0
+        seen = city.plan.channels_seen
+        wanted = (recorder.persona.truth.channels_seen or 0) if seen is None else seen
         same = recorder.persona.truth.maker
         ranked = sorted(cameras, key=lambda u: (u.persona.truth.maker != same, u.number))
         for camera in [u for u in ranked if u.behind is None][:wanted]:
@@ -214,7 +218,8 @@ def populate(
         if here is None:
             weights = [_matching(plan.weights, p.id, 1.0) for p in cameras]
             here = rng.choices(cameras, weights, k=part.cameras) if cameras else []
-            rest = rng.choices(others, k=part.others) if others else []
+            weights = [_matching(plan.weights, p.id, 1.0) for p in others]
+            rest = rng.choices(others, weights, k=part.others) if others else []
         else:
             rest = _draw(plan, others, part.others, rng, "other device", city)
         composites = plan.composite if index == 0 else 0

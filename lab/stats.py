@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 
 DENIED_PORTS = frozenset(
@@ -65,7 +64,8 @@ class Stats:
 
     def __init__(self) -> None:
         self.devices: dict[str, DeviceStats] = {}
-        self.group_requests: Counter[str] = Counter()
+        self.groups: dict[str, DeviceStats] = {}
+        """Group address:port -> what was sent to it; never part of a device's figures."""
         self._open: dict[str, set[socket.socket]] = {}
 
     def device(self, address: str) -> DeviceStats:
@@ -118,8 +118,14 @@ class Stats:
             device.example("credentials", data)
 
     def datagram(self, address: str, data: bytes) -> None:
-        """A search sent to the device itself, or (address = group) to a group."""
-        device = self.device(address)
+        """A search sent to the device itself."""
+        self._search(self.device(address), data)
+
+    def group_datagram(self, group: str, port: int, data: bytes) -> None:
+        """A search sent to a group."""
+        self._search(self.groups.setdefault(f"{group}:{port}", DeviceStats()), data)
+
+    def _search(self, device: DeviceStats, data: bytes) -> None:
         device.udp_in += 1
         xm_change = data[:1] == b"\xff" and data[14:16] == _XM_CHANGE
         if _CHANGES.search(data) or xm_change:
@@ -139,7 +145,8 @@ class Stats:
             "handshakes",
             "probes",
         )
-        totals = {name: sum(getattr(d, name) for d in self.devices.values()) for name in names}
+        everyone = (*self.devices.values(), *self.groups.values())
+        totals = {name: sum(getattr(d, name) for d in everyone) for name in names}
         for name in (
             "max_concurrent",
             "wire_max_concurrent",
@@ -154,7 +161,14 @@ class Stats:
         return {
             "totals": self.totals(),
             "devices": {a: asdict(d) for a, d in sorted(self.devices.items())},
-            "group_requests_received": dict(sorted(self.group_requests.items())),
+            "groups": {
+                group: {
+                    "received": d.udp_in,
+                    "state_changing": d.state_changing,
+                    "examples": d.examples,
+                }
+                for group, d in sorted(self.groups.items())
+            },
         }
 
 

@@ -201,8 +201,9 @@ async def _greet(connection: Connection) -> None:
                 if greeting.response_hex is not None:
                     await connection.send(bytes.fromhex(greeting.response_hex))
                 elif greeting.response is not None:
-                    text = unit.text(greeting.response)
-                    await connection.send(text.replace("\n", "\r\n").encode())
+                    text = unit.text(greeting.response).replace("\n", "\r\n")
+                    head = bytes.fromhex(greeting.head_hex or "")
+                    await connection.send(head + text.encode())
                 if greeting.close:
                     return
                 data = b""

@@ -100,8 +100,7 @@ class UdpEngine:
         for data, peer in _receive(sock):
             if (peer[0], key[1]) in self._own and peer[1] == key[1]:
                 continue  # an answer of another device of the city to the group
-            self._stats.group_requests[f"{key[0]}:{key[1]}"] += 1
-            self._stats.datagram(key[0], data)
+            self._stats.group_datagram(key[0], key[1], data)
             for unit, udp in self._members[key]:
                 if unit.address not in self._dead:
                     self._schedule(unit, udp, data, peer, key, _GROUP_DELAY_S)
@@ -123,12 +122,12 @@ class UdpEngine:
         where = udp.destination or service.destination
         group = next(iter(groups_of(udp)), None)
         target = peer
+        if udp.service == "mdns" and peer[1] != service.answer_port:
+            where = "sender"  # RFC 6762 section 6.7: legacy queries are answered to the sender
         if where == "port" and service.answer_port:
             target = (peer[0], service.answer_port)
         elif where == "group" and group and asked[0] == group:
             target = (group, service.answer_port or port_of(udp))
-        elif where == "group" and service.answer_port and asked[0] != unit.address:
-            target = (peer[0], peer[1])
         sock = self._own[unit.address, unit.port(port_of(udp))]
         for datagram in made:
             self._loop.call_later(

@@ -47,6 +47,7 @@ TOKENS = frozenset(
         "bait-reboot",
         "bait-printer",
         "bait-outside",
+        "camera",
     )
 )
 _TOKEN = re.compile(r"\{([A-Za-z][A-Za-z_-]*)(?::(\d+))?\}")
@@ -60,6 +61,8 @@ class Baits:
     reboot: str = ""
     printer: str = ""
     outside: str = "http://198.51.100.251/device.xml"
+    camera: str = ""
+    """Address of that other camera, for a router's table of port mappings."""
 
 
 @dataclass(slots=True)
@@ -141,6 +144,8 @@ class Unit:
             return self.mask
         if name == "n":
             return str(self.number)
+        if name == "camera":
+            return self.baits.camera or self.gateway
         if name.startswith("bait-"):
             return str(getattr(self.baits, name.removeprefix("bait-"), whole))
         return whole

@@ -60,7 +60,7 @@ def asset_rows(city: City, seed: int) -> list[dict[str, str]]:
             place=recorder.place,
             brand=recorder.persona.truth.brand or "",
             behind=recorder.asset or "",
-            note=f"channel {index // 2 + 1 + (recorder.persona.truth.channels_seen or 0)}",
+            note=f"channel of the recorder, number {index // 2 + 1} of those without an address",
         )
     for _ in range(rules.list_only):
         add(place="Mobile mast", brand="unknown", note="on a mobile network, no address in ours")
