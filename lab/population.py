@@ -71,6 +71,9 @@ def _draw(
     if len(drawn) > total:
         city.notes.append(f"{len(drawn)} {what}s instead of {total}: one of every persona")
     weights = [_matching(plan.weights, persona.id, 1.0) for persona in personas]
+    if not plan.every:  # as many different ones as fit
+        rest = [p for p, w in zip(personas, weights, strict=True) if w > 0 and p not in drawn]
+        drawn += rng.sample(rest, max(0, min(total - len(drawn), len(rest))))
     if len(drawn) < total:
         drawn += rng.choices(personas, weights, k=total - len(drawn))
     return drawn
