@@ -398,3 +398,5 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     law_positions: tuple[LawPosition, ...] = ()
     vocabulary: Mapping[str, tuple[str, ...]] = {}
     """From vocab/: claim attribute -> words allowed as its value beside ids of other records."""
+    places: Mapping[str, str] = {}
+    """`<table> <id>` (`signature axis.ftp.banner`) -> file below signatures/."""
