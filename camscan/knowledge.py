@@ -196,6 +196,7 @@ def _build(files: Mapping[str, bytes], own: Mapping[str, bytes], digest: str) ->
         sources=dict(sorted(parts.sources.items())),
         files=dict(sorted(hashes.items())),
         vocabulary=dict(sorted(parts.vocabulary.items())),
+        places={f"{table} {ident}": file for (table, ident), file in sorted(parts.seen.items())},
         law_positions=tuple(of(LawPosition)),
     )
 

@@ -1,0 +1,82 @@
+"""Does every id that one record of signatures/ names exist as a record?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from camscan.model.claim import Attribute
+from camscan.model.knowledge import Knowledge
+
+Missing = tuple[str, str, str, str]
+"""(table, record id, field, what is wrong)"""
+
+_ATTRIBUTES = frozenset(a.value for a in Attribute)
+
+
+def references(knowledge: Knowledge) -> Iterator[Missing]:
+    """Every reference that leads nowhere."""
+    parties, platforms = set(knowledge.parties), set(knowledge.platforms)
+    conditions = set(knowledge.conditions)
+    for platform in knowledge.platforms.values():
+        yield from _check("platform", platform.id, "maker", [platform.maker], parties)
+    for brand in knowledge.brands:
+        yield from _check("brand", brand.id, "maker", [brand.maker], parties)
+    for party in knowledge.parties.values():
+        yield from _check("party", party.id, "parent", [party.parent], parties)
+        if party.id in _line(knowledge, party.parent):
+            yield ("party", party.id, "parent", "is its own ancestor")
+    for block in knowledge.mac_blocks:
+        yield from _check("block", block.prefix, "party", [block.party], parties)
+        if len(block.prefix) not in {6, 7, 9} or not _is_hex(block.prefix):
+            yield ("block", block.prefix, "prefix", "write 6, 7 or 9 lower-case hex digits")
+    for endpoint in knowledge.endpoints:
+        yield from _check("endpoint", endpoint.id, "operator", [endpoint.operator], parties)
+        yield from _check("endpoint", endpoint.id, "platform", [endpoint.platform], platforms)
+    for advisory in knowledge.advisories:
+        yield from _check("advisory", advisory.id, "platform", [advisory.platform], platforms)
+    for law in knowledge.laws.values():
+        yield from _check("law", law.id, "triggers", law.triggers, conditions)
+    for rule in knowledge.rules.values():
+        yield from _check("rule", rule.id, "triggers", rule.triggers, conditions)
+        yield from _check("rule", rule.id, "makers", rule.makers, parties)
+    for concern in knowledge.concerns.values():
+        named = (*concern.supports, *concern.precondition, *concern.refutes)
+        yield from _check("concern", concern.id, "supports", named, conditions)
+        yield from _check("concern", concern.id, "makers", concern.makers, parties)
+        yield from _check("concern", concern.id, "laws", concern.laws, set(knowledge.laws))
+        yield from _check("concern", concern.id, "rules", concern.rules, set(knowledge.rules))
+    for condition in knowledge.law_nexus:
+        if condition not in conditions:
+            yield ("law", "nexus", "nexus", f"{condition!r} is no condition")
+    yield from _plan(knowledge, platforms)
+
+
+def _plan(knowledge: Knowledge, platforms: set[str]) -> Iterator[Missing]:
+    ids = {p.id for p in knowledge.probe_plan.probes}
+    for probe in knowledge.probe_plan.probes:
+        yield from _check("probe", probe.id, "guard.platform", probe.guard.platform, platforms)
+        yield from _check("probe", probe.id, "guard.seen", probe.guard.seen, ids)
+        yield from _check("probe", probe.id, "guard.unknown", probe.guard.unknown, _ATTRIBUTES)
+        yield from _check("probe", probe.id, "yields", probe.yields, _ATTRIBUTES)
+
+
+def _check(
+    table: str, record: str, field: str, named: Iterable[str | None], known: Iterable[str]
+) -> Iterator[Missing]:
+    known = frozenset(known)
+    for name in named:
+        if name is not None and name not in known:
+            yield (table, record, field, f"{name!r} does not exist")
+
+
+def _line(knowledge: Knowledge, party: str | None) -> set[str]:
+    found: set[str] = set()
+    while party is not None and party not in found:
+        found.add(party)
+        record = knowledge.parties.get(party)
+        party = record.parent if record is not None else None
+    return found
+
+
+def _is_hex(text: str) -> bool:
+    return all(c in "0123456789abcdef" for c in text)
