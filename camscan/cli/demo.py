@@ -59,7 +59,6 @@ _PLAN = click.option(
 )
 def run_(plan: str, mode: str, out: Path | None, speed: str) -> int:
     """Raise the city, audit it, print the risk table and the path of the HTML report."""
-    root = checkout()
     path = (out or Path("camscan-runs") / f"demo-{compact(SystemClock().now())}").resolve()
     script = (
         'exec "$0" -m camscan scan "@$CAMSCAN_DEMO_DIR/targets.txt" '
@@ -81,7 +80,6 @@ def run_(plan: str, mode: str, out: Path | None, speed: str) -> int:
         speed,
         str(path),
     )
-    del root
     # The city has tarpits and a device that dies under load: an audit of it ends with 2 by right.
     return 0 if code in (0, 2) else code
 

@@ -1,0 +1,154 @@
+"""camscan and nmap side by side in one run, on freshly raised cities.
+
+`python -m benchmarks [identify-24] [identify-20] [ports-20] [scan-16] [latency-24]`: prints wall and CPU
+seconds, ratios, what was missed, connections per device and crashes of fragile devices.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tabulate import tabulate
+
+from benchmarks.city import Outcome, measure, missed, scan_command
+
+PORTS = "80-85,88,443,554,888,1935,2020,3702,5000,7443,8000,8080,8081,8443,8554,8800,8899,9000,9527,9530,10554,34567,37777,49152"
+SCRIPTS = "http-title,http-server-header,http-auth,rtsp-methods,ssl-cert"
+LIMIT = 600
+"""Seconds after which nmap is stopped and shown as `>`."""
+
+
+def nmap(plan: str, net: str, *options: str, profile: str = "none") -> Outcome:
+    return measure(
+        plan, ["nmap", "-n", "-sS", "-T4", "-p", PORTS, *options, net], limit=LIMIT, profile=profile
+    )
+
+
+def camscan(
+    plan: str, *, speed: str = "fast", profile: str = "none", extra: tuple[str, ...] = ()
+) -> Outcome:
+    folder = Path(tempfile.mkdtemp(prefix="camscan-bench-"))
+    return measure(
+        plan,
+        scan_command(folder / "run", speed=speed, extra=extra),
+        limit=LIMIT,
+        profile=profile,
+        folder=folder,
+    )
+
+
+def row(name: str, outcome: Outcome) -> tuple[str, ...]:
+    totals = outcome.stats["totals"]
+    wire = outcome.stats["wire"]
+    hosts = sum(1 for d in outcome.stats["devices"].values() if d["handshakes"]) or 1
+    return (
+        name,
+        f"> {LIMIT}" if outcome.wall is None else f"{outcome.wall:.2f}",
+        f"{outcome.cpu:.2f}",
+        f"{outcome.peak_mb:.0f}",
+        f"{totals['handshakes'] / hosts:.1f}",
+        str(totals["max_handshakes"]),
+        str(totals["wire_max_concurrent"]),
+        str(totals["max_probes_per_second"]),
+        str(totals["crashes"]),
+        str(totals["bytes_to_denied"]),
+        str(wire["outside_plan"]),
+    )
+
+
+HEADER = (
+    "",
+    "wall s",
+    "CPU s",
+    "peak MB",
+    "conn/host",
+    "max conn",
+    "max at once",
+    "max probes/s",
+    "crashes",
+    "bytes denied",
+    "outside plan",
+)
+
+
+def show(rows: list[tuple[str, ...]]) -> None:
+    print(tabulate(rows, headers=HEADER, tablefmt="simple", disable_numparse=True), flush=True)
+
+
+def ratio(slow: Outcome, fast: Outcome) -> str:
+    assert fast.wall is not None
+    return f"> {LIMIT / fast.wall:.0f}" if slow.wall is None else f"{slow.wall / fast.wall:.1f}"
+
+
+def verdict(outcome: Outcome) -> None:
+    cameras, right, called, wrong = missed(outcome, outcome.folder / "stdout")
+    print(f"  cameras {cameras}, called cameras {called}, right maker {right}")
+    for line in wrong[:20]:
+        print(f"  wrong or missed: {line}")
+
+
+def identify(plan: str, net: str, *options: str, profile: str = "none") -> None:
+    ours = camscan(plan, profile=profile)
+    polite = camscan(plan, speed="polite", profile=profile)
+    theirs = nmap(plan, net, *options, profile=profile)
+    show(
+        [
+            row("camscan fast", ours),
+            row("camscan polite", polite),
+            row(f"nmap {' '.join(options)[:40]}", theirs),
+        ]
+    )
+    print(f"  nmap / camscan fast: {ratio(theirs, ours)}")
+    verdict(ours)
+
+
+FULL = (
+    "-sV",
+    "--version-light",
+    "--script",
+    SCRIPTS,
+    "--host-timeout",
+    "90s",
+    "--script-timeout",
+    "15s",
+)
+
+BENCHMARKS = {
+    "identify-24": lambda: identify("city-24", "10.20.0.0/24", *FULL),
+    "latency-24": lambda: identify("city-24", "10.20.0.0/24", *FULL, profile="real"),
+    "identify-20": lambda: identify("city-20", "10.20.0.0/20", "-sV", "--version-light"),
+    "ports-20": lambda: ports("city-20", "10.20.0.0/20"),
+    "scan-16": lambda: large("city-16"),
+}
+
+
+def ports(plan: str, net: str) -> None:
+    """The port stage alone, from the stage times the scan itself reports."""
+    ours = camscan(plan)
+    theirs = nmap(plan, net)
+    show([row("camscan fast, whole", ours), row("nmap -sS -T4", theirs)])
+    verdict(ours)
+
+
+def large(plan: str) -> None:
+    ours = camscan(plan)
+    show([row("camscan fast", ours)])
+    verdict(ours)
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(BENCHMARKS)
+    unknown = [n for n in names if n not in BENCHMARKS]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; known: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 3
+    for name in names:
+        print(f"\n== {name}", flush=True)
+        BENCHMARKS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
