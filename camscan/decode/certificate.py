@@ -56,7 +56,18 @@ _SIGNATURES = {
     "1.3.101.112": "ed25519",
 }
 _NAME_FIELDS = {"CN": "cn", "O": "o", "OU": "ou", "EMAILADDRESS": "email", "L": "l", "C": "c"}
-_ODD = (ValueError, TypeError, KeyError, UnsupportedAlgorithm, OverflowError, AttributeError)
+# What `cryptography` raises for parts that are wrong; its own classes are plain Exceptions.
+_ODD = (
+    ValueError,
+    TypeError,
+    KeyError,
+    OverflowError,
+    AttributeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class Certificate(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ class Collector:
             if value is None:
                 continue
             # Bounded before cleaning too, so that a huge value costs no more than a large one.
-            text = clean(str(value)[: 2 * MAX_VALUE])[:MAX_VALUE]
+            text = clean(str(value)[: 2 * MAX_VALUE])[:MAX_VALUE].rstrip()
             if text:
                 self._append(field, text)
 
@@ -41,7 +41,7 @@ class Collector:
         """Append unless the field already holds that very value."""
         if value is None:
             return
-        text = clean(str(value)[: 2 * MAX_VALUE])[:MAX_VALUE]
+        text = clean(str(value)[: 2 * MAX_VALUE])[:MAX_VALUE].rstrip()
         if text and text not in self._values.get(field, ()):
             self._append(field, text)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 
-from camscan.decode.layout import c_text, ipv4_of_bytes, need
+from camscan.decode.layout import c_text, ipv4_of_bytes, mac_of_text, need
 from camscan.decode.vendor_result import VendorAnswer
 from camscan.errors import DecodeError
 
 PORT = 10000
 _MAGIC = b"MO_I"
 _HEADER = 0x17
+_LENGTH = 0x57
 _KEY = slice(0x07, 0x0F)
 
 
@@ -19,7 +20,7 @@ def parse(data: bytes) -> VendorAnswer:
 
     Where the plain address is impossible the body is tried with the 8-byte key of the header.
     """
-    need(data, 0x59, "Foscam search answer")
+    need(data, _LENGTH, "Foscam search answer")
     if data[:4] != _MAGIC:
         raise DecodeError(f"Foscam search answers begin with MO_I, this one with {data[:4]!r}")
     if data[4] != 1:
@@ -29,15 +30,16 @@ def parse(data: bytes) -> VendorAnswer:
         key = data[_KEY]
         body = bytes(byte ^ key[index % 8] for index, byte in enumerate(data[_HEADER:]))
         data = data[:_HEADER] + body
+    serial = c_text(data[0x17 : 0x17 + 13])  # the MAC without separators on most units
     return VendorAnswer(
         protocol="foscam",
-        serial=c_text(data[0x17 : 0x17 + 13]),
-        mac=c_text(data[0x17 : 0x17 + 13]),
+        serial=serial,
+        mac=serial if ":" in mac_of_text(serial) else "",
         name=c_text(data[0x24 : 0x24 + 21]),
         ipv4=ipv4_of_bytes(data[0x39:0x3D]),
         dns=tuple(ip for ip in (ipv4_of_bytes(data[0x45:0x49]),) if ip),
         firmware=_dotted(data[0x4D:0x51]),
-        port=struct.unpack_from(">H", data, 0x57)[0],
+        port=struct.unpack_from(">H", data, 0x55)[0],
         items=(
             ("coded", "true" if coded else "false"),
             ("mask", ipv4_of_bytes(data[0x3D:0x41])),

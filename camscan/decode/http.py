@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from camscan.decode.collect import Collector
-from camscan.decode.message import auth_params, challenges, header_style, split_message
+from camscan.decode.message import Message, auth_params, challenges, header_style, split_message
 from camscan.decode.text import decode_text
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
@@ -100,6 +100,9 @@ def parse(data: bytes, request: str | None = None) -> HttpResponse:
     if data.lstrip()[:1] == b"<":  # HTTP/0.9: nothing but the body
         return HttpResponse("0.9", "", "", (), data[:MAX_INFLATED], "", path)
     message = split_message(data)
+    if message.start[:3].isdigit() and message.start[3:4] in {" ", ""}:
+        # Some servers leave the version out when they do not know the method.
+        message = Message(f"HTTP/ {message.start}", message.headers, message.body)
     status = _STATUS.match(message.start[:640])
     version = status[1] if status else message.start.partition(" ")[0]
     if version[:5].upper() != "HTTP/" and not (status and status[2]):

@@ -54,7 +54,10 @@ def decode(observation: Observation) -> Fields:
 
     Raises DecodeError, and nothing else, when the bytes are not what the kind says.
     """
-    return DECODERS[observation.kind](observation)
+    fields = DECODERS[observation.kind](observation)
+    if not fields:
+        raise DecodeError(f"nothing can be read in this {observation.kind} answer")
+    return fields
 
 
 def _data(observation: Observation) -> bytes:

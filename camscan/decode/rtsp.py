@@ -12,7 +12,9 @@ from camscan.decode.message import auth_params, challenges, header_style, split_
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
-_STATUS = re.compile(r"^(RTSP/\S{1,8})(?:\s{1,16}(\d{3})(?!\d)\s{0,16}(.{0,512}))?$", re.IGNORECASE)
+_STATUS = re.compile(
+    r"^((?:RTSP|HTTP)/\S{1,8})(?:\s{1,16}(\d{3})(?!\d)\s{0,16}(.{0,512}))?$", re.IGNORECASE
+)
 
 
 class RtspResponse(Struct, frozen=True):
@@ -56,14 +58,18 @@ class RtspResponse(Struct, frozen=True):
 
 
 def parse(data: bytes, request: str | None = None) -> RtspResponse:
-    """Read an answer; raises DecodeError when it does not begin with `RTSP/`."""
+    """Read an answer; raises DecodeError when it begins neither with `RTSP/` nor `HTTP/`.
+
+    A web server on the port answers with HTTP; its version is then `HTTP/1.1`, not `1.0`.
+    """
     message = split_message(data)
     status = _STATUS.match(message.start[:640])
     if status is None:
         raise DecodeError(f"not an RTSP answer: it begins {message.start[:40]!r}")
+    version = status[1].upper()
     body = message.body.lstrip()
     return RtspResponse(
-        version=status[1][5:],
+        version=version.removeprefix("RTSP/"),
         status=status[2] or "",
         reason=(status[3] or "").strip(),
         headers=message.headers,

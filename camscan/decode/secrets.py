@@ -12,7 +12,7 @@ from camscan.decode.http import MAX_INFLATED, inflate, unchunk
 from camscan.model.observation import Kind
 
 _UNTOUCHED = frozenset(
-    {Kind.FAVICON, Kind.NEIGHBOUR, Kind.PORTS, Kind.MIIO, Kind.PPPP, Kind.TLS, Kind.DHCP, Kind.MDNS}
+    {Kind.FAVICON, Kind.NEIGHBOUR, Kind.PORTS, Kind.PPPP, Kind.TLS, Kind.DHCP, Kind.MDNS}
 )
 """Kinds whose form has no place for a secret."""
 
@@ -99,6 +99,8 @@ def cut(kind: Kind, data: bytes) -> tuple[bytes, bool]:
     """
     if kind in _UNTOUCHED or not data:
         return data, False
+    if kind is Kind.MIIO:
+        return _cut_token(data)
     result = _PEM.sub(lambda match: _mark("private-key", match[0]), data)
     if kind not in {Kind.HTTPS_CERT, Kind.SSH, Kind.SNMP, Kind.NEIGHBOUR}:
         result = _cut_body(result)
@@ -109,6 +111,14 @@ def cut(kind: Kind, data: bytes) -> tuple[bytes, bool]:
         if kind is Kind.ISAPI:
             result = _ISAPI_KEY.sub(_isapi_key, result)
     return result, result != data
+
+
+def _cut_token(data: bytes) -> tuple[bytes, bool]:
+    """Units that are not yet bound send their miIO token in bytes 16 to 31."""
+    token = data[16:32]
+    if data[:2] != b"\x21\x31" or token.startswith(_MARK) or not token.strip(b"\x00\xff"):
+        return data, False
+    return data[:16] + _mark("token", token) + data[32:], True
 
 
 def _cut_body(data: bytes) -> bytes:
