@@ -40,8 +40,10 @@ def references(knowledge: Knowledge) -> Iterator[Missing]:
         yield from _check("rule", rule.id, "triggers", rule.triggers, conditions)
         yield from _check("rule", rule.id, "makers", rule.makers, parties)
     for concern in knowledge.concerns.values():
-        named = (*concern.supports, *concern.precondition, *concern.refutes)
-        yield from _check("concern", concern.id, "supports", named, conditions)
+        for field in ("supports", "precondition", "refutes"):
+            # `<condition>`, or `<condition> <state> ...`: the first word is the reference.
+            named = [text.partition(" ")[0] for text in getattr(concern, field)]
+            yield from _check("concern", concern.id, field, named, conditions)
         yield from _check("concern", concern.id, "makers", concern.makers, parties)
         yield from _check("concern", concern.id, "laws", concern.laws, set(knowledge.laws))
         yield from _check("concern", concern.id, "rules", concern.rules, set(knowledge.rules))

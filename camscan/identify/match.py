@@ -15,7 +15,7 @@ import re2
 from msgspec import Struct
 from msgspec.structs import replace
 
-from camscan.decode import registry
+from camscan.decode.registry import decode as decode_fields
 from camscan.decode.text import clean
 from camscan.errors import DecodeError, KnowledgeError
 from camscan.identify.values import normal
@@ -132,7 +132,7 @@ class Matcher:
     def __init__(
         self,
         knowledge: Knowledge,
-        decode: Callable[[Observation], Fields] = registry.decode,
+        decode: Callable[[Observation], Fields] = decode_fields,
     ) -> None:
         self._decode = decode
         self._tables: dict[Kind, _KindTable] = {}
