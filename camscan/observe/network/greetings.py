@@ -11,4 +11,4 @@ DAHUA_REALM = bytes.fromhex("a0010000") + bytes(20) + bytes.fromhex("05020101000
 """Dahua 37777: asks for the realm text that precedes a login; carries no account
 (facts: fingerprints, ports seen; frame as in mcw0/DahuaConsole)."""
 
-GREETINGS: Mapping[str, bytes] = {"dahua-realm": DAHUA_REALM, "dahua": DAHUA_REALM}
+GREETINGS: Mapping[str, bytes] = {"dahua": DAHUA_REALM}

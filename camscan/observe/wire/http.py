@@ -144,6 +144,12 @@ def answers_http(data: bytes) -> bool:
     return _STATUS.match(data) is not None
 
 
+def foreign(data: bytearray) -> bool:
+    """Whether the first bytes belong to another protocol: then only silence ends the answer."""
+    start = bytes(data[:8]).lstrip().upper()
+    return len(start) >= 4 and not start.startswith((b"HTTP", b"ICY ", b"RTSP", b"<"))
+
+
 def redirect(
     data: bytes, address: str, port: int, *, tls: bool, listed: Collection[str]
 ) -> tuple[str | None, str]:
@@ -182,7 +188,12 @@ async def exchange(stream: Stream, request: bytes, limits: Limits) -> Reading:
     """Send one request, read one answer. Raises as `reading.read`."""
     stream.take(len(stream.received))  # left over from an answer longer than it said
     stream.send(request)
-    return await read(stream, ending, limits)
+    reading = await read(stream, ending, limits, foreign=foreign)
+    if not answers_http(reading.data) and b"<" not in reading.data[:512]:
+        raise ObserveError(
+            Reason.ERROR, f"the answer is not HTTP: {reading.data[:16].hex(' ')}"
+        )
+    return reading
 
 
 def _check(path: str) -> None:

@@ -76,6 +76,9 @@ class Reading(Struct, frozen=True, kw_only=True):
     """Seconds until the first byte."""
 
 
+_FOREIGN_IDLE = 0.3
+"""Seconds of silence after which bytes of another protocol are taken to be all."""
+
 Ending = Callable[[bytearray], int | None]
 """Length of the whole message at the front of the bytes, None while it is not complete."""
 
@@ -86,12 +89,13 @@ async def read(
     limits: Limits,
     *,
     idle: float | None = None,
-    ended_is_complete: bool = True,
+    foreign: Callable[[bytearray], bool] | None = None,
 ) -> Reading:
     """Read one message.
 
     `idle`: a pause of this many seconds after the first byte also ends it (for servers that
-    talk without framing). Returns what came when the total runs out or the cap is reached.
+    talk without framing). `foreign` tells bytes of another protocol than the expected one:
+    they are ended by a pause too. Returns what came when the total runs out or the cap is reached.
     Raises SilentError, TarpitError, ObserveError(error) when closed without a byte.
     """
     loop = asyncio.get_running_loop()
@@ -117,6 +121,8 @@ async def read(
                     capped=True,
                     waited=first - started,
                 )
+            if idle is None and foreign is not None and foreign(stream.received):
+                idle = _FOREIGN_IDLE
             if (
                 idle is None
                 and now - first >= limits.drip_after
@@ -128,7 +134,7 @@ async def read(
                 raise ObserveError(Reason.ERROR, "closed without an answer")
             return Reading(
                 data=stream.take(len(stream.received)),
-                complete=ended_is_complete,
+                complete=True,
                 waited=first - started,
             )
         deadline = started + limits.total

@@ -43,6 +43,8 @@ class Talk:
         self._kept: Kept | None = None
         self._slow = False
         self._waited_out: set[int] = set()
+        self._spoken: set[int] = set()
+        """Ports that answered a request: silence there is slowness."""
 
     async def close(self) -> None:
         """End the kept connection, if any."""
@@ -61,7 +63,7 @@ class Talk:
 
     def limits(self, job: Job, *, slow: bool = False) -> Limits:
         """Time and size limits for the next answer of this device."""
-        return Limits.of(self.means.budget, slow=job.slow or slow or self._slow)
+        return Limits.of(self.means.budget, slow=job.slow or slow)
 
     async def plain(self, port: int) -> Channel:
         """The kept connection to that port, else a new one. ObserveError as `connect`."""
@@ -133,6 +135,7 @@ class Talk:
             except BaseException:
                 await stream.close()
                 raise
+            self._spoken.add(job.port)
             if reading.waited > self.means.budget.first_byte / 2:
                 self._slow = True
             if reading.complete and http.keeps_alive(reading.data) and stream.alive:
@@ -147,20 +150,20 @@ class Talk:
 
         On the same connection: a second one would cost the device more than our waiting.
         """
-        limits = self.limits(job)
+        limits = self.limits(job, slow=self._slow)
         try:
             return await http.exchange(stream, message, limits)
         except SilentError:
             longer = Limits.of(self.means.budget, slow=True)
             if (
-                not self.means.patient
+                not (self.means.patient or job.port in self._spoken)
                 or job.port in self._waited_out
                 or longer.first_byte <= limits.first_byte
                 or not stream.alive
             ):
                 raise
             self._waited_out.add(job.port)
-            return await read(stream, http.ending, longer)
+            return await read(stream, http.ending, longer, foreign=http.foreign)
 
 
 def handshake_answers(port: int, seen: Handshake) -> tuple[Answer, ...]:

@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
+from typing import cast
 
 from msgspec import Struct
 
@@ -51,8 +52,8 @@ class GroupSocket(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
+        # The selector loop's own class is no DatagramTransport before Python 3.12.
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
         self._received(
@@ -172,11 +173,11 @@ async def ask(
         sock.setblocking(False)
         if answer_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(("" if source is None else source, answer_port))
-        else:
-            if source:
-                sock.bind((source, 0))
-            sock.connect((address, port))
+        if answer_port or source:
+            sock.bind((source or "", answer_port))
+        # Connected: among the sockets on a shared answer port the kernel gives each device's
+        # answers to its own, and a closed port is told at once (ICMP).
+        sock.connect((address, port))
         loop = asyncio.get_running_loop()
         transport, asking = await loop.create_datagram_endpoint(lambda: _Asking(address), sock=sock)
     except OSError as problem:
@@ -185,10 +186,7 @@ async def ask(
     try:
         for _ in range(2):
             await gate.datagram(address, port, len(message))
-            if answer_port:
-                transport.sendto(message, (address, port))
-            else:
-                transport.sendto(message)
+            transport.sendto(message)
             try:
                 async with asyncio.timeout(budget.datagram / 2):
                     while True:

@@ -49,6 +49,7 @@ class _Server:
         self.context = context
         self.connections = self.now = self.most = 0
         self.requests: list[bytes] = []
+        self.writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> _Server:
         self.server = await asyncio.start_server(self._run, HOME, 0, ssl=self.context)
@@ -57,9 +58,13 @@ class _Server:
 
     async def __aexit__(self, *_) -> None:
         self.server.close()
+        for writer in self.writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.02)
 
     async def _run(self, reader, writer) -> None:
         self.connections += 1
+        self.writers.append(writer)
         self.now += 1
         self.most = max(self.most, self.now)
         try:

@@ -1,4 +1,4 @@
-"""How are Uniview devices searched for: the two forms of its private Probe (facts: discovery 5)?"""
+"""How are Uniview devices searched for: the older form of its private Probe (facts: discovery 5)?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from camscan.observe.network.protocols.wsd import is_answer
 
 
 def _messages(_: str) -> tuple[bytes, ...]:
-    return wsd.uniview_search_messages(uuid4(), uuid4())
+    return wsd.uniview_search_messages(uuid4(), uuid4())[:1]
 
 
 ANNOUNCEMENT = Announcement(

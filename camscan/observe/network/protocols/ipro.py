@@ -18,7 +18,7 @@ def _is_answer(data: bytes) -> bool:
 
 
 ANNOUNCEMENT = Announcement(
-    name="i-pro",
+    name="ipro",
     kind=Kind.VENDOR_DISC,
     groups=(BROADCAST,),
     ports=(panasonic.PORT,),

@@ -16,7 +16,7 @@ def _is_answer(data: bytes) -> bool:
 
 
 ANNOUNCEMENT = Announcement(
-    name="tplink-legacy",
+    name="tplink9999",
     kind=Kind.KASA,
     groups=(BROADCAST,),
     ports=(tplink.LEGACY_PORT,),

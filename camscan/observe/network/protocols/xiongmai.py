@@ -17,7 +17,7 @@ def _is_answer(data: bytes) -> bool:
 
 
 ANNOUNCEMENT = Announcement(
-    name="xm",
+    name="xiongmai",
     kind=Kind.DVRIP,
     groups=(BROADCAST,),
     ports=(dvrip.PORT,),
