@@ -32,6 +32,8 @@ class Subject(Struct, frozen=True, kw_only=True):
     as_of: date
     captured: bool = False
     """Whether a capture of its traffic is part of the run."""
+    behind: tuple[str, ...] = ()
+    """device_ids of cameras behind this recorder that were seen themselves."""
 
     @property
     def name(self) -> str:
