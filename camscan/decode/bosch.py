@@ -6,7 +6,7 @@ import struct
 
 from camscan.decode import xml
 from camscan.decode.layout import ipv4_of_bytes, mac_of_bytes, need
-from camscan.decode.vendor_result import VendorAnswer
+from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
 PORT = 1757
@@ -14,12 +14,12 @@ ANSWER_PORT = 1758
 _MAGIC = bytes.fromhex("9939a427")
 
 
-def parse(data: bytes) -> VendorAnswer:
+def parse(data: bytes) -> SearchAnswer:
     """Read the short (32 bytes) or the long (XML) answer; raises DecodeError otherwise."""
     if data.lstrip()[:1] == b"<":
         document = xml.parse(data)
         port = document.first("RCPPort") or ""
-        return VendorAnswer(
+        return SearchAnswer(
             protocol="bosch",
             model=document.first("friendlyName") or "",
             name=document.first("unitName") or "",
@@ -32,7 +32,7 @@ def parse(data: bytes) -> VendorAnswer:
     need(data, 28, "Bosch search answer")
     if data[:4] != _MAGIC:
         raise DecodeError(f"Bosch search answers begin with 9939a427, not {data[:4].hex()}")
-    return VendorAnswer(
+    return SearchAnswer(
         protocol="bosch",
         mac=mac_of_bytes(data[8:14]),
         ipv4=ipv4_of_bytes(data[16:20]),

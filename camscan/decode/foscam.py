@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from camscan.decode.layout import c_text, ipv4_of_bytes, mac_of_text, need
-from camscan.decode.vendor_result import VendorAnswer
+from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
 PORT = 10000
@@ -15,7 +15,7 @@ _LENGTH = 0x57
 _KEY = slice(0x07, 0x0F)
 
 
-def parse(data: bytes) -> VendorAnswer:
+def parse(data: bytes) -> SearchAnswer:
     """Read an answer; raises DecodeError when the magic, the type or the length is wrong.
 
     Where the plain address is impossible the body is tried with the 8-byte key of the header.
@@ -31,7 +31,7 @@ def parse(data: bytes) -> VendorAnswer:
         body = bytes(byte ^ key[index % 8] for index, byte in enumerate(data[_HEADER:]))
         data = data[:_HEADER] + body
     serial = c_text(data[0x17 : 0x17 + 13])  # the MAC without separators on most units
-    return VendorAnswer(
+    return SearchAnswer(
         protocol="foscam",
         serial=serial,
         mac=serial if ":" in mac_of_text(serial) else "",

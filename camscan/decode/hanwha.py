@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from camscan.decode.layout import c_text, need
-from camscan.decode.vendor_result import VendorAnswer
+from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
 PORT = 7701
@@ -11,12 +11,12 @@ ANSWER_PORT = 7711
 _LENGTH = 262
 
 
-def parse(data: bytes) -> VendorAnswer:
+def parse(data: bytes) -> SearchAnswer:
     """Read an answer; raises DecodeError unless it begins with 0b and reaches the model."""
     need(data, 0x77, "Hanwha search answer")
     if data[0] != 0x0B:
         raise DecodeError(f"Hanwha search answers begin with 0b, this one with {data[0]:02x}")
-    return VendorAnswer(
+    return SearchAnswer(
         protocol="hanwha",
         mac=c_text(data[0x13 : 0x13 + 18]),
         ipv4=c_text(data[0x25 : 0x25 + 16]),

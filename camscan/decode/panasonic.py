@@ -6,7 +6,7 @@ import struct
 from ipaddress import IPv4Address
 
 from camscan.decode.layout import c_text, ipv4_of_bytes, ipv6_of_bytes, mac_of_bytes, need
-from camscan.decode.vendor_result import VendorAnswer
+from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
 PORT = 10670
@@ -14,7 +14,7 @@ ANSWER_PORT = 10669
 _TLV_START = 53
 
 
-def parse(data: bytes) -> VendorAnswer:
+def parse(data: bytes) -> SearchAnswer:
     """Read an answer: header with the MAC at 6, from byte 53 on type(2) length(2) value."""
     need(data, _TLV_START + 4, "Panasonic search answer")
     if data[:2] != b"\x00\x01":
@@ -31,7 +31,7 @@ def parse(data: bytes) -> VendorAnswer:
     dns = values.get(0x23, b"")
     port = values.get(0x25, b"")
     full, short = c_text(values.get(0xA7, b"")), c_text(values.get(0xA8, b""))
-    return VendorAnswer(
+    return SearchAnswer(
         protocol="panasonic",
         model=full or short,
         name=short,

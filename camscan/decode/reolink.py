@@ -1,4 +1,7 @@
-"""What do Reolink search answers say, and how are they asked for (facts: discovery 7)?"""
+"""What do Reolink search answers say, and how are they asked for (facts: discovery 7)?
+
+Key words and checksum of BcUDP: the source that sheet names (neolink, dissector/udp.md).
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ import struct
 import zlib
 
 from camscan.decode import xml
+from camscan.decode.search_answer import SearchAnswer
 from camscan.decode.text import decode_text
-from camscan.decode.vendor_result import VendorAnswer
 from camscan.errors import DecodeError
 
 PORT = 2000
@@ -31,7 +34,7 @@ _UID = re.compile(r"[0-9A-Z]{16}")
 _TEXT = re.compile(rb"[\x20-\x7e\x80-\xff]{3,64}")
 
 
-def parse(data: bytes) -> VendorAnswer:
+def parse(data: bytes) -> SearchAnswer:
     """Read a BcUDP frame or the answer to port 3000; raises DecodeError otherwise."""
     if data[:4] == _MAGIC:
         return _parse_udp(data)
@@ -40,13 +43,13 @@ def parse(data: bytes) -> VendorAnswer:
     return _parse_binary(data)
 
 
-def _parse_udp(data: bytes) -> VendorAnswer:
+def _parse_udp(data: bytes) -> SearchAnswer:
     if len(data) < _HEADER.size:
         raise DecodeError(f"BcUDP frame of {len(data)} bytes, its header has {_HEADER.size}")
     _, _, _, transmission, checksum = _HEADER.unpack_from(data)
     coded = data[_HEADER.size :]
     document = xml.parse(xor(coded, transmission))
-    return VendorAnswer(
+    return SearchAnswer(
         protocol="reolink-bcudp",
         uid=document.first("uid") or "",
         items=(
@@ -56,7 +59,7 @@ def _parse_udp(data: bytes) -> VendorAnswer:
     )
 
 
-def _parse_binary(data: bytes) -> VendorAnswer:
+def _parse_binary(data: bytes) -> SearchAnswer:
     """Name, address, port and UID stand in the answer; their offsets are not documented.
 
     So each is known by its form: the address by dots, the UID by 16 capitals and digits, and
@@ -68,7 +71,7 @@ def _parse_binary(data: bytes) -> VendorAnswer:
     name = next((text for text in texts if text and text not in {address, uid}), "")
     if not (address or uid):
         raise DecodeError("Reolink search answer without an address or a UID")
-    return VendorAnswer(
+    return SearchAnswer(
         protocol="reolink",
         name=name,
         ipv4=address,

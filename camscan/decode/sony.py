@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from camscan.decode.search_answer import SearchAnswer
 from camscan.decode.text import decode_text
-from camscan.decode.vendor_result import VendorAnswer
 from camscan.errors import DecodeError
 
 PORT = 2380
 
 
-def parse(data: bytes) -> VendorAnswer:
+def parse(data: bytes) -> SearchAnswer:
     """Read `02 KEY:value ff ... 03`; raises DecodeError otherwise."""
     if data[:1] != b"\x02":
         raise DecodeError(f"Sony search answers begin with 02, this one with {data[:1].hex()}")
@@ -22,7 +22,7 @@ def parse(data: bytes) -> VendorAnswer:
         raise DecodeError("Sony search answer without any KEY:value")
     first = dict(reversed(items))
     port = first.get("WEBPORT", "")
-    return VendorAnswer(
+    return SearchAnswer(
         protocol="sony",
         model=first.get("MODEL", ""),
         mac=first.get("MAC", ""),

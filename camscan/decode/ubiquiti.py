@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from camscan.decode.layout import c_text, ipv4_of_bytes, mac_of_bytes, need
-from camscan.decode.vendor_result import VendorAnswer
+from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
 PORT = 10001
@@ -13,7 +13,7 @@ GROUP = "233.89.188.1"
 _ANSWERS = {(0x01, 0x00), (0x02, 0x06), (0x02, 0x09), (0x02, 0x0B)}
 
 
-def parse(data: bytes) -> VendorAnswer:
+def parse(data: bytes) -> SearchAnswer:
     """Read an answer: version, command, length(2), then type(1) length(2) value."""
     need(data, 8, "Ubiquiti search answer")
     if (data[0], data[1]) not in _ANSWERS:
@@ -27,7 +27,7 @@ def parse(data: bytes) -> VendorAnswer:
         position += length
     both = values.get(0x02, b"")
     uptime = values.get(0x0A, b"")
-    return VendorAnswer(
+    return SearchAnswer(
         protocol="ubiquiti",
         model=c_text(values.get(0x15, b"")) or c_text(values.get(0x0C, b"")),
         name=c_text(values.get(0x0B, b"")),

@@ -13,11 +13,11 @@ from camscan.decode import (
     vivotek,
     vstarcam,
 )
-from camscan.decode.vendor_result import VendorAnswer
+from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
 
-def parse(data: bytes, port: int | None = None) -> VendorAnswer:
+def parse(data: bytes, port: int | None = None) -> SearchAnswer:
     """Read an answer; `port` settles heads that are short. Raises DecodeError when none fits."""
     head = data[:8]
     if head[:4] == b"MO_I":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from camscan.decode.layout import c_text, ipv4_of_bytes, mac_of_bytes, need
-from camscan.decode.vendor_result import VendorAnswer
+from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
 PORT = 10000
@@ -11,7 +11,7 @@ _MAGIC = bytes.fromhex("4a5d8f1c")
 _LONG_NAME, _MAC, _IPV4, _FLAG, _MODEL = 0x01, 0x02, 0x03, 0x04, 0x09
 
 
-def parse(data: bytes) -> VendorAnswer:
+def parse(data: bytes) -> SearchAnswer:
     """Read an answer: session byte, magic, type-length-value; raises DecodeError otherwise."""
     need(data, 5, "Vivotek search answer")
     if data[1:5] != _MAGIC:
@@ -25,7 +25,7 @@ def parse(data: bytes) -> VendorAnswer:
             continue
         values.setdefault(kind, data[position : position + length])
         position += length
-    return VendorAnswer(
+    return SearchAnswer(
         protocol="vivotek",
         name=c_text(values.get(_LONG_NAME, b"")),
         model=c_text(values.get(_MODEL, b"")),

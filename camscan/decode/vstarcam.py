@@ -5,19 +5,19 @@ from __future__ import annotations
 import struct
 
 from camscan.decode.layout import c_text, mac_of_bytes, need
-from camscan.decode.vendor_result import VendorAnswer
+from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
 PORT = 8600
 _ANSWER = bytes.fromhex("44480108")
 
 
-def parse(data: bytes) -> VendorAnswer:
+def parse(data: bytes) -> SearchAnswer:
     """Read an answer; raises DecodeError when the magic or the length is wrong."""
     need(data, 0x9C, "VStarcam search answer")
     if data[:4] != _ANSWER:
         raise DecodeError(f"VStarcam search answers begin with 44480108, not {data[:4].hex()}")
-    return VendorAnswer(
+    return SearchAnswer(
         protocol="vstarcam",
         name=c_text(data[0x7C : 0x7C + 32]),
         mac=mac_of_bytes(data[0x54:0x5A]),

@@ -9,7 +9,7 @@ from camscan.decode.layout import mac_of_text
 from camscan.model.observation import Fields
 
 
-class VendorAnswer(Struct, frozen=True, kw_only=True):
+class SearchAnswer(Struct, frozen=True, kw_only=True):
     """An answer of one of the small search protocols; `items` are its parts as `(name, text)`."""
 
     protocol: str
