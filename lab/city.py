@@ -15,18 +15,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import wiring, workdir
-from lab.cloud import CloudEngine
+from lab.cloud import CLOUD_CA, CloudEngine
 from lab.cloud_map import load_clouds, place
 from lab.mode import Mode, choose
 from lab.netns import Namespaces, NamespaceError, die_with_parent, make_namespaces, mount
 from lab.netns import private_mounts, setns
-from lab.persona import PERSONAS, load_personas
+from lab.persona import PERSONAS, Certificate, load_personas
 from lab.phone_home import PhoneHomeEngine
 from lab.plan import load_plan
 from lab.population import City, populate
 from lab.sniffer import Sniffer, write_pcap
 from lab.stats import Stats
 from lab.tcp import TcpEngine
+from lab.tls import warm
 from lab.udp import UdpEngine
 from lab.wire_stats import WireStats
 
@@ -110,6 +111,8 @@ class CityRun:
             workdir.asset_rows(self.city, self.seed)
         if options.truth is not None:
             workdir.write_truth(options.truth, self.city, self.names, mode)
+        services = {t.tls.cert for u in self.city.units for t in u.persona.tcp if t.tls}
+        warm((*services, Certificate(issuer=CLOUD_CA)))
         self.spaces: Namespaces | None = None
         if mode != "loopback":
             self.spaces = make_namespaces(user=mode == "userns")
@@ -143,11 +146,12 @@ class CityRun:
             broadcasts=() if loopback else broadcasts,
             dead=tcp.dead,
         )
+        on_link = {s.plan.id for s in self.city.segments if s.plan.kind == "on-link"}
         for unit in self.city.units:
             if unit.reachable:
                 tcp.add(unit)
                 if not unit.port_map:  # a port forwarding forwards no searches
-                    udp.add(unit)
+                    udp.add(unit, groups=unit.segment in on_link)
         udp.open_groups()
         cloud = CloudEngine(self.names)
         home = PhoneHomeEngine(cloud, self.names, self.seed)

@@ -25,6 +25,7 @@ from lab.tls import TlsStream, server_context
 _IDLE_S = 20
 _CHUNK = 16384
 _NTP_EPOCH = 2208988800
+CLOUD_CA = "CN=Emulated Cloud CA, O=Lab"
 
 
 class CloudEngine:
@@ -116,7 +117,7 @@ class CloudEngine:
 
     def _context(self, name: str) -> ssl.SSLContext:
         if name not in self._contexts:
-            cert = Certificate(issuer="CN=Emulated Cloud CA, O=Lab", days=825)
+            cert = Certificate(issuer=CLOUD_CA, days=825)
             tls = Tls(min="1.2", max="1.3", cert=cert)
             self._contexts[name] = server_context(tls, f"CN={name}", (f"DNS:{name}",))
         return self._contexts[name]

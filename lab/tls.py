@@ -10,6 +10,7 @@ import os
 import ssl
 import tempfile
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -83,6 +84,11 @@ def _key(kind: str, bits: int, slot: str) -> rsa.RSAPrivateKey | ec.EllipticCurv
     return made
 
 
+def _ensure(kind: str, bits: int, slot: str) -> None:
+    if not (cache_folder() / f"key-{kind}-{bits}-{slot}.pem").exists():
+        _key(kind, bits, slot)
+
+
 def _pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,
@@ -120,6 +126,8 @@ def certificate_file(cert: Certificate, subject: str, sans: tuple[str, ...]) -> 
     path = cache_folder() / f"cert-{digest[:32]}.pem"
     if path.exists():
         return path
+    if cert.shared:
+        sans = tuple(name for name in sans if "{" not in name)
     slot = f"shared-{digest[:8]}" if cert.shared else str(int(digest[:4], 16) % _POOL)
     key = _key(cert.key, cert.key_bits, slot)
     ca_slot = hashlib.sha256(cert.issuer.encode()).hexdigest()[:8]
@@ -143,6 +151,18 @@ def certificate_file(cert: Certificate, subject: str, sans: tuple[str, ...]) -> 
     except Exception:  # SHA-1 signatures are refused by some builds of the library
         made = builder.sign(signer, hashes.SHA256())
     return _store(path.name, _pem(key) + made.public_bytes(serialization.Encoding.PEM))
+
+
+def warm(certificates: Iterable[Certificate]) -> None:
+    """Make the keys that are missing, so that no device is slow at its first handshake."""
+    for cert in certificates:
+        if cert.shared:
+            certificate_file(cert, cert.subject, ())
+        else:
+            for slot in range(_POOL):
+                _ensure(cert.key, cert.key_bits, str(slot))
+        if cert.issuer:
+            _ensure("rsa", 2048, f"ca-{hashlib.sha256(cert.issuer.encode()).hexdigest()[:8]}")
 
 
 def server_context(tls: Tls, subject: str, sans: tuple[str, ...]) -> ssl.SSLContext:

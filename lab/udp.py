@@ -40,8 +40,11 @@ class UdpEngine:
         self._served: dict[tuple[str, int], list[tuple[Unit, Udp]]] = {}
         self.problems: list[str] = []
 
-    def add(self, unit: Unit) -> None:
-        """Serve all UDP services of a device; group sockets are opened by `open_groups`."""
+    def add(self, unit: Unit, *, groups: bool = True) -> None:
+        """Serve all UDP services of a device; group sockets are opened by `open_groups`.
+
+        `groups` is false for devices behind a router: group packets do not get there.
+        """
         for udp in unit.persona.udp:
             port = unit.port(port_of(udp))
             key = (unit.address, port)
@@ -50,7 +53,7 @@ class UdpEngine:
                 self._served[key] = []
                 self._loop.add_reader(self._own[key].fileno(), self._unicast, key)
             self._served[key].append((unit, udp))
-            for group in groups_of(udp):
+            for group in groups_of(udp) if groups else ():
                 names = self._broadcasts if group == BROADCAST else (group,)
                 for name in names:
                     self._members.setdefault((name, port), []).append((unit, udp))

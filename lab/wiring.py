@@ -78,6 +78,9 @@ def _lab(city: City, hosts: dict[str, Unit], wan_mac: str, notes: list[str]) -> 
         if segment.plan.kind == "on-link":
             lines.append(f"route add broadcast {network.broadcast_address} dev vl0 table local")
     gateways = [s.gateway for s in city.segments if s.gateway in hosts]
+    first = city.segments[0].gateway
+    if first not in gateways and any(s.plan.kind == "routed" for s in city.segments):
+        gateways.append(first)  # a router that is no device of the plan
     lines += [f"addr add {gateway}/32 dev lo" for gateway in gateways]
     lines += [f"route add local {address} dev lo" for address in hosts if address not in gateways]
     on_link = [s.plan.network for s in city.segments if s.plan.kind == "on-link"]
@@ -128,8 +131,11 @@ def _macs(city: City, hosts: dict[str, Unit]) -> list[str]:
     for address, unit in hosts.items():
         segment = kinds[unit.segment]
         routed = segment.plan.kind != "on-link"
-        through = hosts.get(city.segments[0].gateway) if routed else unit
-        on_scan[address] = (through or unit).mac
+        router = hosts.get(city.segments[0].gateway)
+        if routed:
+            on_scan[address] = router.mac if router else _LAB_MACS[0]
+        else:
+            on_scan[address] = unit.mac
     for index, address in enumerate(city.rejects):
         on_scan[address] = f"00:1b:21:00:{index >> 8 & 255:02x}:{index & 255:02x}"
     on_wan = {address: unit.mac for address, unit in hosts.items()}
