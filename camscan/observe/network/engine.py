@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from camscan.clock import Clock
 from camscan.model.observation import Attempt, Observation
 from camscan.model.probe import NextJobs, ProbePlan
+from camscan.observe.network import stages
 from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
 from camscan.observe.network.session import Session
 from camscan.observe.packet.client import PacketHelper
@@ -53,10 +54,13 @@ async def scan(
         helper=None if options.connect_only else helper,
         earlier=earlier,
     )
-    work = [asyncio.ensure_future(session.announce()), asyncio.ensure_future(session.look())]
+    work = [
+        asyncio.ensure_future(stages.announce(session)),
+        asyncio.ensure_future(stages.look(session)),
+    ]
     try:
         await asyncio.gather(*work)
-        await session.finish()
+        await stages.finish(session)
     finally:
         for task in work:
             task.cancel()

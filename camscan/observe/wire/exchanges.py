@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
 
+import msgspec
+
 from camscan.errors import DecodeError, ObserveError
 from camscan.model.observation import Kind, Reason
 from camscan.model.probe import Exchange, Job
@@ -18,14 +20,20 @@ from camscan.observe.wire.talk import Talk
 from camscan.observe.wire.tls import HandshakeError
 
 FAVICON_PATH = "/favicon.ico"
+_LISTEN = 0.6
+"""Seconds an SDK port is listened to where no harmless message is known."""
 
 
 async def ask(talk: Talk, job: Job) -> Outcome:
     """Put one job. ObserveError where it gave no answer at all; no connection is left half used."""
     if job.transport == "tcp" and job.port in talk.given_up:
         raise ObserveError(Reason.TIMEOUT, f"not asked again: {talk.given_up[job.port]}")
+    if job.transport == "tcp" and talk.hopeless:
+        raise ObserveError(
+            Reason.TIMEOUT, f"not asked: {len(talk.given_up)} ports of this device never answered"
+        )
     try:
-        return await _HOW[job.exchange](talk, job)
+        outcome = await _HOW[job.exchange](talk, job)
     except TarpitError as problem:
         talk.given_up[job.port] = problem.detail
         await talk.close()
@@ -38,6 +46,8 @@ async def ask(talk: Talk, job: Job) -> Outcome:
     except BaseException:
         await talk.close()
         raise
+    talk.answered = talk.answered or job.transport == "tcp"
+    return outcome
 
 
 async def _http_get(talk: Talk, job: Job) -> Outcome:
@@ -145,10 +155,13 @@ async def _by_hand(talk: Talk, job: Job, problem: HandshakeError) -> tuple[Answe
     return answers
 
 
-async def _banner(talk: Talk, job: Job) -> Outcome:
+async def _banner(talk: Talk, job: Job, *, within: float | None = None) -> Outcome:
+    limits = talk.limits(job)
+    if within is not None:
+        limits = msgspec.structs.replace(limits, first_byte=min(within, limits.first_byte))
     stream = await talk.stream(job)
     try:
-        reading = await read(stream, _never, talk.limits(job), idle=talk.means.budget.idle)
+        reading = await read(stream, _never, limits, idle=talk.means.budget.idle)
     finally:
         await stream.close()
     return Outcome(answers=_with_tls(talk, job, [_answer(job, reading, "connect")]))
@@ -156,8 +169,8 @@ async def _banner(talk: Talk, job: Job) -> Outcome:
 
 async def _greeting(talk: Talk, job: Job) -> Outcome:
     message = talk.means.greetings.get(job.path)
-    if message is None:
-        return await _banner(talk, job)
+    if message is None:  # nothing is known that may be said: listen for a moment
+        return await _banner(talk, job, within=_LISTEN)
     stream = await talk.stream(job)
     try:
         await talk.means.gate.request(talk.address, job.port, len(message))
@@ -228,7 +241,7 @@ def _with_tls(talk: Talk, job: Job, answers: Collection[Answer]) -> tuple[Answer
 
 
 _WRITES_FIRST = frozenset(
-    {Exchange.HTTP_GET, Exchange.HTTP_POST, Exchange.FAVICON, Exchange.TLS},
+    {Exchange.HTTP_GET, Exchange.HTTP_POST, Exchange.FAVICON, Exchange.TLS, Exchange.RTSP},
 )
 """After these, a silent port is not asked again: it was given its whole budget."""
 

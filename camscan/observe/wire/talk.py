@@ -18,6 +18,10 @@ from camscan.observe.wire.pace import RoundTrip
 from camscan.observe.wire.reading import Limits, Reading, SilentError, Stream, read
 from camscan.observe.wire.tls import Handshake, TlsChannel
 
+_GIVE_UP_MUTE = 2
+_GIVE_UP_SPEAKING = 3
+"""Silent or dripping ports after which a device is asked nothing more over TCP."""
+
 
 class Kept(Struct, frozen=True):
     """A connection that may carry another request."""
@@ -40,6 +44,8 @@ class Talk:
         """Certificate and version per port, from its first handshake."""
         self.tls_told: set[int] = set()
         """Ports whose `tls_seen` has been handed out."""
+        self.answered = False
+        """Whether any TCP job was answered."""
         self._kept: Kept | None = None
         self._slow = False
         self._waited_out: set[int] = set()
@@ -60,6 +66,11 @@ class Talk:
     @property
     def kept_port(self) -> int | None:
         return None if self._kept is None else self._kept.port
+
+    @property
+    def hopeless(self) -> bool:
+        """A tarpit on several ports must cost one budget, not one per port."""
+        return len(self.given_up) >= (_GIVE_UP_SPEAKING if self.answered else _GIVE_UP_MUTE)
 
     def limits(self, job: Job, *, slow: bool = False) -> Limits:
         """Time and size limits for the next answer of this device."""
@@ -89,8 +100,10 @@ class Talk:
         return channel
 
     async def secure(self, job: Job) -> TlsChannel:
-        """The kept TLS connection to the job's port, else a new handshake (slow budget: old
-        chips take seconds for it, facts: scanning 3). HandshakeError where OpenSSL gives up.
+        """The kept TLS connection to the job's port, else a new handshake.
+
+        With the slow budget: old chips take seconds for it (facts: scanning 3). HandshakeError
+        where OpenSSL gives up.
         """
         kept = self._kept
         if (

@@ -16,7 +16,7 @@ from camscan.errors import ObserveError
 from camscan.model.observation import Kind, Reason
 from camscan.model.probe import Exchange, Job
 from camscan.observe.network.greetings import GREETINGS
-from camscan.observe.network.session import describe_icon
+from camscan.observe.network.means import describe_icon
 from camscan.observe.wire import exchanges
 from camscan.observe.wire.answer import Means, Search
 from camscan.observe.wire.gate import Gate
@@ -233,7 +233,8 @@ def test_an_endless_header_stops_at_the_cap():
 def test_a_compressed_bomb_is_neither_unpacked_nor_read_past_the_cap():
     body = gzip.compress(b"\0" * 50_000_000)[:60_000]
     answer = (
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+        + body
     )
     got = _serve(_always(answer), _one)
     assert got.response == answer
@@ -538,9 +539,7 @@ def test_udp_search_is_answered_and_silence_is_a_timeout():
         assert outcome.answers[0].response == b"here"
         assert outcome.answers[0].transport == "udp"
         with pytest.raises(ObserveError) as caught:
-            await exchanges.ask(
-                talk, _job(port, Exchange.SNMP_ENGINE, Kind.SNMP, transport="udp")
-            )
+            await exchanges.ask(talk, _job(port, Exchange.SNMP_ENGINE, Kind.SNMP, transport="udp"))
         assert caught.value.reason == Reason.TIMEOUT
         with pytest.raises(ObserveError) as caught:
             await exchanges.ask(
@@ -671,9 +670,7 @@ def test_a_server_openssl_cannot_speak_with_still_shows_its_certificate(tmp_path
 
 def test_a_server_that_is_no_tls_server_is_an_error():
     async def use(server):
-        problem, _ = await _failure(
-            server, exchange=Exchange.TLS, kind=Kind.HTTPS_CERT, tls=True
-        )
+        problem, _ = await _failure(server, exchange=Exchange.TLS, kind=Kind.HTTPS_CERT, tls=True)
         assert problem.reason == Reason.ERROR
 
     async def handle(server, reader, writer):

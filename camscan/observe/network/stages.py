@@ -1,0 +1,218 @@
+"""In which steps is a scope looked at: group search, live addresses, ports, questions?"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from camscan.decode.ports import PortStates
+from camscan.model.observation import Kind, Observation, Reason
+from camscan.model.probe import Job
+from camscan.observe.network.announce import Announcer, ways
+from camscan.observe.network.connects import ConnectPorts
+from camscan.observe.network.found import Found, hosts, usable
+from camscan.observe.network.host import Host
+from camscan.observe.network.ports import HelperPorts
+from camscan.observe.network.protocols.registry import chosen
+from camscan.observe.network.session import Session
+from camscan.observe.packet.client import PacketHelper
+from camscan.observe.wire import neighbours
+from camscan.observe.wire.interfaces import Segment, interfaces
+from camscan.observe.wire.talk import Talk
+
+_LOOKING = 1024
+"""Addresses whose first SYN is waited for at the same time, without the helper."""
+
+
+async def announce(session: Session) -> None:
+    """Group search by every interface that overlaps the scope."""
+    if not session.options.announcements:
+        return
+    protocols = chosen(session.plan.announcements)
+    reach = [s for s in session.segments if usable(s, session.options.interface)]
+    indexes = {i.name: i.index for i in interfaces()}
+    over = ways(reach, lambda name: indexes.get(name, 0))
+    if not over or not protocols:
+        if protocols:
+            session.attempt(
+                "site",
+                "announcements",
+                Reason.ENCAPSULATED,
+                "no interface of this machine is in the scope: group search reaches only "
+                "the own segment",
+            )
+        return
+    await session.go.wait()
+
+    def failed(name: str, reason: Reason, detail: str) -> None:
+        session.attempt("site", f"announce.{name}", reason, detail)
+
+    announcer = Announcer(session.gate, protocols, over, heard=session.hear, failed=failed)
+    await announcer.run()
+    session.stage_done("announcements")
+    session.progress.stage("announcements", announcer.count, announcer.count)
+
+
+async def look(session: Session) -> None:
+    """Find live addresses and their ports; ask each device as soon as they are known."""
+    reach = [s for s in session.segments if usable(s, session.options.interface)]
+    for segment in session.segments:
+        if segment not in reach:
+            session.attempt(
+                segment.cidr,
+                "port-stage",
+                Reason.DEVICE_OFFLINE if segment.interface is None else Reason.NOT_REQUESTED,
+                "no route from this machine"
+                if segment.interface is None
+                else f"reached by {segment.interface}, not by {session.options.interface}",
+            )
+            session.incomplete |= segment.interface is None
+    async with asyncio.TaskGroup() as asking:
+        await session.resume(asking)
+        if session.helper is not None:
+            raw = [s for s in reach if not s.local]
+            await _by_helper(session, session.helper, raw, asking)
+            reach = [s for s in reach if s.local]
+        await _by_connects(session, reach, asking)
+    session.stage_done("devices")
+
+
+async def finish(session: Session) -> None:
+    """Devices that only spoke to group messages: what can be asked of them without ports."""
+    async with asyncio.TaskGroup() as asking:
+        for address in tuple(session.heard):
+            if session.scope.allows(address) and address not in session.done:
+                await session.room.acquire()
+                asking.create_task(session.ask(Found(address=address), swept=False))
+    overflows = neighbours.overflows() - session.overflows_before
+    if overflows:
+        session.incomplete = True
+        session.attempt(
+            "site",
+            "neighbours",
+            Reason.LOSS,
+            f"the kernel's neighbour table overflowed {overflows} times: some devices could "
+            "not be reached",
+        )
+
+
+async def _by_helper(
+    session: Session, helper: PacketHelper, reach: list[Segment], asking: asyncio.TaskGroup
+) -> None:
+    if not reach:
+        return
+    first: list[Host] = []
+    canary = session.options.canary
+
+    async def emit(found: Found) -> None:
+        await session.room.acquire()
+        task = asking.create_task(session.ask(found))
+        if not session.go.is_set():
+            await task
+            host = task.result()
+            if host is not None:
+                first.append(host)
+            if len(first) >= canary:
+                await session.check_canaries(first)
+                stage.go.set()
+
+    def failed(subject: str, reason: Reason, detail: str) -> None:
+        session.incomplete = True
+        session.attempt(subject, "port-stage", reason, detail)
+
+    stage = HelperPorts(
+        helper,
+        session.pace,
+        session.real(session.plan.tcp_ports),
+        session.real(session.plan.liveness_ports),
+        emit=emit,
+        failed=failed,
+        stage=session.progress.stage,
+        skip=session.done,
+        first_batch=canary,
+    )
+    await stage.run(reach)
+    session.loss = max(stage.losses, default=0.0)
+    session.stage_done("ports")
+
+
+async def _by_connects(session: Session, reach: list[Segment], asking: asyncio.TaskGroup) -> None:
+    if not reach:
+        return
+    stage = ConnectPorts(
+        session.gate,
+        session.budget,
+        session.real(session.plan.tcp_ports),
+        session.real(session.plan.liveness_ports),
+    )
+    looking = asyncio.Semaphore(min(_LOOKING, neighbours.limit() // 2))
+    total = sum(s.hosts for s in reach)
+    first: list[Host] = []
+    count = 0
+    for segment in reach:
+        for address in hosts(segment.ranges):
+            count += 1
+            if address in session.done or session.stopped:
+                continue
+            if not session.go.is_set():
+                host = await _look_at(session, stage, address, segment, None)
+                if host is not None:
+                    first.append(host)
+                if len(first) >= session.options.canary:
+                    await session.check_canaries(first)
+                continue
+            await looking.acquire()
+            asking.create_task(_look_at(session, stage, address, segment, looking))
+            if count % 64 == 0:
+                session.progress.stage("addresses", count, total)
+    session.go.set()
+
+
+async def _look_at(
+    session: Session,
+    stage: ConnectPorts,
+    address: str,
+    segment: Segment,
+    looking: asyncio.Semaphore | None,
+) -> Host | None:
+    """One address by plain connections: does it live, its ports, its questions."""
+    talk = Talk(session.means, address)
+    try:
+        try:
+            live, states, in_hand = await stage.alive(talk, on_link=segment.on_link)
+        finally:
+            if looking is not None:
+                looking.release()
+        if not live:
+            return None
+        async with session.room:
+            host = session.begin(address, talk)
+
+            async def opened(port: int) -> None:
+                host.open_ports = (*host.open_ports, port)
+                job = _first_job(session, host, port)
+                if job is not None:
+                    await host.put(job)
+
+            found = await stage.sweep(talk, states, opened, in_hand=in_hand)
+            if segment.local and not found.open:
+                return None  # every loopback address refuses; that is no device
+            await session.devote(host, found)
+            return host
+    finally:
+        await talk.close()
+
+
+def _first_job(session: Session, host: Host, port: int) -> Job | None:
+    """What the plan would ask on a port that has just been opened."""
+    states = PortStates(open=host.open_ports)
+    so_far = Observation(
+        id="so-far",
+        device_id=host.address,
+        kind=Kind.PORTS,
+        response=msgspec.json.encode(states),
+        address=host.address,
+    )
+    jobs = session.next_jobs([*host.observations, so_far], host.attempts)
+    return next((j for j in jobs if j.port == port and j.transport == "tcp"), None)
