@@ -93,10 +93,11 @@ class Scope(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON: the same scope, the same digest."""
-        return hashlib.sha256(self.to_json()).hexdigest()
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
 
-    def to_json(self) -> bytes:
-        return msgspec.json.encode(self, order="deterministic")
+    def to_json(self) -> str:
+        """One line; the same scope gives the same text."""
+        return msgspec.json.encode(self, order="deterministic").decode()
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Scope:

@@ -153,7 +153,7 @@ class PacketHelper:
         self._queues[0] = asyncio.Queue()
         self._reader = asyncio.create_task(self._read())
         await self.tell(
-            Start(scope=scope.to_json().decode(), denied=tuple(sorted(denied_ports)),
+            Start(scope=scope.to_json(), denied=tuple(sorted(denied_ports)),
                   neighbours=neighbours)
         )  # fmt: skip
         try:

@@ -60,7 +60,13 @@ class Segment(Struct, frozen=True, kw_only=True):
             return "on-link"
         if self.local:
             return "local"
-        return "routed" if self.interface else "none"
+        return "routed" if self.interface is not None else "none"
+
+    @property
+    def text(self) -> str:
+        """`10.20.0.0/24 on-link vs0`, as intake.json has it."""
+        via = f" via {self.gateway}" if self.gateway else ""
+        return f"{self.cidr} {self.reach} {self.interface or ''}".rstrip() + via
 
 
 def interfaces() -> tuple[Interface, ...]:
