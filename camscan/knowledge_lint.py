@@ -8,25 +8,28 @@ and every reference from one record to another is followed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import re2
 from msgspec import Struct
+from msgspec.structs import replace
 
 from camscan.errors import DecodeError, KnowledgeError
 from camscan.identify.match import Matcher, options
 from camscan.identify.relations import Relations
 from camscan.identify.values import normal
+from camscan.knowledge_references import references
 from camscan.knowledge_traps import HONEYPOT, NEGATIVES, Trap
 from camscan.model.claim import VIDEO_ROLES, Attribute, Role
 from camscan.model.knowledge import Knowledge, Sample, Signature, Test
-from camscan.model.observation import FIELDS, Kind, Observation
+from camscan.model.observation import FIELDS, Observation
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _IDENTITY = frozenset({Attribute.MAKER, Attribute.BRAND, Attribute.PLATFORM})
 _CLOSED = frozenset({Attribute.MAKER, Attribute.PLATFORM, Attribute.ROLE})
 """Attributes whose values are ids: an extract must map to them."""
+_ATTRIBUTES = frozenset(a.value for a in Attribute)
 _ORIGINS = frozenset({"documented", "constructed"})
 _KIND_WITHOUT_SOURCE = frozenset({"", "unverified", "todo"})
 
@@ -38,6 +41,10 @@ class Problem(Struct, frozen=True):
     record: str
     field: str
     text: str
+
+
+_Make = Callable[[str, str], Problem]
+"""(field, text) -> the problem of the record in hand."""
 
 
 def lint(knowledge: Knowledge) -> tuple[Problem, ...]:
@@ -84,8 +91,6 @@ def _bytes(text: str) -> bytes:
 
 
 def _only(knowledge: Knowledge, signatures: list[Signature]) -> Knowledge:
-    from msgspec.structs import replace
-
     return replace(knowledge, signatures=tuple(signatures))
 
 
@@ -119,14 +124,13 @@ def _shape(knowledge: Knowledge, signature: Signature) -> Iterator[Problem]:
         except ValueError:
             yield problem(f"sample[{number}].response_hex", "is not hexadecimal")
         for name in sample.expect:
-            if name not in set(Attribute):
+            if name not in _ATTRIBUTES:
                 yield problem(f"sample[{number}].expect", f"{name!r} is no claim attribute")
     yield from _conditions(signature, problem)
     yield from _values(knowledge, signature, problem)
 
 
-def _conditions(signature: Signature, problem: object) -> Iterator[Problem]:
-    assert callable(problem)
+def _conditions(signature: Signature, problem: _Make) -> Iterator[Problem]:
     known = FIELDS[signature.kind]
     for number, condition in enumerate(signature.when):
         at = f"when[{number}]"
@@ -156,8 +160,7 @@ def _re2(pattern: str) -> str:
     return ""
 
 
-def _values(knowledge: Knowledge, signature: Signature, problem: object) -> Iterator[Problem]:
-    assert callable(problem)
+def _values(knowledge: Knowledge, signature: Signature, problem: _Make) -> Iterator[Problem]:
     for number, says in enumerate(signature.says):
         if text := _unknown(knowledge, says.attribute, says.value):
             yield problem(f"says[{number}].value", text)
@@ -167,7 +170,8 @@ def _values(knowledge: Knowledge, signature: Signature, problem: object) -> Iter
                 f"extract[{number}].values", f"{extract.attribute}: map to ids, strict = true"
             )
         for value in extract.values.values():
-            if text := _unknown(knowledge, extract.attribute, value):
+            # An empty text says: this raw value is known and means nothing.
+            if value and (text := _unknown(knowledge, extract.attribute, value)):
                 yield problem(f"extract[{number}].values", text)
     for other in signature.platforms_sharing:
         if other not in knowledge.platforms:
@@ -216,6 +220,8 @@ def _behaviour(
             shown |= set(sample.expect)
             mine = [e for e in reading.evidence if e.signature == signature.id]
             for name, wanted in sample.expect.items():
+                if name not in _ATTRIBUTES:
+                    continue  # named by _shape
                 got = sorted({e.value for e in mine if e.attribute == name})
                 if normal(Attribute(name), wanted) not in got:
                     text = f"expected {name} {wanted!r}, the signature gives {got or 'nothing'}"
@@ -246,7 +252,10 @@ def _behaviour(
 
 
 def _names_someone(signature: Signature) -> bool:
-    spoken = {s.attribute for s in signature.says} | {e.attribute for e in signature.extract}
+    """Whether it gives an identity of its own, and does not only repeat the device's words as brand."""
+    spoken = {s.attribute for s in signature.says}
+    spoken |= {e.attribute for e in signature.extract if e.values}
+    spoken |= {e.attribute for e in signature.extract} & _CLOSED
     return bool(spoken & _IDENTITY)
 
 
@@ -270,10 +279,5 @@ def _caught(matcher: Matcher, signature: Signature, trap: Trap) -> str | None:
 
 
 def _references(knowledge: Knowledge) -> Iterator[Problem]:
-    from camscan.knowledge_references import references
-
     for table, record, field, text in references(knowledge):
         yield Problem(knowledge.places.get(f"{table} {record}", table), record, field, text)
-
-
-__all__ = ["Kind", "Problem", "lint", "platform_of", "sample_observation"]

@@ -16,6 +16,8 @@ _ATTRIBUTES = frozenset(a.value for a in Attribute)
 def references(knowledge: Knowledge) -> Iterator[Missing]:
     """Every reference that leads nowhere."""
     parties, platforms = set(knowledge.parties), set(knowledge.platforms)
+    # Advisories may wait for a platform that no signature names yet, if vocab/ lists it.
+    awaited = platforms | set(knowledge.vocabulary.get("platform", ()))
     conditions = set(knowledge.conditions)
     for platform in knowledge.platforms.values():
         yield from _check("platform", platform.id, "maker", [platform.maker], parties)
@@ -33,7 +35,7 @@ def references(knowledge: Knowledge) -> Iterator[Missing]:
         yield from _check("endpoint", endpoint.id, "operator", [endpoint.operator], parties)
         yield from _check("endpoint", endpoint.id, "platform", [endpoint.platform], platforms)
     for advisory in knowledge.advisories:
-        yield from _check("advisory", advisory.id, "platform", [advisory.platform], platforms)
+        yield from _check("advisory", advisory.id, "platform", [advisory.platform], awaited)
     for law in knowledge.laws.values():
         yield from _check("law", law.id, "triggers", law.triggers, conditions)
     for rule in knowledge.rules.values():

@@ -256,6 +256,3 @@ def _reasons(one: Joined) -> tuple[str, ...]:
 def _shared(one: Joined, joined: Join) -> tuple[str, ...]:
     found = [text for u in one.units for text in joined.shared_names.get(u.name, ())]
     return tuple(sorted(set(found)))
-
-
-__all__ = ["Identifier", "identify"]

@@ -1,0 +1,156 @@
+"""The exchange format, the identify command and the measure."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from conftest_identify import build
+
+from camscan.identify.devices import Identifier
+from camscan.identify.measure import measure, wilson
+from camscan.identify.stream import Skipped, devices, line, parse, read
+from camscan.model.observation import Kind, Observation
+
+IDENTIFIER = Identifier(build())
+AQUILA = "HTTP/1.1 200 OK\r\nServer: Aquila-Web/2 model=AQ-77\r\n\r\n"
+FULL = "HTTP/1.1 200 OK\r\nX-Aq: 1\r\nServer: q\r\nContent-Length: 0\r\n\r\n"
+PRINTER = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<title>Paper Printer</title>"
+
+
+def record(device="d", response=AQUILA, **more):
+    base = {"device_id": device, "kind": "http", "port": 80, "request": None, "response": response}
+    return json.dumps(base | more).encode()
+
+
+def test_a_record_becomes_an_observation():
+    seen = parse(record(id="r9", fragment=True, unknown_key=[1]), 3)
+    assert isinstance(seen, Observation)
+    assert (seen.id, seen.device_id, seen.kind, seen.port) == ("r9", "d", Kind.HTTP, 80)
+    assert seen.flags == ("fragment",)
+    assert seen.response == AQUILA.encode()
+
+
+def test_without_an_id_the_line_number_counts():
+    assert [o.id for o in read([record(), b"\n", record()])] == ["1", "3"]
+
+
+def test_base64_wins_over_text():
+    assert parse(record(response_b64="AAE="), 1).response == b"\x00\x01"
+
+
+BAD = [
+    (b"{", "not an observation"),
+    (b"\xff\xfe", "not an observation"),
+    (b"[" * 5000, "not an observation"),
+    (b'{"kind": "http"}', "device_id"),
+    (record(kind="gopher"), "unknown kind"),
+    (record(port="x"), "port"),
+    (record(response_b64="%%"), "base64"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BAD)
+def test_a_line_that_is_no_observation_is_skipped_and_said(text, words):
+    found = parse(text, 7)
+    assert isinstance(found, Skipped)
+    assert found.line == 7
+    assert words in found.reason
+
+
+def test_devices_keep_the_given_ids_and_their_order():
+    lines = [record("b"), record("a", PRINTER), record("b", FULL)]
+    found = list(devices(read(lines), IDENTIFIER))
+    assert [(d.device_id, len(d.observations)) for d in found] == [("b", 2), ("a", 1)]
+
+
+def test_the_printed_line_has_the_keys_of_the_design():
+    import msgspec
+
+    (device,) = devices(read([record(), record("d", FULL)]), IDENTIFIER)
+    made = json.loads(msgspec.json.encode(line(device)))
+    assert list(made) == ["device_id", "is_camera", "role", "maker", "brand", "platform", "model", "firmware", "confidence", "conflicts", "evidence"]  # fmt: skip
+    assert made["is_camera"] is True
+    assert made["maker"] == "aquila"
+    assert made["confidence"] == "high"
+    assert {e["observation"] for e in made["evidence"]} == {"1", "2"}
+    assert {e["signature"] for e in made["evidence"]} == {"aquila.http.server", "aquila.http.order"}
+
+
+def test_conflicts_are_printed():
+    corvus = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<title>Corvus Q1</title>"
+    (device,) = devices(read([record(), record("d", corvus)]), IDENTIFIER)
+    assert "maker: aquila | corvus" in line(device).conflicts
+
+
+def test_the_command(tmp_path, monkeypatch):
+    from camscan import knowledge
+    from camscan.cli.identify_cmd import identify
+
+    monkeypatch.setattr(knowledge, "load", lambda **_: build())
+    file = tmp_path / "o.ndjson"
+    file.write_bytes(b"\n".join([record("cam"), record("prn", PRINTER), b"nonsense"]))
+    result = CliRunner().invoke(identify, [str(file), "--json"], standalone_mode=False)
+    assert result.return_value == 2, "a line that was not read is said by the exit code"
+    assert "line 3: not read" in result.stderr
+    made = [json.loads(text) for text in result.stdout.splitlines()]
+    assert [(m["device_id"], m["is_camera"]) for m in made] == [("cam", True), ("prn", False)]
+    result = CliRunner().invoke(
+        identify, ["-"], input=record("cam").decode(), standalone_mode=False
+    )
+    assert result.return_value == 0
+    assert result.stdout.startswith("cam  camera system")
+
+
+def test_terminal_escapes_of_a_device_do_not_reach_the_terminal():
+    hostile = "HTTP/1.1 200 OK\r\nServer: Aquila-Web/2 \x1b[2J\u202emodel=AQ-77\r\n\r\n"
+    (device,) = devices(read([record(response=hostile)]), IDENTIFIER)
+    for claim in device.claims:
+        for piece in claim.evidence:
+            assert "\x1b" not in piece.excerpt + piece.value
+            assert "\u202e" not in piece.excerpt + piece.value
+
+
+WILSON = [
+    # hits, total, low, high: Wilson's interval at 95 %, computed by hand from the formula
+    (0, 10, 0.0, 0.2775),
+    (10, 10, 0.7225, 1.0),
+    (5, 10, 0.2366, 0.7634),
+    (0, 0, 0.0, 1.0),
+]
+
+
+@pytest.mark.parametrize(("hits", "total", "low", "high"), WILSON)
+def test_wilson(hits, total, low, high):
+    found = wilson(hits, total)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
+
+
+def label(is_camera, vendor=None, oem=None, model=None, firmware=None):
+    return {"label": {"is_camera": is_camera, "vendor": vendor, "oem": oem, "model": model, "firmware": firmware}}  # fmt: skip
+
+
+def test_measure_counts_per_device():
+    lines = [
+        record("right", **label(True, "Aquila", model="AQ-77")),
+        record("rebrand", **label(True, "Nest Egg", "aquila", model="other")),
+        record("wrong", **label(True, "Bubo")),
+        record("missed", "HTTP/1.1 200 OK\r\n\r\n", **label(True, "Aquila")),
+        record("false", **label(False)),
+        record("printer", PRINTER, **label(False)),
+        record("left-out", derived=True, **label(False)),
+        record("left-out", auth=True, **label(False)),
+        b"nonsense",
+    ]
+    found = measure(lines, IDENTIFIER)
+    assert (found.devices, found.cameras, found.others, found.unreadable) == (6, 4, 2, 1)
+    assert found.false_cameras == ("false",)
+    assert found.wrong_makers == ("wrong",)
+    assert found.missed == ("missed",)
+    assert (found.camera_precision.hits, found.camera_precision.total) == (3, 4)
+    assert (found.camera_recall.hits, found.camera_recall.total) == (3, 4)
+    assert (found.other_precision.hits, found.other_precision.total) == (1, 1)
+    assert (found.maker_precision.hits, found.maker_precision.total) == (2, 3)
+    assert (found.maker_recall.hits, found.maker_recall.total) == (2, 4)
+    assert (found.model_recall.hits, found.model_recall.total) == (1, 2)
