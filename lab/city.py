@@ -18,8 +18,15 @@ from lab import wiring, workdir
 from lab.cloud import CLOUD_CA, CloudEngine
 from lab.cloud_map import load_clouds, place
 from lab.mode import Mode, choose
-from lab.netns import Namespaces, NamespaceError, die_with_parent, make_namespaces, mount
-from lab.netns import private_mounts, setns
+from lab.netns import (
+    NamespaceError,
+    Namespaces,
+    die_with_parent,
+    make_namespaces,
+    mount,
+    private_mounts,
+    setns,
+)
 from lab.persona import PERSONAS, Certificate, load_personas
 from lab.phone_home import PhoneHomeEngine
 from lab.plan import load_plan
@@ -184,9 +191,7 @@ class CityRun:
         self._report(sniffer, udp, home)
         return code
 
-    def _report(
-        self, sniffer: Sniffer | None, udp: UdpEngine, home: PhoneHomeEngine
-    ) -> None:
+    def _report(self, sniffer: Sniffer | None, udp: UdpEngine, home: PhoneHomeEngine) -> None:
         for problem in udp.problems:
             _say(self.options, problem)
         if self.options.stats is None:
@@ -214,6 +219,8 @@ class CityRun:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, stop.set)
+            if self.spaces is not None and self.options.seconds is None:
+                _say(self.options, f"enter the scanner's network: {self._nsenter()}")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self.options.seconds)
             return 0
@@ -243,6 +250,11 @@ class CityRun:
         loop.add_signal_handler(signal.SIGINT, lambda: None)
         code = await process.wait()
         return code if code >= 0 else 128 - code
+
+    def _nsenter(self) -> str:
+        assert self.spaces is not None
+        user = f"--user=/proc/{os.getpid()}/ns/user " if self.mode == "userns" else ""
+        return f"nsenter {user}--net=/proc/{os.getpid()}/fd/{self.spaces.scan}"
 
     def _enter(self) -> None:
         """In the child, before the command: into scan, lab/ masked if asked."""

@@ -20,7 +20,7 @@ _CLOSE = re.compile(rb"^connection\s*:\s*close", re.IGNORECASE | re.MULTILINE)
 _SHAPES = frozenset(("slowloris", "drip", "endless", "silent"))
 
 
-class Reset(Exception):
+class ResetError(Exception):
     """The device answers a request with a TCP reset."""
 
 
@@ -66,7 +66,7 @@ async def converse(connection: Connection) -> None:
         connection.stats.request(unit.address, method, first[1], whole)
         shape = next((quirk for quirk in tcp.quirks if quirk in _SHAPES), None)
         if "rst" in tcp.quirks:
-            raise Reset
+            raise ResetError
         host, cseq = _HOST.search(whole), _CSEQ.search(whole)
         extra = {
             "host": host.group(1).decode("latin-1") if host else unit.address,

@@ -119,7 +119,11 @@ def ip_batch(lines: list[str]) -> None:
     if not lines:
         return
     done = subprocess.run(
-        ["ip", "-batch", "-"], input="\n".join(lines) + "\n", text=True, capture_output=True
+        ["ip", "-batch", "-"],
+        check=False,
+        input="\n".join(lines) + "\n",
+        text=True,
+        capture_output=True,
     )
     if done.returncode:
         raise NamespaceError(f"ip refused: {done.stderr.strip()[:400]}")
@@ -129,7 +133,9 @@ def nft_load(text: str) -> str | None:
     """Load an nft table in the current namespace; None, or why not."""
     if shutil.which("nft") is None:
         return "the program nft is missing (Debian: apt install nftables)"
-    done = subprocess.run(["nft", "-f", "-"], input=text, text=True, capture_output=True)
+    done = subprocess.run(
+        ["nft", "-f", "-"], check=False, input=text, text=True, capture_output=True
+    )
     return (done.stderr.strip()[:300] or "nft failed") if done.returncode else None
 
 

@@ -10,7 +10,11 @@ def _elements(pairs: Mapping[str, str]) -> str:
 
 
 def mac_table(
-    on_scan: Mapping[str, str], on_wan: Mapping[str, str], *, on_link: Sequence[str], macs: Sequence[str]
+    on_scan: Mapping[str, str],
+    on_wan: Mapping[str, str],
+    *,
+    on_link: Sequence[str],
+    macs: Sequence[str],
 ) -> str:
     """Egress: the device's MAC instead of the veth's; ingress: every device MAC is ours.
 

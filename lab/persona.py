@@ -291,8 +291,8 @@ def problems(persona: Persona, path: Path) -> list[str]:
     if persona.truth.is_camera and persona.truth.role not in {"camera", "recorder", "doorbell"}:
         found.append(f"truth: is_camera is true but the role is {persona.truth.role}")
     ports = [number for tcp in persona.tcp for number in tcp.numbers]
-    for number in sorted({p for p in ports if ports.count(p) > 1}):
-        found.append(f"tcp port {number} is given twice")
+    twice = sorted({port for port in ports if ports.count(port) > 1})
+    found += [f"tcp port {number} is given twice" for number in twice]
     for tcp in persona.tcp:
         found += _tcp_problems(tcp, path.parent)
     for udp in persona.udp:

@@ -88,7 +88,9 @@ class PhoneHomeEngine:
             text = unit.text(home.request, host=home.name).replace("\r\n", "\n").strip("\n")
             return (text.replace("\n", "\r\n") + "\r\n\r\n").encode()
         if home.proto == "dns+http":
-            head = f"POST / HTTP/1.1\r\nHost: {home.name}\r\nContent-Length: {home.bytes_up}\r\n\r\n"
+            head = (
+                f"POST / HTTP/1.1\r\nHost: {home.name}\r\nContent-Length: {home.bytes_up}\r\n\r\n"
+            )
             return head.encode() + bytes(home.bytes_up)
         return (bytes(range(256)) * (home.bytes_up // 256 + 1))[: home.bytes_up]
 

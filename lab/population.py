@@ -169,9 +169,7 @@ def _places(city: City) -> None:
     for segment in city.segments:
         places = segment.plan.place
         cameras = [
-            u
-            for u in city.units
-            if u.segment == segment.plan.id and u.persona.truth.is_camera
+            u for u in city.units if u.segment == segment.plan.id and u.persona.truth.is_camera
         ]
         cameras.sort(key=lambda u: IPv4Address(u.address))
         whole = sum(place.share for place in places) or 1
@@ -227,7 +225,7 @@ def populate(
             rest = _draw(plan, others, part.others, rng, "other device", city)
         composites = plan.composite if index == 0 else 0
         spare = max(0, len(here) - composites * _COMPOSITE_SIZE)
-        if spare >= len(cameras):
+        if not plan.every or spare >= len(cameras):
             here = here[:spare]
         if on_link and routers and rest:
             chosen = next((p for p in rest if p.truth.role == "router"), routers[0])

@@ -67,7 +67,7 @@ class Sniffer:
         self._sock.setsockopt(_SOL_PACKET, _PACKET_RX_RING, request)
         self._ring = mmap.mmap(self._sock.fileno(), blocks * _BLOCK)
         self._blocks, self._next = blocks, 0
-        self._file: BinaryIO = tempfile.TemporaryFile()
+        self._file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the sniffer)
         self._sizes: list[int] = []
         self._sock.bind((interface, _ETH_P_ALL))
         self.lost = 0
@@ -83,7 +83,7 @@ class Sniffer:
         """Copy all finished blocks out of the ring."""
         while True:
             at = self._next * _BLOCK
-            status, count, first, length = struct.unpack_from("=IIII", self._ring, at + 8)
+            status, count, _first, length = struct.unpack_from("=IIII", self._ring, at + 8)
             if not status & _TP_STATUS_USER:
                 return
             if count:
@@ -112,7 +112,9 @@ class Sniffer:
             block = self._file.read(size)
             count, at = struct.unpack_from("=II", block, 12)
             for _ in range(count):
-                following, sec, nsec, kept, length, _status, mac, _net = _HEADER.unpack_from(block, at)
+                following, sec, nsec, kept, length, _status, mac, _net = _HEADER.unpack_from(
+                    block, at
+                )
                 kind = block[at + _SLL_OFFSET + 10]  # sockaddr_ll.sll_pkttype
                 start = at + mac
                 yield Packet(

@@ -6,9 +6,7 @@ import re
 import socket
 from dataclasses import asdict, dataclass, field
 
-DENIED_PORTS = frozenset(
-    (*range(9100, 9108), 515, 102, 502, 20000, 2404, 44818, 47808)
-)
+DENIED_PORTS = frozenset((*range(9100, 9108), 515, 102, 502, 20000, 2404, 44818, 47808))
 _ESTABLISHED = 1
 _CREDENTIALS = re.compile(
     rb"^(?:proxy-)?authorization\s*:"

@@ -145,7 +145,7 @@ class TcpEngine:
             else:
                 connection.stream = PlainStream(sock)
             await _talk(connection)
-        except http.Reset:
+        except http.ResetError:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         except (OSError, ssl.SSLError, TimeoutError, EOFError):
             pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import hashlib
 import ipaddress
 import os
@@ -105,7 +105,9 @@ def _name(text: str) -> x509.Name:
         if oid is not None and value:
             # a few factory certificates carry a country longer than two letters
             parts.append(
-                x509.NameAttribute(oid, value.strip().replace("\0", ","), _validate=oid != NameOID.COUNTRY_NAME)
+                x509.NameAttribute(
+                    oid, value.strip().replace("\0", ","), _validate=oid != NameOID.COUNTRY_NAME
+                )
             )
     return x509.Name(parts)
 
@@ -132,7 +134,7 @@ def certificate_file(cert: Certificate, subject: str, sans: tuple[str, ...]) -> 
     key = _key(cert.key, cert.key_bits, slot)
     ca_slot = hashlib.sha256(cert.issuer.encode()).hexdigest()[:8]
     signer = _key("rsa", 2048, f"ca-{ca_slot}") if cert.issuer else key
-    start = datetime.datetime.fromisoformat(cert.not_before)
+    start = dt.datetime.fromisoformat(cert.not_before)
     builder = (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
@@ -140,7 +142,7 @@ def certificate_file(cert: Certificate, subject: str, sans: tuple[str, ...]) -> 
         .public_key(key.public_key())
         .serial_number(int(digest[:16], 16) | 1)
         .not_valid_before(start)
-        .not_valid_after(start + datetime.timedelta(days=cert.days))
+        .not_valid_after(start + dt.timedelta(days=cert.days))
     )
     names = [name for name in map(_san, sans) if name is not None]
     if names:
@@ -182,7 +184,9 @@ def server_context(tls: Tls, subject: str, sans: tuple[str, ...]) -> ssl.SSLCont
 class TlsStream:
     """TLS over a non-blocking socket, with a pause where a slow device has one."""
 
-    def __init__(self, sock: object, context: ssl.SSLContext, *, server: bool, name: str = "") -> None:
+    def __init__(
+        self, sock: object, context: ssl.SSLContext, *, server: bool, name: str = ""
+    ) -> None:
         import socket
 
         assert isinstance(sock, socket.socket)

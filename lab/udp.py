@@ -63,7 +63,9 @@ class UdpEngine:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1 if not self._interface else 0)
+        sock.setsockopt(
+            socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1 if not self._interface else 0
+        )
         try:
             sock.bind((address, port))
         except OSError:
@@ -86,7 +88,9 @@ class UdpEngine:
             if int(group.split(".")[0]) in range(224, 240):
                 index = socket.if_nametoindex(self._interface) if self._interface else 0
                 local = "0.0.0.0" if self._interface else "127.0.0.1"
-                request = struct.pack("4s4si", socket.inet_aton(group), socket.inet_aton(local), index)
+                request = struct.pack(
+                    "4s4si", socket.inet_aton(group), socket.inet_aton(local), index
+                )
                 sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
             self._loop.add_reader(sock.fileno(), self._group, sock, key)
 

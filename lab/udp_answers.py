@@ -65,9 +65,7 @@ def _ssdp(unit: Unit, udp: Udp, data: bytes) -> list[bytes] | None:
     asked = match.group(1).decode("latin-1")
     targets = udp.st if asked == "ssdp:all" else tuple(st for st in udp.st if st == asked)
     return [
-        _crlf(answer)
-        for target in targets
-        for answer in texts(unit, udp, st=unit.text(target))
+        _crlf(answer) for target in targets for answer in texts(unit, udp, st=unit.text(target))
     ]
 
 

@@ -17,7 +17,6 @@ _TTL = 120
 _BROWSE = "_services._dns-sd._udp.local."
 
 
-
 def _txt(values: tuple[str, ...], unit: Unit) -> str:
     quoted = []
     for value in values or ("",):

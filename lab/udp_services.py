@@ -56,9 +56,7 @@ SERVICES: dict[str, Service] = {
         needs="fields",
         fields=("hostname", "model", "firmware", "version"),
     ),
-    "reolink2000": Service(
-        2000, (BROADCAST,), 3000, "port", "fields", ("name", "uid", "tcp_port")
-    ),
+    "reolink2000": Service(2000, (BROADCAST,), 3000, "port", "fields", ("name", "uid", "tcp_port")),
     "bcudp": Service(2015, (BROADCAST,)),
     "foscam": Service(
         10000,
@@ -72,9 +70,7 @@ SERVICES: dict[str, Service] = {
         needs="fields",
         fields=("serial", "name", "firmware", "http_port", "dns1", "dns2"),
     ),
-    "pppp": Service(
-        32108, (BROADCAST,), needs="fields", fields=("prefix", "number", "check")
-    ),
+    "pppp": Service(32108, (BROADCAST,), needs="fields", fields=("prefix", "number", "check")),
     "miio": Service(54321, (BROADCAST,), needs="fields", fields=("device_id",)),
     "snmp": Service(161, (), needs="fields", fields=("engine_id",)),
     "raw": Service(0, (BROADCAST,)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import random
 import re
 import uuid
@@ -129,9 +129,9 @@ class Unit:
         if name in {"model", "firmware", "build_date"}:
             return str(getattr(truth, name) or "")
         if name == "date":
-            return format_datetime(datetime.datetime.now(datetime.UTC), usegmt=True)  # noqa: TID251 (the lab's devices have a real clock)
+            return format_datetime(dt.datetime.now(dt.UTC), usegmt=True)  # noqa: TID251 (the lab's devices have a real clock)
         if name == "iso-date":
-            return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: TID251 (as above)
+            return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # noqa: TID251 (as above)
         if name == "nonce":
             return f"{random.getrandbits(256):064x}"[: int(number or 32)]
         if name == "port" and number:

@@ -120,9 +120,7 @@ def write(folder: Path, city: City, clouds: Clouds, seed: int) -> None:
 
 def _unit_truth(unit: Unit) -> dict[str, object]:
     truth = unit.persona.truth
-    ports = {
-        unit.port(number): tcp.proto for tcp in unit.persona.tcp for number in tcp.numbers
-    }
+    ports = {unit.port(number): tcp.proto for tcp in unit.persona.tcp for number in tcp.numbers}
     return {
         "number": unit.number,
         "persona": unit.persona.id,

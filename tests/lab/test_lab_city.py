@@ -118,7 +118,9 @@ for where in ("239.255.255.251", "255.255.255.255", "10.20.0.255"):
     print(sum(v[4:8] == b"DHIP" for v in ask(dhip, (where, 37810)).values()))
 print(len(ask(sadp.replace(b"inquiry", b"update"), ("239.255.255.250", 37020))))
 """)
-    cameras = sum(u["persona"] == "plain-camera" and u["segment"] == "a" for u in done.truth["units"])
+    cameras = sum(
+        u["persona"] == "plain-camera" and u["segment"] == "a" for u in done.truth["units"]
+    )
     assert cameras >= 1
     # devices behind the router hear no group packets
     assert [int(line) for line in done.out.split()] == [cameras] * 4 + [0]
@@ -142,7 +144,11 @@ def test_masked_lab_is_empty_for_the_command(city):
 
 
 def test_latency_profile(city):
-    done = city("t = time.monotonic(); get(camera); print(time.monotonic() - t)", "--latency-profile", "real")
+    done = city(
+        "t = time.monotonic(); get(camera); print(time.monotonic() - t)",
+        "--latency-profile",
+        "real",
+    )
     assert float(done.out) >= 0.08
 
 
@@ -174,7 +180,12 @@ sys.exit(lab.cli.main(["exec", "--plan", {str(plan)!r}, "--stats", {str(tmp_path
     "--", "/bin/sh", "-c", "exec 3<>/dev/null; cat /proc/self/uid_map; ls /sys/class/net >/dev/null; ip -br addr"]))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert "mode userns" in done.stderr
@@ -206,7 +217,12 @@ except proof.ProofError as error:
     print(error)
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     lines = done.stdout.splitlines()
     assert lines[0] == "namespace x has further interfaces: a1", done.stderr
@@ -216,7 +232,16 @@ except proof.ProofError as error:
 
 def test_killing_the_lab_leaves_nothing(tmp_path):
     mark = tmp_path / "pid"
-    command = [sys.executable, "-m", "lab", "exec", "--plan", "city-24", "--personas", str(PERSONAS)]
+    command = [
+        sys.executable,
+        "-m",
+        "lab",
+        "exec",
+        "--plan",
+        "city-24",
+        "--personas",
+        str(PERSONAS),
+    ]
     command += ["--", sys.executable, "-c"]
     command += [f"import os,time; open({str(mark)!r},'w').write(str(os.getpid())); time.sleep(60)"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
@@ -241,9 +266,23 @@ def test_capture_has_true_macs_names_and_bytes(tmp_path):
     plan = tmp_path / "p.toml"
     plan.write_text('id="p"\nabout="p"\n[[segment]]\nid="a"\ncidr="10.20.0.0/24"\ncameras=3\n')
     done = subprocess.run(
-        [sys.executable, "-m", "lab", "capture", str(target), "--plan", str(plan)]
-        + ["--personas", str(PERSONAS), "--seconds", "2.5", "--truth", str(truth)],
+        [
+            sys.executable,
+            "-m",
+            "lab",
+            "capture",
+            str(target),
+            "--plan",
+            str(plan),
+            "--personas",
+            str(PERSONAS),
+            "--seconds",
+            "2.5",
+            "--truth",
+            str(truth),
+        ],
         cwd=ROOT,
+        check=False,
         capture_output=True,
         text=True,
         timeout=60,

@@ -90,8 +90,10 @@ def test_datagrams_to_denied_ports_count(city):
         "get(camera, headers={'Authorization': 'Basic YTpi'})",
         "get(camera, '/RPC2_Login', method='POST', body='{}')",
         "get(camera, '/x?user=a&pwd=b')",
-        "s = socket.create_connection((camera, 8000), 3); "
-        "s.sendall(b'\\xff' + bytes(13) + b'\\xe8\\x03' + bytes(8)); time.sleep(0.2)",
+        (
+            "s = socket.create_connection((camera, 8000), 3); "
+            "s.sendall(b'\\xff' + bytes(13) + b'\\xe8\\x03' + bytes(8)); time.sleep(0.2)"
+        ),
     ],
 )
 def test_credentials_count(city, call):
@@ -103,8 +105,10 @@ def test_credentials_count(city, call):
     [
         "get(camera, method='PUT', body='x')",
         "get(camera, method='POST', body='<s:Body><tds:SetDNS></tds:SetDNS></s:Body>')",
-        "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto("
-        "b'<Probe><Uuid>A</Uuid><Types>update</Types></Probe>', (camera, 37020)); time.sleep(0.1)",
+        (
+            "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto("
+            "b'<Probe><Uuid>A</Uuid><Types>update</Types></Probe>', (camera, 37020)); time.sleep(0.1)"
+        ),
     ],
 )
 def test_state_changing_requests_count(city, call):
