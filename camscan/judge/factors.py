@@ -117,7 +117,7 @@ def _seen_path(subject: Subject) -> tuple[int, str, Level, Confidence]:
     device = subject.device
     contacted = [e for e in destinations(device, (Mark.CONTACTED,)) if not _own_network(e.purpose)]
     if contacted:
-        levels = strongest(ev.level for e in contacted for ev in e.evidence)
+        levels = strongest((Level.E2, *(ev.level for e in contacted for ev in e.evidence)))
         names = ", ".join(sorted({e.name or e.address or "" for e in contacted}))
         purposes = {p.strip() for e in contacted for p in e.purpose.split(",") if p.strip()}
         step = 4 if purposes & set(_MEDIA[2:]) else 2 if purposes and purposes <= _TIME else 3

@@ -6,7 +6,6 @@ import tomllib
 from datetime import date
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
 import msgspec
 
@@ -162,6 +161,6 @@ def no_coverage(**more) -> Coverage:
 
 
 __all__ = [
-    "AS_OF", "SITE", "SimpleNamespace", "claim", "device", "endpoint", "hikvision", "no_coverage",
-    "shipped", "subject", "torn",
+    "AS_OF", "SITE", "claim", "device", "endpoint", "hikvision", "no_coverage", "shipped", "subject",
+    "torn",
 ]  # fmt: skip

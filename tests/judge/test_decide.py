@@ -46,9 +46,7 @@ def test_every_one_of_4800_combinations_has_exactly_one_row_and_the_counts_of_th
     counts = Counter(TABLE.at(p).row for p in POINTS)
     assert [counts[row] for row in range(1, 13)] == ROWS
     assert Counter(TABLE.at(p).action for p in POINTS) == ACTIONS
-    assert (
-        Counter(TABLE.at(p).action for p in POINTS if p[FACTORS.index("x")] == 0) == WITHOUT_X
-    )
+    assert Counter(TABLE.at(p).action for p in POINTS if p[FACTORS.index("x")] == 0) == WITHOUT_X
 
 
 def test_row_12_is_exactly_what_no_other_row_takes():
@@ -80,7 +78,9 @@ def test_origin_alone_never_ends_higher_than_document():
 
 spans = st.tuples(
     *(
-        st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)).map(lambda t: tuple(sorted(t)))
+        st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)).map(
+            lambda t: tuple(sorted(t))
+        )
         for size in TABLE.sizes
     ),
 )
@@ -164,7 +164,10 @@ def test_low_confidence_in_a_deciding_factor_is_provisional_and_declarations_are
     found = factors(T=3, C=0)
     found["C"] = msgspec.structs.replace(found["C"], confidence=Confidence.LOW)
     assert not decide(found, TABLE).provisional  # a declaration is E1 by nature
-    low = {n: msgspec.structs.replace(i, confidence=Confidence.LOW) for n, i in factors(J=2, C=2).items()}
+    low = {
+        n: msgspec.structs.replace(i, confidence=Confidence.LOW)
+        for n, i in factors(J=2, C=2).items()
+    }
     assert not decide(low, TABLE).provisional  # DOCUMENT is never provisional
 
 

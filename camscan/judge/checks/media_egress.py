@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from camscan.judge.answer import Answer, unknown
 from camscan.judge.subject import Subject, destinations, strongest
-from camscan.model.claim import Confidence, Mark, State
+from camscan.model.claim import Confidence, Level, Mark, State
 from camscan.model.observation import Reason
 
 CONDITION = "media-egress"
@@ -20,7 +20,7 @@ def check(subject: Subject) -> Answer | None:
         return Answer(
             state=State.OBSERVED,
             statement=f"{subject.name}: volume and shape of traffic with {', '.join(names)} fit video or images.",
-            level=strongest(ev.level for e in met for ev in e.evidence),
+            level=strongest((Level.E2, *(ev.level for e in met for ev in e.evidence))),
             confidence=Confidence.MODERATE,
             details=tuple(names),
         )
