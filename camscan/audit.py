@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from camscan import assessments
+from camscan.attribute.attribution import attribute
 from camscan.attribute.endpoints import attribute_endpoints
 from camscan.clock import Clock, iso, parse_iso
 from camscan.identify.devices import identify
@@ -30,6 +31,7 @@ from camscan.model.site import Site
 from camscan.observe.network.engine import scan as scan_network
 from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
 from camscan.observe.packet.client import PacketHelper
+from camscan.observe.records.nmap_adapter import NmapPorts
 from camscan.run import IntakeWriter, Run
 from camscan.scope import Scope
 
@@ -78,6 +80,9 @@ async def scan(
         progress=progress,
         helper=helper,
         earlier=_earlier(writer),
+        other=NmapPorts(denied=knowledge.probe_plan.denied_ports, excluded=scope.excluded)
+        if options.engine == "nmap"
+        else None,
     )
 
 
@@ -99,6 +104,7 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         site=site,
         as_of=as_of,
         jurisdiction=jurisdiction,
+        attributions=attribute(devices, knowledge),
     )
     assessment = Assessment(
         schema=REPORT_SCHEMA,

@@ -15,6 +15,7 @@ from camscan.clock import Clock
 from camscan.model.observation import Attempt, Observation
 from camscan.model.probe import NextJobs, ProbePlan
 from camscan.observe.network import stages
+from camscan.observe.network.found import OtherPorts
 from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
 from camscan.observe.network.session import Session
 from camscan.observe.packet.client import PacketHelper
@@ -35,11 +36,13 @@ async def scan(
     progress: Progress,
     helper: PacketHelper | None,
     earlier: Mapping[str, tuple[list[Observation], list[Attempt]]],
+    other: OtherPorts | None = None,
 ) -> ScanSummary:
     """Look at every address of the scope; all that is seen is in the intake when it returns.
 
     `helper` None or `options.connect_only`: the port stage uses plain connections. `earlier`
     holds what an interrupted part of the same scan wrote; finished devices are not asked again.
+    `other` does the port stage in place of our own.
     Raises UsageError for an unknown interface, RunError when the disk refuses; cancelling it
     leaves everything written.
     """
@@ -53,6 +56,7 @@ async def scan(
         progress=progress,
         helper=None if options.connect_only else helper,
         earlier=earlier,
+        other=other,
     )
     work = [
         asyncio.ensure_future(stages.announce(session)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -32,6 +33,19 @@ class Found(Struct, frozen=True, kw_only=True):
     """SYN sent to it by the helper."""
     unfinished: str = ""
     """Why some ports were not asked, empty if all were."""
+
+
+class OtherPorts(Protocol):
+    """A port stage of another program, `--engine nmap`; handed in by `audit`."""
+
+    raw: bool
+    """It sends SYN only; otherwise it completes handshakes."""
+
+    async def sweep(
+        self, targets: tuple[str, ...], ports: tuple[int, ...], *, rate: int, interface: str | None
+    ) -> dict[str, dict[int, str]]:
+        """`{address: {port: open | closed}}`; ObserveError where it gave no result."""
+        ...
 
 
 def suspicious(opened: int, probed: int) -> bool:

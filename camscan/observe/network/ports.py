@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Protocol
 
 from camscan.model.observation import Reason
 from camscan.observe.network.found import CANARY_PORT, Found, hosts, suspicious
 from camscan.observe.packet.client import PacketHelper
-from camscan.observe.packet.messages import SweepSummary
 from camscan.observe.wire.interfaces import Segment
 from camscan.observe.wire.pace import Pace
 
@@ -28,6 +28,19 @@ _SIDE_BY_SIDE = 3
 Emit = Callable[[Found], Awaitable[None]]
 Failed = Callable[[str, Reason, str], None]
 """(subject, reason, detail)"""
+
+
+class Swept(Protocol):
+    """What the helper says of a finished sweep."""
+
+    @property
+    def loss(self) -> float: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def overflows(self) -> int: ...
 
 
 class HelperPorts:
@@ -229,7 +242,7 @@ class HelperPorts:
             swept=len(self.ports),
         )
 
-    def _note(self, summary: SweepSummary | None, segment: Segment, stage: str) -> None:
+    def _note(self, summary: Swept | None, segment: Segment, stage: str) -> None:
         if summary is None:
             return
         self.losses.append(summary.loss)

@@ -13,7 +13,7 @@ from camscan.errors import ObserveError, UsageError
 from camscan.model.observation import Attempt, Kind, Observation, Reason
 from camscan.model.probe import NextJobs, ProbePlan
 from camscan.observe.network.announce import Heard
-from camscan.observe.network.found import Found
+from camscan.observe.network.found import Found, OtherPorts
 from camscan.observe.network.host import Host
 from camscan.observe.network.means import shared_means
 from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
@@ -47,6 +47,7 @@ class Session:
         progress: Progress,
         helper: PacketHelper | None,
         earlier: Mapping[str, tuple[list[Observation], list[Attempt]]],
+        other: OtherPorts | None = None,
     ) -> None:
         self.scope = scope
         self.plan = plan
@@ -56,6 +57,7 @@ class Session:
         self.progress = progress
         self.helper = helper
         self.earlier = earlier
+        self.other = other
         self.gate = Gate(scope, plan.denied_ports, options.speed)
         self.pace = self.gate.pace
         self.budget = Budget(host=options.host_budget)

@@ -7,11 +7,12 @@ import asyncio
 import msgspec
 
 from camscan.decode.ports import PortStates
+from camscan.errors import ObserveError
 from camscan.model.observation import Kind, Observation, Reason
 from camscan.model.probe import Job
 from camscan.observe.network.announce import Announcer, ways
 from camscan.observe.network.connects import ConnectPorts
-from camscan.observe.network.found import Found, hosts, usable
+from camscan.observe.network.found import Found, OtherPorts, hosts, usable
 from camscan.observe.network.host import Host
 from camscan.observe.network.ports import HelperPorts
 from camscan.observe.network.protocols.registry import chosen
@@ -21,6 +22,8 @@ from camscan.observe.wire import neighbours
 from camscan.observe.wire.interfaces import Segment, interfaces
 from camscan.observe.wire.talk import Talk
 
+_CHUNK = 64
+"""Addresses handed to another program together: what it loses when it is killed."""
 _LOOKING = 1024
 """Addresses whose first SYN is waited for at the same time, without the helper."""
 
@@ -70,7 +73,10 @@ async def look(session: Session) -> None:
             session.incomplete |= segment.interface is None
     async with asyncio.TaskGroup() as asking:
         await session.resume(asking)
-        if session.helper is not None:
+        if session.other is not None:
+            await _by_other(session, session.other, reach, asking)
+            reach = []
+        elif session.helper is not None:
             raw = [s for s in reach if not s.local]
             await _by_helper(session, session.helper, raw, asking)
             reach = [s for s in reach if s.local]
@@ -134,6 +140,50 @@ async def _by_helper(
     )
     await stage.run(reach)
     session.loss = max(stage.losses, default=0.0)
+    session.stage_done("ports")
+
+
+async def _by_other(
+    session: Session, other: OtherPorts, reach: list[Segment], asking: asyncio.TaskGroup
+) -> None:
+    """Ports by another program, chunk by chunk; every address and port passes the gate first."""
+    ports = session.real(session.plan.tcp_ports)
+    for segment in reach:
+        addresses = [a for a in hosts(segment.ranges) if a not in session.done]
+        for start in range(0, len(addresses), _CHUNK):
+            chunk = tuple(addresses[start : start + _CHUNK])
+            for address in chunk:
+                for port in ports:
+                    session.gate.check(address, port)
+            try:
+                states = await other.sweep(
+                    chunk, ports, rate=session.pace.syn, interface=session.options.interface
+                )
+            except ObserveError as problem:
+                session.incomplete = True
+                session.attempt(segment.cidr, "port-stage", Reason(problem.reason), problem.detail)
+                continue
+            for address, found in states.items():
+                if not found:
+                    continue
+                opened = tuple(p for p in ports if found.get(p) == "open")
+                if not other.raw:
+                    session.gate.used(address, len(opened))
+                await session.room.acquire()
+                asking.create_task(
+                    session.ask(
+                        Found(
+                            address=address,
+                            open=opened,
+                            closed=tuple(p for p in ports if found.get(p) == "closed"),
+                            silent=tuple(p for p in ports if p not in found),
+                            interface=segment.interface,
+                            swept=len(ports),
+                        )
+                    )
+                )
+            session.progress.stage("ports", start + len(chunk), len(addresses))
+    session.go.set()
     session.stage_done("ports")
 
 

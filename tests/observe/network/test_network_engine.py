@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import Self
 
 import pytest
 
@@ -43,7 +44,7 @@ class _Camera:
         self.paths: list[str] = []
         self.writers: list[asyncio.StreamWriter] = []
 
-    async def __aenter__(self) -> _Camera:
+    async def __aenter__(self) -> Self:
         self.server = await asyncio.start_server(self._serve, self.address, self.port)
         self.port = self.server.sockets[0].getsockname()[1]
         return self

@@ -8,6 +8,7 @@ import gzip
 import ssl
 import struct
 import warnings
+from typing import Self
 
 import pytest
 
@@ -51,7 +52,7 @@ class _Server:
         self.requests: list[bytes] = []
         self.writers: list[asyncio.StreamWriter] = []
 
-    async def __aenter__(self) -> _Server:
+    async def __aenter__(self) -> Self:
         self.server = await asyncio.start_server(self._run, HOME, 0, ssl=self.context)
         self.port = self.server.sockets[0].getsockname()[1]
         return self
@@ -556,7 +557,7 @@ def test_udp_search_is_answered_and_silence_is_a_timeout():
 
 
 def _server_context(tmp_path, *, old: bool) -> ssl.SSLContext:
-    import datetime
+    import datetime as dt
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -565,7 +566,7 @@ def _server_context(tmp_path, *, old: bool) -> ssl.SSLContext:
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=1024 if old else 2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "IPC")])
-    start = datetime.datetime(2016, 1, 1)
+    start = dt.datetime(2016, 1, 1, tzinfo=dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -573,7 +574,7 @@ def _server_context(tmp_path, *, old: bool) -> ssl.SSLContext:
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(start)
-        .not_valid_after(start + datetime.timedelta(days=36500))
+        .not_valid_after(start + dt.timedelta(days=36500))
         .sign(key, hashes.SHA256())
     )
     pem = tmp_path / "server.pem"

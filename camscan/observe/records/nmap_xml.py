@@ -1,0 +1,128 @@
+"""What does a result file of nmap (-oX) say, as observations?
+
+Hostile input like any other: entities are refused; nmap's own DTD line is allowed, nothing of it
+is fetched. Only what nmap saw is taken: addresses, layer-2 sources, port states, and the raw
+answers its scripts quote; nmap's own guesses are not evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+
+import msgspec
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import iterparse
+from msgspec import Struct
+
+from camscan.clock import iso
+from camscan.decode.ports import PortStates
+from camscan.errors import InputError
+from camscan.model.observation import Kind
+
+SIZE_LIMIT = 512 * 1024 * 1024
+_FLAGS = ("derived",)
+_CERTIFICATE = "ssl-cert"
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """The circumstances and bytes of one observation."""
+
+    address: str
+    kind: Kind
+    response: bytes
+    port: int | None = None
+    transport: str = ""
+    tls: bool = False
+    request: str | None = None
+    mac: str | None = None
+    at: str | None = None
+    flags: tuple[str, ...] = ()
+
+
+def read(path: Path) -> Iterator[Record]:
+    """Observations host by host; InputError where the file is not nmap's XML."""
+    if path.stat().st_size > SIZE_LIMIT:
+        raise InputError(f"{path}: larger than {SIZE_LIMIT} bytes; split the scan and ingest parts")
+    seen = False
+    try:
+        with path.open("rb") as file:
+            for _, element in iterparse(
+                file, events=("end",), forbid_dtd=False, forbid_entities=True, forbid_external=True
+            ):
+                if element.tag == "host":
+                    yield from _host(element)
+                    element.clear()
+                seen |= element.tag == "nmaprun"
+    except DefusedXmlException as problem:
+        raise InputError(f"{path}: refused, {type(problem).__name__} in XML") from problem
+    except ParseError as problem:
+        raise InputError(
+            f"{path}: not whole XML ({problem}); a killed nmap leaves such files, scan in parts"
+        ) from problem
+    if not seen:
+        raise InputError(f"{path}: XML, but not a result of nmap (no <nmaprun>)")
+
+
+def _host(host: Element) -> Iterator[Record]:
+    addresses = {e.get("addrtype", ""): e.get("addr", "") for e in host.iter("address")}
+    address = addresses.get("ipv4") or addresses.get("ipv6")
+    if not address:
+        return
+    mac = addresses.get("mac", "").lower() or None
+    started = host.get("starttime", "")
+    at = iso(float(started)) if started.isdecimal() and len(started) < 12 else None
+    if mac:
+        yield Record(
+            address=address,
+            kind=Kind.NEIGHBOUR,
+            response=f"mac={mac}".encode("ascii", "replace"),
+            transport="l2",
+            mac=mac,
+            at=at,
+        )
+    states: dict[str, list[int]] = {"open": [], "closed": [], "filtered": []}
+    certificates: list[tuple[int, bytes]] = []
+    for port in host.iter("port"):
+        number = port.get("portid", "")
+        state = port.find("state")
+        if port.get("protocol") != "tcp" or not number.isdecimal() or state is None:
+            continue
+        if not 0 < int(number) < 65536:
+            continue
+        states.setdefault(state.get("state", ""), []).append(int(number))
+        for script in port.iter("script"):
+            if script.get("id") == _CERTIFICATE:
+                pem = next((e.text for e in script.iter("elem") if e.get("key") == "pem"), None)
+                if pem:
+                    certificates.append((int(number), pem.strip().encode("ascii", "replace")))
+    if any(states.values()):
+        found = PortStates(
+            open=tuple(states["open"]),
+            closed=tuple(states["closed"]),
+            silent=tuple(states["filtered"]),
+        )
+        yield Record(
+            address=address,
+            kind=Kind.PORTS,
+            response=msgspec.json.encode(found),
+            transport="tcp",
+            request="nmap port scan",
+            mac=mac,
+            at=at,
+            flags=_FLAGS,
+        )
+    for place, pem_bytes in certificates:
+        yield Record(
+            address=address,
+            kind=Kind.HTTPS_CERT,
+            response=pem_bytes,
+            port=place,
+            transport="tcp",
+            tls=True,
+            request="nmap ssl-cert",
+            mac=mac,
+            at=at,
+            flags=_FLAGS,
+        )
