@@ -6,6 +6,8 @@ rounds add an eighth of the asked rate back (facts: scanning 3, port stage).
 
 from __future__ import annotations
 
+import threading
+
 
 class Bucket:
     """At most `rate` per second, at most `burst` at once."""
@@ -32,6 +34,35 @@ class Bucket:
 
     def take(self, count: float = 1.0) -> None:
         self.level -= count
+
+
+class Ceiling:
+    """What all SYN sweeps of one helper together may send: in all, and to one device.
+
+    Sweeps run side by side; each keeps its own pace, this one holds whatever they are asked.
+    """
+
+    def __init__(self, total: float, per_host: float) -> None:
+        self._gap = 1.0 / total
+        self._spacing = 1.0 / per_host
+        self._slack = 0.005
+        self._next = 0.0
+        self._hosts: dict[int, float] = {}
+        self._lock = threading.Lock()
+
+    def turn(self, host: int, now: float) -> float:
+        """The earliest moment a SYN may leave to `host`; the place is taken."""
+        with self._lock:
+            start = max(self._next, now - self._slack)
+            self._next = start + self._gap
+            turn = max(now, start, self._hosts.get(host, 0.0))
+            self._hosts[host] = turn + self._spacing
+            return turn
+
+    def sent(self, host: int, now: float) -> None:
+        """It left at `now`, later than its turn where the sweep's own pace held it back."""
+        with self._lock:
+            self._hosts[host] = max(self._hosts.get(host, 0.0), now + self._spacing)
 
 
 class Aimd:

@@ -17,7 +17,9 @@ import msgspec
 from camscan.errors import CamscanError, PrivilegeError, ScopeError, UsageError
 from camscan.observe.packet import capture, link_sweep, links, privilege, syn_sweep, templates
 from camscan.observe.packet.messages import (
+    HOST_CAP,
     LINE_LIMIT,
+    SYN_CAP,
     AnyReply,
     AnyRequest,
     ArpSweep,
@@ -37,6 +39,7 @@ from camscan.observe.packet.messages import (
     SynSweep,
 )
 from camscan.observe.packet.neighbours import NeighbourTable
+from camscan.observe.packet.pace import Ceiling
 from camscan.scope import DENIED_PORTS, Scope
 
 _decoder = msgspec.json.Decoder(AnyRequest)
@@ -73,6 +76,7 @@ class Server:
         self._lock = threading.Lock()
         self._stops: dict[int, threading.Event] = {}
         self._table = NeighbourTable()
+        self._ceiling = Ceiling(SYN_CAP, HOST_CAP)
 
     def run(self) -> int:
         """Until the client closes; the exit code."""
@@ -180,7 +184,13 @@ class Server:
                 return link_sweep.sweep(request, scope, pool, heard, stop, version=4)
             case SynSweep():
                 return syn_sweep.sweep(
-                    request, scope, denied, pool=pool, emit=answered, stopped=stop
+                    request,
+                    scope,
+                    denied,
+                    ceiling=self._ceiling,
+                    pool=pool,
+                    emit=answered,
+                    stopped=stop,
                 )
             case SetNeighbours():
                 return self._table.apply(request, scope)

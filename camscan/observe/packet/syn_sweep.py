@@ -26,7 +26,7 @@ from camscan.observe.packet.messages import (
     SweepSummary,
     SynSweep,
 )
-from camscan.observe.packet.pace import Bucket
+from camscan.observe.packet.pace import Bucket, Ceiling
 from camscan.observe.packet.sweep import StoppedError, Sweep, numbers, own_mac, unusable
 from camscan.observe.packet.syn_packet import OPEN, Answer, SynPacket, open_packet
 from camscan.scope import Scope, permutation
@@ -40,6 +40,7 @@ def sweep(
     scope: Scope,
     denied: frozenset[int],
     *,
+    ceiling: Ceiling,
     pool: links.Links,
     emit: Callable[[list[PortAnswer]], None],
     stopped: threading.Event,
@@ -72,7 +73,7 @@ def sweep(
         packet = open_packet(order, version, mac, source_port)
         try:
             return _SynSweep(
-                order, hosts, packet, receiver=receiver, emit=emit, stopped=stopped
+                order, hosts, packet, ceiling=ceiling, receiver=receiver, emit=emit, stopped=stopped
             ).run(skipped)
         finally:
             packet.close()
@@ -92,6 +93,7 @@ class _SynSweep(Sweep):
         hosts: list[int],
         packet: SynPacket,
         *,
+        ceiling: Ceiling,
         receiver: socket.socket,
         emit: Callable[[list[Any]], None],
         stopped: threading.Event,
@@ -100,6 +102,7 @@ class _SynSweep(Sweep):
         self.order = order
         self.hosts = hosts
         self.packet = packet
+        self.ceiling = ceiling
         self.batch = packet.batch
         self.ports = list(dict.fromkeys((*order.liveness, *order.ports)))
         self.index = {number: i for i, number in enumerate(hosts)}
@@ -180,12 +183,14 @@ class _SynSweep(Sweep):
                 cell = h * count + p
                 if self.heard[cell] or self.gone[h] or (dead_only and self.alive[h]):
                     continue
-                self.wait_turn(self.next_at[h], self._net(self.hosts[h]))
+                turn = self.ceiling.turn(self.hosts[h], time.monotonic())
+                self.wait_turn(max(turn, self.next_at[h]), self._net(self.hosts[h]))
                 self.slots[self.filled] = cell
                 self.packet.patch(self.filled, self.hosts[h], self.ports[p], attempt)
                 now = time.monotonic()
                 self.sent_at[cell] = now
                 self.next_at[h] = now + self.spacing
+                self.ceiling.sent(self.hosts[h], now)
                 self.queued()
 
     def _net(self, number: int) -> Bucket:

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 from camscan.errors import CamscanError
@@ -142,7 +143,7 @@ async def main():
         "answers": sorted((a.address, a.port, a.state) for a in answers),
         "sent": sweep.summary.sent, "on_wire": len(syn), "loss": sweep.summary.loss,
         "rate": (len(syn) - 1) / (syn[-1][0] - syn[0][0]),
-        "least_gap": min(b - a for times in per_host.values() for a, b in zip(times, times[1:])),
+        "least_gap": min(b - a for times in per_host.values() for a, b in pairwise(times)),
         "targets": sorted({".".join(map(str, f[30:34])) for _, f in syn}),
         "kernel_resets": len(resets),
         "source_ports": len({f[34:36] for _, f in syn}),
@@ -216,7 +217,7 @@ async def main():
     await again.close()
     far.stdin.close()
     far.wait(5)
-    print(json.dumps(OUT))
+    sys.stdout.write(json.dumps(OUT))
 
 
 asyncio.run(main())

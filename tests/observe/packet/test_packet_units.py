@@ -17,7 +17,7 @@ from camscan.observe.packet import bpf, link_sweep, links, privilege, syn_packet
 from camscan.observe.packet.batch import SLOTS, Batch
 from camscan.observe.packet.capture import file_header
 from camscan.observe.packet.messages import AnyRequest, ArpSweep, SynSweep
-from camscan.observe.packet.pace import Aimd, Bucket, RoundTrip
+from camscan.observe.packet.pace import Aimd, Bucket, Ceiling, RoundTrip
 
 MAC, PEER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
@@ -190,6 +190,17 @@ def test_bucket_never_gives_more_than_rate_and_burst():
         bucket.take()
         sent += 1
     assert 995 <= sent <= 1006
+
+
+def test_ceiling_holds_sweeps_that_run_side_by_side():
+    ceiling = Ceiling(1000, 40)
+    turns = [ceiling.turn(7, 10.0) for _ in range(41)]
+    assert turns[0] == 10.0
+    assert turns[40] >= 11.0 - 1e-9
+    ceiling.sent(8, 20.0)
+    assert ceiling.turn(8, 20.0) >= 20.025 - 1e-9
+    many = [ceiling.turn(100 + host, 30.0) for host in range(1001)]
+    assert 30.99 <= many[-1] <= 31.001
 
 
 def test_aimd_halves_and_recovers():
