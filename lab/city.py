@@ -6,7 +6,9 @@ import asyncio
 import json
 import os
 import resource
+import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -56,6 +58,7 @@ class Options:
     latency: str = "none"
     mask_lab: bool = False
     phone_home: bool = True
+    hurry: float = 1.0
     capture: Path | None = None
     command: Sequence[str] = ()
     seconds: float | None = None
@@ -69,14 +72,15 @@ def _say(options: Options, text: str) -> None:
 
 
 def _unprivileged_ports() -> bool:
-    """Whether ports below 1024 are refused here."""
-    if os.geteuid() == 0:
-        return False
-    try:
-        first = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
-    except (OSError, ValueError):
-        first = 1024
-    return first > 21
+    """Whether ports below 1024 are refused here (root of a user namespace is refused too)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        try:
+            sock.bind(("127.77.255.254", 80))
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def _files() -> None:
@@ -161,7 +165,7 @@ class CityRun:
                     udp.add(unit, groups=unit.segment in on_link)
         udp.open_groups()
         cloud = CloudEngine(self.names)
-        home = PhoneHomeEngine(cloud, self.names, self.seed)
+        home = PhoneHomeEngine(cloud, self.names, self.seed, options.hurry)
         if self.spaces is not None and (options.phone_home or options.capture):
             with self.spaces.inside(self.spaces.wan):
                 cloud.open(self.homes)
@@ -271,6 +275,8 @@ class CityRun:
 
 def run(options: Options) -> int:
     """Raise a city and run the command in it. Raises NamespaceError, PlanError, PersonaError."""
+    if options.command and shutil.which(options.command[0]) is None:
+        raise NamespaceError(f"cannot run {options.command[0]}: no such program")
     if options.mask_lab and not options.command:
         raise NamespaceError("--mask-lab needs a command")
     city = CityRun(options)

@@ -41,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--workdir", type=Path, help="write the owner's files here")
         one.add_argument("--latency-profile", choices=("none", "real"), default="none")
         one.add_argument("--quiet", action="store_true")
+        one.add_argument(
+            "--hurry", type=float, default=1.0, help="phone home so many times as often"
+        )
         if name != "exec":
             one.add_argument("--seconds", type=float, default=30 if name == "capture" else None)
         if name == "exec":
@@ -90,6 +93,7 @@ def _run(arguments: argparse.Namespace) -> int:
         phone_home=not getattr(arguments, "no_phone_home", False),
         capture=arguments.file if arguments.command == "capture" else None,
         command=command,
+        hurry=max(0.001, arguments.hurry),
         seconds=getattr(arguments, "seconds", None),
         quiet=arguments.quiet,
     )

@@ -24,8 +24,10 @@ _CHUNK = 16384
 class PhoneHomeEngine:
     """Schedules all conversations; every packet has the device's own source address."""
 
-    def __init__(self, cloud: CloudEngine, names: Mapping[str, str], seed: int) -> None:
-        self._cloud, self._names = cloud, names
+    def __init__(
+        self, cloud: CloudEngine, names: Mapping[str, str], seed: int, hurry: float
+    ) -> None:
+        self._cloud, self._names, self._hurry = cloud, names, hurry
         self._rng = random.Random(seed)
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -41,7 +43,7 @@ class PhoneHomeEngine:
         """Start the schedules of a device."""
         for home in unit.persona.phone_home:
             first = self._rng.uniform(0, home.every_s) if home.phase_s is None else home.phase_s
-            self._loop.call_later(first, self._start, unit, home)
+            self._loop.call_later(first / self._hurry, self._start, unit, home)
 
     def _start(self, unit: Unit, home: PhoneHome) -> None:
         if self._stopped:
@@ -50,7 +52,7 @@ class PhoneHomeEngine:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         again = home.every_s + self._rng.uniform(-home.jitter_s, home.jitter_s)
-        self._loop.call_later(max(0.5, again), self._start, unit, home)
+        self._loop.call_later(max(0.5, again / self._hurry), self._start, unit, home)
 
     def _socket(self, unit: Unit, kind: socket.SocketKind) -> socket.socket:
         sock = socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK)

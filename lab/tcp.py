@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from lab import http, tarpit
+from lab.netns import NamespaceError
 from lab.persona import Tcp
 from lab.stats import Stats
 from lab.tls import TlsStream, server_context
@@ -74,7 +75,7 @@ class TcpEngine:
         """Addresses that have crashed and are not back yet."""
 
     def add(self, unit: Unit) -> None:
-        """Listen on all ports of a device. Raises OSError if the address is not local."""
+        """Listen on all ports of a device. Raises NamespaceError if the system refuses."""
         for tcp in unit.persona.tcp:
             for number in tcp.numbers:
                 self._listen(unit, tcp, unit.port(number))
@@ -82,7 +83,11 @@ class TcpEngine:
     def _listen(self, unit: Unit, tcp: Tcp, port: int) -> None:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((unit.address, port))
+        try:
+            sock.bind((unit.address, port))
+        except OSError as error:
+            sock.close()
+            raise NamespaceError(f"cannot listen on {unit.address}:{port}: {error}") from error
         sock.listen(_BACKLOG)
         self._listeners.setdefault(unit.address, []).append((sock, unit, tcp, port))
         self._loop.add_reader(sock.fileno(), self._accept, sock, unit, tcp, port)
@@ -107,18 +112,21 @@ class TcpEngine:
     def _crash(self, unit: Unit) -> None:
         self._stats.device(unit.address).crashes += 1
         self.dead.add(unit.address)
-        for sock, *_ in self._listeners.pop(unit.address, []):
+        there: dict[int, Unit] = {}
+        for sock, one, *_ in self._listeners.pop(unit.address, []):
+            there[one.number] = one
             self._loop.remove_reader(sock.fileno())
             sock.close()
         for sock in self._stats.open_sockets(unit.address):
             with suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 sock.shutdown(socket.SHUT_RDWR)
-        self._loop.call_later(unit.persona.limits.crash_seconds, self._revive, unit)
+        self._loop.call_later(unit.persona.limits.crash_seconds, self._revive, list(there.values()))
 
-    def _revive(self, unit: Unit) -> None:
-        self.dead.discard(unit.address)
-        self.add(unit)
+    def _revive(self, units: list[Unit]) -> None:
+        for unit in units:
+            self.dead.discard(unit.address)
+            self.add(unit)
 
     def _context(self, unit: Unit, tcp: Tcp) -> ssl.SSLContext:
         assert tcp.tls is not None
