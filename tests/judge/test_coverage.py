@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from city import claim, device, shipped
+from judged_city import claim, device, shipped
 
 from camscan.judge.coverage import coverage
-from camscan.model.claim import Attribute as A
-from camscan.model.claim import Role, Visibility
+from camscan.model.claim import Attribute, Role, Visibility
 from camscan.model.observation import Attempt, Kind, Observation, Reason
 from camscan.model.run import IntakeInfo
 from camscan.model.site import Asset, Site
+
+A = Attribute
 
 
 def intake(*scope, excluded=(), kind="scan"):

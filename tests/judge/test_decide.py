@@ -5,9 +5,9 @@ from itertools import product
 
 import msgspec
 import pytest
-from city import shipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judged_city import shipped
 
 from camscan.errors import KnowledgeError
 from camscan.judge.decide import BETTER_HIGH, FACTORS, compiled, decide, effect, open_factors
@@ -55,7 +55,13 @@ def test_row_12_is_exactly_what_no_other_row_takes():
         assert (TABLE.at(point).row == 12) == (not others)
         if TABLE.at(point).row == 12:
             j, d, p, c, t, x, m = point
-            assert j <= 1 and d == 0 and p <= 1 and c >= 1 and t == 0 and not x and not m
+            assert j <= 1
+            assert d == 0
+            assert p <= 1
+            assert c >= 1
+            assert t == 0
+            assert not x
+            assert not m
 
 
 def test_making_any_single_factor_worse_never_lowers_the_action():
@@ -183,9 +189,11 @@ def test_effect_tells_a_test_that_can_close_from_one_that_cannot():
     found = factors(J=(2, 4), D=(0, 4), P=1, C=0, m=(0, 1))
     assert open_factors(found) == ("J", "D", "m")
     moves, closes = effect(found, frozenset({"J", "D"}), TABLE)
-    assert moves and closes
+    assert moves
+    assert closes
     moves, closes = effect(found, frozenset({"m"}), TABLE)
-    assert not moves and not closes
+    assert not moves
+    assert not closes
 
 
 def test_a_broken_table_is_refused():

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import pytest
-from city import claim, device, endpoint, hikvision, subject, torn
+from judged_city import claim, device, endpoint, hikvision, subject, torn
 
 from camscan.judge.decide import FACTORS
 from camscan.judge.declared import declared
 from camscan.judge.factors import factors
-from camscan.model.claim import Attribute as A
-from camscan.model.claim import Confidence, Level, Mark
+from camscan.model.claim import Attribute, Confidence, Level, Mark
 from camscan.model.site import Declaration, Place, Site
+
+A = Attribute
 
 
 def span(name, *claims, site=None, captured=False, **more):

@@ -5,14 +5,15 @@ from itertools import product
 
 import msgspec
 import pytest
-from city import claim, device, endpoint, hikvision, no_coverage, shipped, torn
+from judged_city import claim, device, endpoint, hikvision, no_coverage, shipped, torn
 
 from camscan.attribute.attribution import attribute
 from camscan.judge.judge import judge, judged
-from camscan.model.claim import Attribute as A
-from camscan.model.claim import Confidence, Level, Mark, Role, State, Visibility
+from camscan.model.claim import Attribute, Confidence, Level, Mark, Role, State, Visibility
 from camscan.model.finding import Action
 from camscan.model.site import Asset, Declaration, Place, Site
+
+A = Attribute
 
 # facts: scoring 9; whole words, any case
 FORBIDDEN = (
@@ -121,7 +122,9 @@ def test_every_finding_is_complete():
     assert len(BY_ID) == len(JUDGED.findings)
     for finding in JUDGED.findings:
         assert finding.id == f"{finding.condition}@{finding.subject}"
-        assert finding.statement.endswith(".") and finding.does_not_show and finding.would_change
+        assert finding.statement.endswith(".")
+        assert finding.does_not_show
+        assert finding.would_change
         assert (finding.reason is not None) == (finding.state is State.NOT_OBSERVED)
         assert (finding.action is None) == (finding.subject == "site")
         if finding.state is State.OBSERVED:
@@ -131,7 +134,8 @@ def test_every_finding_is_complete():
 def test_decoys_and_devices_without_any_trace_are_not_judged():
     assert {"10.20.0.9", "10.20.0.99"} & set(DECISIONS) == set()
     assert not any(f.subject in {"10.20.0.9", "10.20.0.99"} for f in JUDGED.findings)
-    assert "10.20.0.4" in DECISIONS and "C9" in DECISIONS
+    assert "10.20.0.4" in DECISIONS
+    assert "C9" in DECISIONS
     assert [judged(d) for d in city()[8:9]] == [False]
 
 
@@ -190,7 +194,8 @@ def test_concerns_use_the_five_words_and_count_what_was_examined():
 def test_a_precondition_alone_supports_nothing():
     quiet = tuple(d for d in city() if d.device_id != "10.20.0.10")
     result = {c.concern: c for c in run(quiet).concerns}["BIRN-4"]
-    assert result.word == "open" and result.supporting == 0
+    assert result.word == "open"
+    assert result.supporting == 0
     assert ("vendor-group-cn", "observed") in result.conditions
 
 
@@ -210,13 +215,15 @@ def test_next_tests_are_grouped_and_sorted_by_cost():
     tests = JUDGED.next_tests
     assert [t.cost for t in tests] == sorted(t.cost for t in tests)
     capture = next(t for t in tests if "capture" in t.test)
-    assert capture.settles == ("D", "J") and len(capture.subjects) > 3
+    assert capture.settles == ("D", "J")
+    assert len(capture.subjects) > 3
     assert all(t.subjects and t.command for t in tests)
 
 
 def test_asset_list_both_ways_and_hidden_channels():
     delta = BY_ID["inventory-delta@site"]
-    assert delta.state is State.OBSERVED and delta.action is None
+    assert delta.state is State.OBSERVED
+    assert delta.action is None
     assert "found, not in the list: 10.20.0.1" in delta.details
     assert "in the list, not found: C9 (bridge)" in delta.details
     assert "7 channels were not examined" in BY_ID["hidden-cameras@10.20.0.6"].statement

@@ -39,7 +39,7 @@ from camscan.model.knowledge import (
 from camscan.model.probe import ProbePlan
 from camscan.model.site import Site
 
-SIGNATURES = Path(__file__).resolve().parents[2] / "signatures"
+SIGNATURES = Path(__file__).resolve().parents[1] / "signatures"
 AS_OF = date(2026, 11, 23)
 
 
