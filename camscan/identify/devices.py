@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from camscan.identify import assets as asset_list
 from camscan.identify.canary import ANY_PATH, hollow
 from camscan.identify.join import Join, Joined, Unit, join, routers
@@ -84,7 +86,7 @@ class Identifier:
         notes: tuple[str, ...] = (),
     ) -> Device:
         """One device from all its observations."""
-        ordered = sorted(observations, key=_place)
+        ordered = _distinct(observations)
         readings = {o.id: self.matcher.read(o) for o in ordered}
         dropped = hollow(ordered, readings)
         evidence = list(self._evidence(ordered, readings, dropped, router_macs))
@@ -170,7 +172,7 @@ class Identifier:
         )
 
     def _split(self, group: Sequence[Observation]) -> dict[int | None, tuple[Observation, ...]]:
-        ordered = sorted(group, key=_place)
+        ordered = _distinct(group)
         readings = {o.id: self.matcher.read(o) for o in ordered}
         dropped = hollow(ordered, readings)
         evidence = {o.id: readings[o.id].evidence for o in ordered if o.id not in dropped}
@@ -209,6 +211,17 @@ def _intake(observation: Observation) -> str:
 def _place(observation: Observation) -> tuple[str, int, str]:
     before, _, line = observation.id.rpartition(":")
     return (before, int(line), "") if line.isdecimal() and len(line) < 18 else (before, 0, line)
+
+
+def _distinct(observations: Iterable[Observation]) -> list[Observation]:
+    """In order of their ids; where imported records share an id, the later ones are `id (2)` ..."""
+    ordered = sorted(observations, key=lambda o: (_place(o), o.kind, o.port or 0, o.response))
+    seen: dict[str, int] = {}
+    for n, observation in enumerate(ordered):
+        times = seen[observation.id] = seen.get(observation.id, 0) + 1
+        if times > 1:
+            ordered[n] = replace(observation, id=f"{observation.id} ({times})")
+    return ordered
 
 
 def _role(claims: Sequence[Claim]) -> tuple[Role | None, bool | None]:

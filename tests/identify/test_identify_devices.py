@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest_identify import build, http
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from invented_market import build, http
 
 from camscan.identify.devices import identify
 from camscan.identify.match import Matcher
@@ -208,3 +208,13 @@ def test_the_order_of_observations_changes_nothing(shuffled, join):
     wanted = identify(MIXED, KNOWN, join=join, matcher=MATCHER)
     assert identify(shuffled, KNOWN, join=join, matcher=MATCHER) == wanted
     assert sorted(o for d in wanted for o in d.observations) == sorted(o.id for o in MIXED)
+
+
+def test_records_that_share_an_id_are_all_read():
+    """Two imported files may both number their lines from 1."""
+    same_id = [http("1", headers=FULL), http("1", headers=AQUILA, port=8080)]
+    for order in (same_id, same_id[::-1]):
+        device = only(order, join=False)
+        assert device.observations == ("1", "1 (2)")
+        assert device.claim(Attribute.PLATFORM).level == "E3"
+        assert device.value(Attribute.MODEL) == "AQ-77"

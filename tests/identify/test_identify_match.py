@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest_identify import SOURCED, build, http, signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from invented_market import build, http, signature
 from msgspec.structs import replace
 
 from camscan.errors import DecodeError, KnowledgeError
@@ -14,7 +14,10 @@ from camscan.model.claim import Attribute, Family
 from camscan.model.knowledge import Condition, Extract, Signature, Test
 from camscan.model.observation import Kind, Observation
 
-assert SOURCED
+
+@pytest.fixture(scope="module")
+def knowledge():
+    return build()
 
 
 def matcher(*signatures: Signature, fields=None):

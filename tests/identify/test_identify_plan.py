@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest_identify import build, evidence, http
+from invented_market import build, evidence, http
 from msgspec.structs import replace
 
 from camscan.identify.match import Matcher, Reading
@@ -154,6 +154,17 @@ def test_http_is_not_repeated_on_a_port_that_does_not_speak_it():
     matcher = Fixed(p=ports(80))
     jobs = make_next_jobs(KNOWN, matcher)([seen("p")], [attempt("root", 80, Reason.ERROR)])
     assert names(jobs) == [("wsd", 3702)]
+
+
+def test_other_paths_are_not_tried_on_a_port_that_does_not_speak_http():
+    other = Probe(id="other", about="", kind=Kind.HTTP, exchange=Exchange.HTTP_GET, source="t",
+                  ports=(80,), path="/other", yields=("maker",))  # fmt: skip
+    plan = replace(KNOWN.probe_plan, probes=(*KNOWN.probe_plan.probes, other))
+    ask = make_next_jobs(replace(KNOWN, probe_plan=plan), Fixed(p=ports(80), h=answered("404")))
+    assert ("other", 80) in names(ask([seen("p")], []))
+    failed = [attempt("root", 80, Reason.ERROR)]
+    assert ("other", 80) not in names(ask([seen("p")], failed))
+    assert ("other", 80) in names(ask([seen("p"), ROOT], [attempt("canary", 80)]))
 
 
 def test_an_announcement_is_not_asked_for_again():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest_identify import build, evidence
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from invented_market import build, evidence
 
 from camscan.identify.relations import Relations
 from camscan.identify.resolve import MANY_MAKERS, expand, resolve

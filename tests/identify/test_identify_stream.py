@@ -6,7 +6,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from conftest_identify import build
+from invented_market import build
 
 from camscan.identify.devices import Identifier
 from camscan.identify.measure import measure, wilson
