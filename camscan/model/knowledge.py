@@ -191,10 +191,8 @@ class EndpointName(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cn_listed: bool | None = None
     note: str = ""
     hosts: tuple[str, ...] = ()
-    """Host names a source saw below `match`, with port where known."""
     hosting: str = ""
     matchable: bool = True
-    """False where the fact has no name or address to compare with (for example `any address`)."""
     verification: str = "sourced"
 
 
@@ -347,7 +345,6 @@ class Advisory(Struct, frozen=True, kw_only=True, omit_defaults=True):
     comparable: bool = False
     """Whether models and value can be compared by software; else the entry is only listed."""
     all_versions: bool = False
-    """Every version of the named models is affected (or no fix exists)."""
 
 
 class DecisionRow(Struct, frozen=True, kw_only=True):
