@@ -15,7 +15,8 @@ from camscan import audit, site
 from camscan.errors import UsageError
 from camscan.knowledge import load
 from camscan.model.finding import Assessment
-from camscan.model.knowledge import Knowledge
+from camscan.model.knowledge import Knowledge, Network
+from camscan.model.site import Site
 from camscan.report import csv as csv_report
 from camscan.report import html as html_report
 from camscan.report import json as json_report
@@ -66,14 +67,14 @@ def read_options(
         except ValueError as error:
             raise UsageError(f"--as-of {as_of!r}: not a date or time of ISO 8601") from error
     inputs: list[tuple[str, str]] = []
-    declared = site.Site()
+    declared = Site()
     if site_file is not None:
         declared = site.load_site(site_file)
         inputs.append((site_file.name, site.file_digest(site_file)))
         if declared.asset_list:
             listed = site_file.parent / declared.asset_list
             inputs.append((listed.name, site.file_digest(listed)))
-    owned = ()
+    owned: tuple[Network, ...] = ()
     if networks is not None:
         owned = site.load_networks(networks)
         inputs.append((networks.name, site.file_digest(networks)))

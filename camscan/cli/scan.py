@@ -18,6 +18,7 @@ from camscan.model.run import IntakeInfo
 from camscan.observe.network.options import ScanOptions
 from camscan.observe.packet.client import PacketHelper
 from camscan.observe.wire.interfaces import segments
+from camscan.observe.wire.resolve import resolve_host
 from camscan.run import IntakeWriter, Run
 from camscan.scope import Scope, build_scope
 
@@ -210,7 +211,13 @@ def _scope(
         authority = click.prompt(
             "Who owns this network, and who asked for this audit? (printed on page 1)", err=True
         )
-    return build_scope(targets, exclude=exclude, authority=authority, scope_file=scope_file)
+    return build_scope(
+        targets,
+        exclude=exclude,
+        authority=authority,
+        scope_file=scope_file,
+        resolve=resolve_host,
+    )
 
 
 def _start(
