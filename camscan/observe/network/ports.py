@@ -16,9 +16,9 @@ from camscan.observe.packet.client import PacketHelper
 from camscan.observe.wire.interfaces import Segment
 from camscan.observe.wire.pace import Pace
 
-_BATCH = 256
+_BATCH = 512
 """Devices swept together; the first of them are identified when the batch is done."""
-_GATHER = 0.1
+_GATHER = 0.2
 """Seconds a batch that is not full waits for more neighbours."""
 _CHUNK = 1024
 """Routed addresses swept together."""

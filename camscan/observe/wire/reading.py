@@ -101,6 +101,8 @@ async def read(
     loop = asyncio.get_running_loop()
     started = loop.time()
     first: float | None = None
+    framed = idle is None
+    heard = started
     while True:
         now = loop.time()
         if stream.received:
@@ -124,7 +126,7 @@ async def read(
             if idle is None and foreign is not None and foreign(stream.received):
                 idle = _FOREIGN_IDLE
             if (
-                idle is None
+                framed
                 and now - first >= limits.drip_after
                 and len(stream.received) < limits.drip_bytes
             ):
@@ -142,17 +144,21 @@ async def read(
             deadline = min(deadline, started + limits.first_byte)
         elif idle is not None:
             deadline = min(deadline, now + idle)
+            if framed and now < first + limits.drip_after:
+                deadline = min(deadline, first + limits.drip_after)
         elif now < first + limits.drip_after:
             deadline = min(deadline, first + limits.drip_after)
         try:
             await stream.more(deadline)
+            heard = loop.time()
         except TimeoutError:
             now = loop.time()
             if first is None:
                 if stream.received:
                     continue
                 raise SilentError(now - started) from None
-            if idle is not None or now >= started + limits.total:
+            silent_for = now - heard
+            if now >= started + limits.total or (idle is not None and silent_for >= idle * 0.99):
                 return Reading(
                     data=stream.take(len(stream.received)),
                     complete=idle is not None,

@@ -243,6 +243,7 @@ def test_a_compressed_bomb_is_neither_unpacked_nor_read_past_the_cap():
 
 async def _drip(server, reader, writer):
     await server.head(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\nX: ")
     while True:
         writer.write(b"a")
         await writer.drain()
@@ -263,6 +264,22 @@ def test_a_dripping_server_is_a_tarpit_and_is_not_asked_again():
         assert server.connections == 1
 
     _serve(_drip, use)
+
+
+def test_bytes_of_another_protocol_end_with_silence_and_are_an_error():
+    async def handle(server, reader, writer):
+        await server.head(reader)
+        writer.write(bytes.fromhex("0000001000000000"))
+        await writer.drain()
+        await reader.read()
+
+    async def use(server):
+        problem, seconds = await _failure(server)
+        assert problem.reason == Reason.ERROR
+        assert "not HTTP" in problem.detail
+        assert seconds < QUICK.total
+
+    _serve(handle, use)
 
 
 async def _silent(server, reader, writer):
@@ -293,7 +310,9 @@ def test_a_silent_server_gets_the_slow_budget_once_when_patient():
         await talk.close()
         problem, _ = await _failure(server)
         assert problem.reason == Reason.TIMEOUT
-        outcome = await exchanges.ask(_talk(), _job(server.port, slow=True))
+        talk = _talk()
+        outcome = await exchanges.ask(talk, _job(server.port, slow=True))
+        await talk.close()
         assert outcome.answers[0].response.endswith(b"ok")
 
     _serve(handle, use)
