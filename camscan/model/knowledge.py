@@ -96,8 +96,7 @@ class Signature(Struct, frozen=True, kw_only=True, omit_defaults=True):
     platforms_sharing: tuple[str, ...] = ()
     """Other platforms whose samples may match: declared, not an error."""
     origin: str = "documented"
-    version: str = ""
-    """Filled by the loader: short hash of the record."""
+    version: str = ""  # short hash of the record, filled by the loader
     local: bool = False
 
 
@@ -394,6 +393,5 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     """File below signatures/ -> sha256."""
     law_positions: tuple[LawPosition, ...] = ()
     vocabulary: Mapping[str, tuple[str, ...]] = {}
-    """From vocab/: claim attribute -> words allowed as its value beside ids of other records."""
-    places: Mapping[str, str] = {}
-    """`<table> <id>` (`signature axis.ftp.banner`) -> file below signatures/."""
+    """From vocab/: claim attribute -> words allowed beside ids of other records."""
+    places: Mapping[str, str] = {}  # `signature axis.ftp.banner` -> file below signatures/
