@@ -16,6 +16,7 @@ PLAN = """
 id = "small"
 about = "small"
 every = true
+foreign = { "plain-camera" = "192.168.1.64" }
 [[segment]]
 id = "a"
 cidr = "10.20.0.0/24"

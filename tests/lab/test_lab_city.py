@@ -126,6 +126,33 @@ print(len(ask(sadp.replace(b"inquiry", b"update"), ("239.255.255.250", 37020))))
     assert [int(line) for line in done.out.split()] == [cameras] * 4 + [0]
 
 
+def test_a_device_of_a_foreign_subnet_is_heard_but_touching_it_counts(city):
+    done = city("""
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("", 37020))
+u.setsockopt(0, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.255.255.250") + socket.inet_aton("10.20.0.254"))
+u.setsockopt(0, socket.IP_MULTICAST_IF, socket.inet_aton("10.20.0.254"))
+u.settimeout(0.9)
+u.sendto(b"<Probe><Uuid>A-1</Uuid><Types>inquiry</Types></Probe>", ("239.255.255.250", 37020))
+heard = set()
+try:
+    while True:
+        heard.add(u.recvfrom(65535)[1][0])
+except TimeoutError:
+    print("192.168.1.64" in heard)
+raw = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+raw.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"vs0")
+try:
+    raw.sendto(b"x", ("192.168.1.64", 80))
+except OSError:
+    pass
+time.sleep(0.3)
+""")
+    assert done.out.split() == ["True"]
+    assert done.stats["wire"]["outside_plan"] >= 1
+    assert "192.168.1.64" in " ".join(done.stats["wire"]["outside_plan_examples"])
+
+
 def test_exit_code_environment_and_files(city):
     done = city(
         "print(sorted(os.listdir(os.environ['CAMSCAN_DEMO_DIR'])), os.environ['CAMSCAN_LAB_TARGETS']);"
