@@ -42,7 +42,8 @@ def references(knowledge: Knowledge) -> Iterator[Missing]:
         yield from _check("rule", rule.id, "triggers", rule.triggers, conditions)
         yield from _check("rule", rule.id, "makers", rule.makers, parties)
     for concern in knowledge.concerns.values():
-        for field in ("supports", "precondition", "refutes"):
+        # `refutes` holds sentences for readers (facts: concerns); nothing refers by it.
+        for field in ("supports", "precondition"):
             # `<condition>`, or `<condition> <state> ...`: the first word is the reference.
             named = [text.partition(" ")[0] for text in getattr(concern, field)]
             yield from _check("concern", concern.id, field, named, conditions)

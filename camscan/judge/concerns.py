@@ -34,7 +34,12 @@ def links(
     for concern in concerns:
         if concern.testable == "out_of_scope" or (concern.makers and maker not in concern.makers):
             continue
-        if finding_condition in concern.precondition:
+        # Who made a device supports a claim about named makers; elsewhere it is only a precondition
+        # (a camera of any maker would otherwise support a claim about contracts or places).
+        bare_identity = finding_condition == _IDENTITY and not concern.makers
+        if finding_condition in concern.precondition or (
+            bare_identity and _IDENTITY in concern.supports
+        ):
             found.append(ConcernLink(concern=concern.id, relation="precondition"))
         elif finding_condition in concern.supports:
             relation = "refutes" if state is State.OBSERVED_NOT else "supports"
@@ -89,8 +94,12 @@ def _word(concern: Concern, supporting: Sequence[Finding], per_condition: Mappin
         return SUPPORTED
     if supporting:
         return WEAK
-    tests = [per_condition[c] for c in concern.supports if c in per_condition]
-    whole = len(tests) == len(concern.supports) > 0
+    tests = [
+        per_condition[c]
+        for c in concern.supports
+        if c in per_condition and (c != _IDENTITY or concern.makers)
+    ]
+    whole = bool(tests)
     if whole and all(state == State.OBSERVED_NOT.value for state in tests):
         return NOT_SUPPORTED
     return OPEN

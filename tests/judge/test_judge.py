@@ -205,6 +205,19 @@ def test_a_concern_about_named_makers_is_not_fed_by_others():
     assert (result.supporting, result.examined) == (0, 0)
 
 
+def test_knowing_a_maker_supports_no_claim_about_contracts_or_places():
+    result = {c.concern: c for c in run((at(3, claim(A.MAKER, "axis")),)).concerns}
+    assert result["BIRN-3"].word == result["RFERL-6"].word == "open"
+    assert result["BIRN-3"].supporting == 0
+
+
+def test_all_tests_negative_is_not_supported_under_stated_coverage():
+    none = (at(3, claim(A.MAKER, "axis"), claim(A.PLATE, "false"), claim(A.PLATE_ACTIVE, "false")),)
+    result = {c.concern: c for c in run(none).concerns}["BIRN-7"]
+    assert result.word == "not supported under stated coverage"
+    assert (result.examined, result.present) == (1, 1)
+
+
 def test_low_confidence_supports_weakly():
     low = claim(A.MAKER, "dahua", level=Level.E2, confidence=Confidence.LOW)
     result = {c.concern: c for c in run((at(1, low),)).concerns}["BIRN-2"]
