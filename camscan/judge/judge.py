@@ -200,7 +200,7 @@ def _finding(
         state=answer.state,
         level=answer.level,
         confidence=answer.confidence,
-        statement=answer.statement,
+        statement=_one_stop(answer.statement),
         reason=reason or (Reason.NOT_REQUESTED if answer.state is State.NOT_OBSERVED else None),
         claims=answer.claims,
         factor=check.factor,
@@ -212,3 +212,8 @@ def _finding(
         details=answer.details,
         position=answer.position,
     )
+
+
+def _one_stop(sentence: str) -> str:
+    """A company name that ends in `Ltd.` needs no second full stop."""
+    return sentence[:-1] if sentence.endswith("..") else sentence

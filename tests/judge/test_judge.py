@@ -122,6 +122,7 @@ def test_every_finding_is_complete():
     assert len(BY_ID) == len(JUDGED.findings)
     for finding in JUDGED.findings:
         assert finding.id == f"{finding.condition}@{finding.subject}"
+        assert not finding.statement.endswith("..")
         assert finding.statement.endswith(".")
         assert finding.does_not_show
         assert finding.would_change
