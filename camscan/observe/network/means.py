@@ -19,6 +19,10 @@ _MESSAGE_ID = 0x63616D
 """Comes back in the SNMP report; any number."""
 
 
+_IMAGES = (b"\0\0\1\0", b"\x89PNG", b"GIF8", b"\xff\xd8\xff", b"BM", b"RIFF", b"<svg", b"<?xml")
+"""First bytes of ICO, PNG, GIF, JPEG, BMP, WebP, SVG: pages and endless bodies are not hashed."""
+
+
 def shared_means(
     plan: ProbePlan,
     options: ScanOptions,
@@ -53,6 +57,6 @@ def describe_icon(answer: bytes) -> bytes:
     response = http.parse(answer)
     if response.status != "200" or not response.body:
         raise DecodeError(f"status {response.status}, {len(response.body)} bytes")
-    if response.body.lstrip()[:5].lower() in {b"<html", b"<!doc"}:
-        raise DecodeError("a page, not an icon")
+    if not response.body.lstrip()[:64].startswith(_IMAGES):
+        raise DecodeError("not an image")
     return favicon.describe(response.body).encode("ascii")

@@ -83,6 +83,8 @@ async def _favicon(talk: Talk, job: Job) -> Outcome:
     path = job.path or FAVICON_PATH
     host = http.authority(talk.address, job.port, tls=job.tls)
     reading = await talk.fetch(job, http.get_request(path, host))
+    if not reading.complete:
+        raise ObserveError(Reason.ERROR, "the icon did not end within the budget")
     try:
         described = talk.means.describe_favicon(reading.data)
     except DecodeError as problem:

@@ -20,7 +20,7 @@ from camscan.observe.wire.pace import (
     CONNECTIONS_PER_DEVICE,
     PACES,
     PROBE_BURST,
-    PROBES_PER_SECOND,
+    PROBE_RATE,
     Speed,
 )
 
@@ -67,7 +67,7 @@ class _Device:
     __slots__ = ("closed_at", "handshakes", "line", "lock")
 
     def __init__(self) -> None:
-        self.line = _Line(PROBES_PER_SECOND - PROBE_BURST, PROBE_BURST)
+        self.line = _Line(PROBE_RATE, PROBE_BURST)
         self.lock = asyncio.Lock()
         self.handshakes = 0
         self.closed_at = float("-inf")

@@ -14,8 +14,11 @@ CONNECTIONS_PER_DEVICE = 12
 """Completed handshakes per address in one scan (DESIGN rule 10)."""
 PROBES_PER_SECOND = 40
 """SYN, datagrams and requests to one device in any second (DESIGN rule 10)."""
-PROBE_BURST = 10
-"""Part of PROBES_PER_SECOND that may leave at once; the rest is spread over the second."""
+PROBE_RATE = 28
+"""Sustained probes per second to one device."""
+PROBE_BURST = 6
+"""Probes that may leave at once. Rate and burst stay below PROBES_PER_SECOND together, with room
+for the kernel's own SYN repeats and for packets a busy machine sends late."""
 RESPONSE_CAP = 64 * 1024
 """Bytes kept of one answer, head and body together."""
 
