@@ -190,9 +190,7 @@ async def exchange(stream: Stream, request: bytes, limits: Limits) -> Reading:
     stream.send(request)
     reading = await read(stream, ending, limits, foreign=foreign)
     if not answers_http(reading.data) and b"<" not in reading.data[:512]:
-        raise ObserveError(
-            Reason.ERROR, f"the answer is not HTTP: {reading.data[:16].hex(' ')}"
-        )
+        raise ObserveError(Reason.ERROR, f"the answer is not HTTP: {reading.data[:16].hex(' ')}")
     return reading
 
 
