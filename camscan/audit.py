@@ -21,6 +21,7 @@ from camscan.clock import Clock, iso, parse_iso
 from camscan.identify.devices import identify
 from camscan.identify.match import Matcher
 from camscan.identify.plan import make_next_jobs
+from camscan.intake import read_attempts, read_observations
 from camscan.judge.coverage import coverage
 from camscan.judge.judge import judge
 from camscan.model.finding import Assessment
@@ -34,6 +35,7 @@ from camscan.observe.packet.client import PacketHelper
 from camscan.observe.records.nmap_adapter import NmapPorts
 from camscan.run import IntakeWriter, Run
 from camscan.scope import Scope
+from camscan.site import placed
 
 
 class AssessOptions(Struct, frozen=True, kw_only=True):
@@ -92,7 +94,7 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
     intakes = run.intakes()
     observations = tuple(run.observations())
     attempts = tuple(run.attempts())
-    devices = identify(observations, knowledge, assets=site.assets)
+    devices = placed(identify(observations, knowledge, assets=site.assets), site)
     devices, endpoints = attribute_endpoints(devices, knowledge, owner=options.networks)
     covered = coverage(intakes, observations, attempts, devices, knowledge, site)
     as_of = options.as_of or last_moment(run, observations, attempts)
@@ -138,6 +140,24 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         ),
     )
     return assessment, assessments.write(run.path, assessment)
+
+
+def unfinished(
+    run: Run, intake: str, assessment: Assessment, knowledge: Knowledge
+) -> tuple[str, ...]:
+    """The tests of one intake that did not finish for something in scope, as coverage words them."""
+    intakes = run.intakes()
+    if len(intakes) == 1:
+        return assessment.coverage.incomplete
+    covered = coverage(
+        tuple(i for i in intakes if i.id == intake),
+        tuple(read_observations(run.path, intake)),
+        tuple(read_attempts(run.path, intake)),
+        (),
+        knowledge,
+        Site(),
+    )
+    return covered.incomplete
 
 
 def last_moment(

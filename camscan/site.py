@@ -5,17 +5,22 @@ All three are the owner's words. They are checked for form here and printed as d
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import ipaddress
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from camscan.errors import InputError
+from camscan.model.claim import Device
 from camscan.model.knowledge import Network
 from camscan.model.site import Asset, Site
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _FACTORS = ("P", "C", "D", "x", "m")
 _ASSET_COLUMNS = Asset.__struct_fields__
@@ -109,6 +114,35 @@ def load_networks(path: Path) -> tuple[Network, ...]:
             raise InputError(f"{path}: network {number}: {error}") from error
         networks.append(msgspec.structs.replace(network, owner_supplied=True))
     return tuple(networks)
+
+
+def placed(devices: Iterable[Device], site: Site) -> tuple[Device, ...]:
+    """The devices, each with its place: that of its asset row, else the first place that names its address."""
+    places = [(place.name, _targets(place.targets)) for place in site.places]
+    return tuple(
+        device
+        if device.place or (name := _place_of(device.addresses, places)) is None
+        else msgspec.structs.replace(device, place=name)
+        for device in devices
+    )
+
+
+def _targets(targets: Iterable[str]) -> tuple[_Network, ...]:
+    """Addresses and CIDR of a place; ids of the asset list are not addresses and are matched elsewhere."""
+    found = []
+    for target in targets:
+        with contextlib.suppress(ValueError):
+            found.append(ipaddress.ip_network(target, strict=False))
+    return tuple(found)
+
+
+def _place_of(
+    addresses: Iterable[str], places: Iterable[tuple[str, tuple[_Network, ...]]]
+) -> str | None:
+    own = [ipaddress.ip_address(address) for address in addresses]
+    return next(
+        (name for name, networks in places if any(a in n for a in own for n in networks)), None
+    )
 
 
 def file_digest(path: Path) -> str:

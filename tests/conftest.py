@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
+from programs import program
 
-ROOT = Path(__file__).resolve().parents[1]
 STRICT = os.environ.get("CAMSCAN_EVERY_TEST_MUST_RUN") == "1"
 _not_run: dict[str, list[str]] = defaultdict(list)
-
-
-def program(name: str) -> str | None:
-    """Path of a program, /usr/sbin included (it is not on every user's PATH)."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,7 +24,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped:
-        text = report.longrepr[2] if isinstance(report.longrepr, tuple | list) else str(report.longrepr)
+        text = (
+            report.longrepr[2]
+            if isinstance(report.longrepr, tuple | list)
+            else str(report.longrepr)
+        )
         _not_run[text.removeprefix("Skipped: ")].append(report.nodeid)
 
 

@@ -6,7 +6,7 @@ import ast
 from graphlib import TopologicalSorter
 
 import pytest
-from conftest import ROOT
+from programs import ROOT
 
 FOUNDATION = ("camscan.model", "camscan.errors", "camscan.clock", "camscan.decode")
 FLOORS = ("observe", "identify", "attribute", "judge", "report", "remedy")

@@ -87,8 +87,19 @@ def read_options(
     )
 
 
-def close(run: Run, knowledge: Knowledge, options: audit.AssessOptions, *, as_json: bool) -> int:
-    """Assess, write the files, print the result; the exit code (0, or 2 where coverage is incomplete)."""
+def close(
+    run: Run,
+    knowledge: Knowledge,
+    options: audit.AssessOptions,
+    *,
+    as_json: bool,
+    intake: str | None = None,
+) -> int:
+    """Assess, write the files, print the result; the exit code.
+
+    `intake`: the one this command took. 2 where a test of it did not finish for something in scope;
+    what an earlier command left open is in the coverage, not in the exit code of this one.
+    """
     assessment, folder = audit.assess(run, knowledge, options)
     html, csv = write_files(assessment, knowledge, folder)
     model = build(assessment, knowledge)
@@ -99,12 +110,9 @@ def close(run: Run, knowledge: Knowledge, options: audit.AssessOptions, *, as_js
         click.echo(f"Findings: {csv}")
         click.echo(f"Report:   {html}")
         click.echo(f"Explain:  camscan explain {run.path} FINDING    Next: camscan next {run.path}")
-    return exit_code(assessment)
-
-
-def exit_code(assessment: Assessment) -> int:
-    """2 where a test that was asked for did not finish for something in scope, else 0."""
-    return 2 if assessment.coverage.incomplete else 0
+    if intake is None:
+        return 0
+    return 2 if audit.unfinished(run, intake, assessment, knowledge) else 0
 
 
 def write_files(assessment: Assessment, knowledge: Knowledge, folder: Path) -> tuple[Path, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 import click
@@ -34,7 +35,7 @@ def explain(run_folder: Path, what: str, *, as_json: bool) -> int:
     finding = next((f for f in assessment.findings if f.id == what), None)
     device = next((d for d in assessment.devices if d.device_id == what), None)
     if finding is None and device is None:
-        near = [f.id for f in assessment.findings if what in f.id][:8]
+        near = _near(what, assessment)
         hint = f"; did you mean {', '.join(near)}" if near else ""
         raise UsageError(f"{what}: no finding or device of that name in {run_folder}{hint}")
     claims = finding.claims if finding is not None else device.claims if device is not None else ()
@@ -58,6 +59,13 @@ def explain(run_folder: Path, what: str, *, as_json: bool) -> int:
     for claim in claims:
         _claim(claim, knowledge, seen)
     return 0
+
+
+def _near(what: str, assessment: Assessment) -> list[str]:
+    """At most eight names that contain `what`, else those spelt most alike."""
+    names = [*(f.id for f in assessment.findings), *(d.device_id for d in assessment.devices)]
+    inside = [name for name in names if what.casefold() in name.casefold()]
+    return inside[:8] or difflib.get_close_matches(what, names, n=4)
 
 
 def _finding(finding: Finding, assessment: Assessment) -> None:

@@ -52,7 +52,7 @@ def ingest(
     for path in files:
         complete = _take(path, writer) and complete
     writer.seal(complete=complete)
-    code = close(run, knowledge, options, as_json=as_json)
+    code = close(run, knowledge, options, as_json=as_json, intake=writer.info.id)
     return code if complete else max(code, 2)
 
 
@@ -76,12 +76,20 @@ def _info(clock: Clock, knowledge_hash: str, inputs: tuple[Input, ...]) -> Intak
 
 
 def _take(path: Path, writer: IntakeWriter) -> bool:
-    """Read one file; False if a part of it could not be read."""
-    with path.open("rb") as file:
-        head = file.read(512).lstrip()
-    if head.startswith(b"<"):
-        return _take_nmap(path, writer)
-    return _take_ndjson(path, writer)
+    """Read one file; False if a part of it could not be read. What was read before that is kept."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512).lstrip()
+        if head.startswith(b"<"):
+            return _take_nmap(path, writer)
+        return _take_ndjson(path, writer)
+    except InputError as error:
+        why = str(error)
+    except OSError as error:
+        why = f"{path}: cannot be read ({error.strerror})"
+    click.echo(f"camscan: {why}", err=True)
+    writer.attempt(device_id="", test=f"ingest {path.name}", reason=Reason.ERROR, detail=why)
+    return False
 
 
 def _take_nmap(path: Path, writer: IntakeWriter) -> bool:
@@ -108,6 +116,7 @@ def _take_ndjson(path: Path, writer: IntakeWriter) -> bool:
         for record in ndjson.read(file):
             if isinstance(record, ndjson.Refused):
                 complete = False
+                click.echo(f"camscan: {path}:{record.line}: not read: {record.why}", err=True)
                 writer.attempt(
                     device_id=record.device_id,
                     test=f"ingest {path.name}:{record.line}",

@@ -17,7 +17,8 @@ from camscan.model.knowledge import Knowledge
 from camscan.model.run import IntakeInfo
 from camscan.observe.network.options import ScanOptions
 from camscan.observe.packet.client import PacketHelper
-from camscan.observe.wire.interfaces import segments
+from camscan.observe.records.nmap_adapter import NmapPorts
+from camscan.observe.wire.interfaces import interfaces, segments
 from camscan.observe.wire.resolve import resolve_host
 from camscan.run import IntakeWriter, Run
 from camscan.scope import Scope, build_scope
@@ -125,7 +126,9 @@ def scan(
     )
     if resume:
         run, writer, scope, scan_options = _resume(out, targets, clock)
+        _check_machine(scan_options)
     else:
+        _check_machine(scan_options)
         scope = _scope(targets, exclude, authority, scope_file)
         run, writer = _start(
             out, scope, owner or options.site.owner, knowledge, scan_options, clock=clock
@@ -151,8 +154,20 @@ def scan(
     finally:
         progress.close()
     writer.seal(complete=complete)
-    code = close(run, knowledge, options, as_json=as_json)
+    code = close(run, knowledge, options, as_json=as_json, intake=writer.info.id)
     return max(code, 0 if complete else 2)
+
+
+def _check_machine(options: ScanOptions) -> None:
+    """Whether what the options name is there; before a run is made that could not be finished."""
+    if options.engine == "nmap":
+        NmapPorts(denied=())
+    if options.interface is not None:
+        known = [i.name for i in interfaces()]
+        if options.interface not in known:
+            raise UsageError(
+                f"interface {options.interface!r} does not exist; this machine has {', '.join(known)}"
+            )
 
 
 async def _observe(

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ROOT, program
 from playwright.sync_api import sync_playwright
+from programs import ROOT, program
 
 from camscan.report import html as html_report
 from camscan.report.model import build
