@@ -7,6 +7,7 @@ Secrets and pictures are cut here, before a byte reaches the disk (DESIGN rule 1
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -28,6 +29,10 @@ OBSERVATIONS = "observations.ndjson"
 ATTEMPTS = "attempts.ndjson"
 INTAKE = "intake.json"
 SEAL = "seal.json"
+
+_NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+_REMEMBERED = 65_536
+"""Names of blobs kept in memory, so that an answer many devices give alike is looked up once."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -209,6 +214,8 @@ class IntakeWriter:
         (self.folder / INTAKE).write_bytes(msgspec.json.format(_encode(info), indent=2) + b"\n")
         self._observations = _Journal(self.folder / OBSERVATIONS)
         self._attempts = _Journal(self.folder / ATTEMPTS)
+        self._raw = str(run / "raw")
+        self._stored: set[str] = set()
         self._synced = clock.now()
 
     @property
@@ -376,13 +383,30 @@ class IntakeWriter:
         self._attempts.close()
 
     def _store(self, data: bytes) -> str:
+        """Write the blob unless it is there; a blob of another size is what a kill left, and is replaced."""
         sha256 = hashlib.sha256(data).hexdigest()
-        path = blob_path(self.run, sha256)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_bytes(data)
-            part.replace(path)
+        if sha256 in self._stored:
+            return sha256
+        path = f"{self._raw}/{sha256[:2]}/{sha256}"
+        try:
+            file = os.open(path, _NEW_FILE, 0o644)
+        except FileNotFoundError:
+            Path(self._raw, sha256[:2]).mkdir(parents=True, exist_ok=True)
+            file = os.open(path, _NEW_FILE, 0o644)
+        except FileExistsError:
+            if os.stat(path).st_size != len(data):  # noqa: PTH116 - the hot path of a scan
+                part = Path(f"{path}.part")
+                part.write_bytes(data)
+                part.replace(path)
+            return sha256
+        try:
+            written = os.write(file, data)
+        finally:
+            os.close(file)
+        if written != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if len(self._stored) < _REMEMBERED:
+            self._stored.add(sha256)
         return sha256
 
     def _sync_if_due(self) -> None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from camscan.decode.text import clean
 from camscan.model.claim import Attribute, Claim, Device, State, Visibility
-from camscan.model.finding import Assessment, Decision, Finding
+from camscan.model.finding import Assessment, Decision, Finding, NextTest
 from camscan.model.knowledge import Knowledge, Law, Rule
 from camscan.report.identity import confidence
 from camscan.report.rows import (
@@ -51,12 +51,18 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
     for finding in assessment.findings:
         by_subject.setdefault(finding.subject, []).append(finding)
     rows = [
-        _device(d, decisions.get(d.device_id), by_subject.get(d.device_id, ()), knowledge)
+        _device(
+            d,
+            decisions.get(d.device_id),
+            by_subject.get(d.device_id, ()),
+            knowledge=knowledge,
+            tests=assessment.next_tests,
+        )
         for d in assessment.devices
     ]
     video = [r for r in rows if r.is_camera == "yes"]
     other = [r for r in rows if r.is_camera != "yes"]
-    findings = tuple(_finding(f, knowledge) for f in assessment.findings)
+    findings = tuple(_finding(f, knowledge, assessment.jurisdiction) for f in assessment.findings)
     return ReportModel(
         assessment=assessment,
         decision_rows=tuple((r.row, r.text, r.action) for r in knowledge.decision.rows),
@@ -126,7 +132,9 @@ def _device(
     device: Device,
     decision: Decision | None,
     findings: Iterable[Finding],
+    *,
     knowledge: Knowledge,
+    tests: tuple[NextTest, ...],
 ) -> DeviceRow:
     maker = device.value(Attribute.MAKER)
     party = knowledge.parties.get(maker or "")
@@ -157,6 +165,7 @@ def _device(
         action=action_text(decision),
         rows="" if decision is None else _rows(decision),
         next_test=decision.settles if decision is not None else "",
+        next_number=_number(decision.settles if decision is not None else "", tests),
         confidence=confidence(device).value,
         provisional=decision.provisional if decision is not None else False,
         concerns=tuple(supporting),
@@ -166,6 +175,11 @@ def _device(
         notes=tuple(clean(n) for n in device.notes),
         is_camera={True: "yes", False: "no", None: "unknown"}[device.is_camera],
     )
+
+
+def _number(settles: str, tests: tuple[NextTest, ...]) -> int:
+    """Which of the listed tests a device's `settles` names."""
+    return next((n for n, t in enumerate(tests, 1) if t.test and settles.endswith(t.test)), 0)
 
 
 def _rows(decision: Decision) -> str:
@@ -191,7 +205,7 @@ def _address_key(text: str) -> tuple[int, str]:
     return (1 << 40, text)
 
 
-def _finding(finding: Finding, knowledge: Knowledge) -> FindingRow:
+def _finding(finding: Finding, knowledge: Knowledge, jurisdiction: str) -> FindingRow:
     condition = knowledge.conditions.get(finding.condition)
     return FindingRow(
         id=clean(finding.id),
@@ -207,7 +221,11 @@ def _finding(finding: Finding, knowledge: Knowledge) -> FindingRow:
         action=action_text(finding.action) if finding.action is not None else "",
         factor=finding.factor,
         concerns=tuple(link.concern for link in finding.concerns),
-        rules=finding.rules,
+        rules=tuple(
+            r
+            for r in finding.rules
+            if r in knowledge.rules and _binds(knowledge.rules[r], jurisdiction)
+        ),
         laws=finding.laws,
         does_not_show=finding.does_not_show,
         would_change=finding.would_change,
@@ -282,7 +300,9 @@ def _summary(assessment: Assessment, video: list[DeviceRow]) -> tuple[tuple[str,
         if action:
             lower = sum(r.lower == action for r in video)
             upper = sum(r.upper == action for r in video)
-            lines.append((action, f"lower end of {lower}, upper end of {upper}; {en.ACTIONS[action]}"))
+            lines.append(
+                (action, f"lower end of {lower}, upper end of {upper}; {en.ACTIONS[action]}")
+            )
     undetermined = sum(r.lower != r.upper for r in video)
     lines.append(
         ("UNDETERMINED", f"{undetermined} of {len(video)}: the two ends differ, see the next test")

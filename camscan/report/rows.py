@@ -28,6 +28,9 @@ class DeviceRow(Struct, frozen=True, kw_only=True):
     """`at least DOCUMENT, up to ACT`, or the one action both ends agree on."""
     rows: str
     next_test: str
+    """`C: declare the control ...`: the open factors and the cheapest test that settles them."""
+    next_number: int
+    """Place of that test in the list of next tests, from 1; 0 if there is none."""
     confidence: str
     provisional: bool
     concerns: tuple[str, ...]
@@ -54,6 +57,7 @@ class FindingRow(Struct, frozen=True, kw_only=True):
     factor: str
     concerns: tuple[str, ...]
     rules: tuple[str, ...]
+    """Rules of the owner's jurisdiction only; reference points of others stand in the annex."""
     laws: tuple[str, ...]
     does_not_show: str
     would_change: str

@@ -10,7 +10,7 @@ from camscan.report.model import ReportModel
 from camscan.report.rows import DeviceRow
 from camscan.report.text import en
 
-_WIDTHS = {"place": 16, "model": 20, "firmware": 22, "maker": 14, "next": 30, "cloud": 16}
+_LONGEST = 64
 
 
 def write(model: ReportModel) -> str:
@@ -25,6 +25,7 @@ def write(model: ReportModel) -> str:
         "",
         en.HEADINGS["risk"],
         _risk(model.devices),
+        *_legend(model),
         "",
         *_others(model),
         *_concerns(model),
@@ -39,19 +40,25 @@ def write(model: ReportModel) -> str:
 
 
 def _coverage(model: ReportModel) -> str:
+    """Tests that left something open, one line for all others; the HTML report has every line."""
+    left = [c for c in model.coverage if c.not_examined or c.note]
     rows = [
         (c.about or c.test, f"{c.answered} of {c.asked}", c.not_examined or en.DASH, c.note)
-        for c in model.coverage
+        for c in left
     ]
-    lines = [
-        tabulate(
+    lines = []
+    if rows:
+        table = tabulate(
             rows,
             headers=("Test", "Answered", "Not examined (reason)", ""),
             tablefmt="simple",
             disable_numparse=True,
-            maxcolwidths=[44, None, 40, 40],
-        ),
-    ]
+            maxcolwidths=[60, None, 40, 40],
+        )
+        lines.append(table)
+    lines.append(
+        f"{len(model.coverage) - len(left)} other tests were answered by all they were put to (HTML report)"
+    )
     coverage = model.assessment.coverage
     lines += [f"segment: {s}" for s in coverage.segments]
     lines += [f"not examined: {s}" for s in coverage.not_examined]
@@ -67,15 +74,17 @@ def _risk(rows: tuple[DeviceRow, ...]) -> str:
     table = [
         (
             r.device_id + (f" (behind {r.behind})" if r.behind else ""),
-            _short(r.place or en.DASH, "place"),
-            r.brand,
-            _short(r.maker, "maker"),
-            _short(r.model, "model"),
-            _short(r.firmware, "firmware"),
-            _short(r.cloud, "cloud"),
+            _short(r.place or en.DASH),
+            _short(r.brand),
+            _short(r.maker),
+            _short(r.model),
+            _short(r.firmware),
+            r.cloud,
             r.action,
             r.rows,
-            _short(r.next_test or en.DASH, "next"),
+            f"{r.next_number} ({r.next_test.partition(':')[0]})"
+            if r.next_number
+            else r.next_test or en.DASH,
             r.confidence,
             " ".join(r.concerns) or en.DASH,
         )
@@ -86,8 +95,18 @@ def _risk(rows: tuple[DeviceRow, ...]) -> str:
         headers=[en.COLUMNS[h] for h in headers],
         tablefmt="simple",
         disable_numparse=True,
-        maxcolwidths=[22, 16, 14, 14, 20, 22, 14, 20, None, 28, None, 16],
+        maxcolwidths=[15, 10, 11, 11, 16, 18, 12, 18, None, 9, None, 15],
     )
+
+
+def _legend(model: ReportModel) -> list[str]:
+    if not model.devices:
+        return []
+    text = (
+        "Row: rows of the decision table for the lower and the upper end. Next: number under "
+        f"'{en.HEADINGS['next']}' and the factors it settles."
+    )
+    return [text]
 
 
 def _others(model: ReportModel) -> list[str]:
@@ -143,11 +162,11 @@ def _next(model: ReportModel) -> list[str]:
     lines += [
         f"{n}. {t.test} (settles {', '.join(t.settles)} for {len(t.subjects)})"
         + (f"\n   {t.command}" if t.command else "")
-        for n, t in enumerate(tests[:5], 1)
+        for n, t in enumerate(tests, 1)
     ]
     return [*lines, ""]
 
 
-def _short(text: str, column: str) -> str:
-    limit = _WIDTHS[column] * 3
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+def _short(text: str) -> str:
+    """A cell stays a cell: very long texts of devices are cut, the HTML report has them whole."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

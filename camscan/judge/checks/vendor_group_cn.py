@@ -42,7 +42,7 @@ def check(subject: Subject) -> Answer | None:
         words = f"{subject.name}: the seat of the group of {record.name} is disputed{note}."
         return torn(words, claims, details=line.steps)
     top = subject.knowledge.parties[line.group or line.maker]
-    basis = f"{top.source}, {top.as_of}" + ("" if line.seat_verified else "; not verified")
+    basis = f"sources below, as of {top.as_of}" + ("" if line.seat_verified else "; not verified")
     observed = line.lower == _PRC
     words = (
         f"{subject.name} is identified ({line.confidence.value} confidence) as made by {record.name}, "
