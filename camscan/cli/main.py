@@ -73,17 +73,23 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, about) for name, _, about in COMMANDS])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+_EPILOG = (
+    "Exit codes: 0 done; 1 not passed (verify, lint); 2 a test that was asked for did not finish; "
+    "3 wrong use or scope refused; 4 internal error."
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EPILOG,
+)
 @click.version_option(package_name="camscan", prog_name="camscan")
 def cli() -> None:
-    r"""Name every camera on a network you own, its real maker, where it talks to and who stands behind it.
+    """Name every camera on a network you own, its real maker, where it talks to and who stands behind it.
 
     Start with `camscan doctor`, then `camscan scope check 10.20.0.0/24`, then
-    `camscan scan 10.20.0.0/24 --authority "..."`. Try it first on the emulated city: `camscan demo`.
-
-    \b
-    Exit codes: 0 done; 1 not passed (verify, lint); 2 a test that was asked for
-    did not finish; 3 wrong use or scope refused; 4 internal error.
+    `camscan scan 10.20.0.0/24 --authority "..."`. Try it first on the emulated city: `camscan demo run`.
     """
 
 

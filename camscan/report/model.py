@@ -333,7 +333,8 @@ def _concerns(assessment: Assessment, knowledge: Knowledge) -> tuple[ConcernRow,
     return tuple(
         ConcernRow(
             concern=concern,
-            word=r.word,
+            word=r.word
+            + (en.PARTLY if concern.testable == "partly" and "supported" in r.word else ""),
             examined=r.examined,
             present=r.present,
             supporting=r.supporting,

@@ -42,6 +42,8 @@ LAW_NOTE = (
     "the text provides for companies established, and data processed, in the People's Republic of China. It is not "
     "evidence that access has happened."
 )
+PARTLY = " (the part a network can show)"
+"""Behind the word of a concern that documents must decide in the rest."""
 UNKNOWN = "unknown"
 CONFLICT = "conflicting"
 DASH = "–"
