@@ -12,6 +12,11 @@ _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
 _MIN_PART = 5
 """Characters below which one text inside another says nothing."""
+_TOKEN = re.compile(r"\d+|[a-z]+")
+_FILLERS = frozenset({"build", "rel", "release", "date", "version", "ver", "v"})
+"""Words that firmware texts put between version and build."""
+_MARKUP = re.compile(r"[<>`{}$|\\\"]|^[=+@]|['(].*[')]|://")
+"""What no maker prints in a model, version or serial number, and an attacker does."""
 
 NARROWER: tuple[tuple[str, frozenset[str]], ...] = (
     (
@@ -63,6 +68,8 @@ def normal(attribute: Attribute, text: str) -> str:
         return mac(text)
     if attribute is Attribute.UUID:
         return uuid(text)
+    if attribute is Attribute.BUILD_DATE and (built := build_date(text)) is not None:
+        return built.isoformat()
     return text.strip()
 
 
@@ -83,15 +90,24 @@ def same(attribute: Attribute, left: str, right: str) -> bool:
             return _one_in_other(left, right)
         case Attribute.FIRMWARE:
             return _same_firmware(left, right)
+        case Attribute.CHANNELS_ANNOUNCED:
+            # One interface counts the analogue inputs, one the network channels, one their sum.
+            return left.isdecimal() and right.isdecimal()
         case Attribute.DEVICE_NAME:
             return True  # a free text per protocol; owners rename only some of them
         case _:
             return left.casefold() == right.casefold()
 
 
-def detail(value: str) -> tuple[int, str]:
-    """Sort key: the value that says more comes last."""
-    return (len(_NOT_WORD.sub("", value.casefold())), value)
+def detail(value: str) -> tuple[int, int, str]:
+    """Sort key: the value that says more comes last, a larger number after a smaller one."""
+    number = int(value) if value.isdecimal() and len(value) < 9 else 0
+    return (len(_NOT_WORD.sub("", value.casefold())), number, value)
+
+
+def plain(value: str) -> bool:
+    """Whether a text could be a name or number that a maker prints: no markup, no formula."""
+    return _MARKUP.search(value) is None
 
 
 def narrower(left: str, right: str) -> str:
@@ -99,9 +115,26 @@ def narrower(left: str, right: str) -> str:
     return right if any(left == wide and right in narrow for wide, narrow in NARROWER) else left
 
 
+def prefix_words(longer: str, shorter: str) -> str:
+    """The words before `shorter` where `longer` is exactly words and `shorter`: `VIGI` of `VIGI C340`.
+
+    Empty where it is not so, or where the words are no names (they hold a digit).
+    """
+    one, two = longer.casefold().split(), shorter.casefold().split()
+    before = one[: len(one) - len(two)]
+    named = before and two and one[len(before) :] == two and any(c.isdigit() for c in shorter)
+    if not named or any(c.isdigit() for word in before for c in word):
+        return ""
+    return " ".join(longer.split()[: len(before)])
+
+
 def _one_in_other(left: str, right: str) -> bool:
     a, b = (_NOT_WORD.sub("", t.casefold()) for t in (left, right))
     if a == b and a:
+        return True
+    if not (plain(left) and plain(right)):
+        return False
+    if prefix_words(left, right) or prefix_words(right, left):
         return True
     short, long = sorted((a, b), key=len)
     return len(short) >= _MIN_PART and (long.startswith(short) or long.endswith(short))
@@ -109,11 +142,21 @@ def _one_in_other(left: str, right: str) -> bool:
 
 def _same_firmware(left: str, right: str) -> bool:
     """`V5.4.5` and `V5.4.5 build 170124` agree; `5.4.5` and `5.4.50` do not."""
+    if not (plain(left) and plain(right)):
+        return False
     a, b = version_tuple(left), version_tuple(right)
     if not a or not b:
         return _one_in_other(left, right)
     built_left, built_right = build_date(left), build_date(right)
-    if built_left and built_right and built_left != built_right:
-        return False
     shared = min(len(a), len(b))
-    return shared > 1 and a[:shared] == b[:shared]
+    if built_left and built_right:
+        return built_left == built_right and a[:shared] == b[:shared]
+    one, two = _version_tokens(left), _version_tokens(right)
+    shared = min(len(one), len(two))
+    return shared > 1 and one[:shared] == two[:shared]
+
+
+def _version_tokens(text: str) -> list[str]:
+    """`V5.4.5build 170124` -> 5, 4, 5, 170124."""
+    found = [t.lstrip("0") or "0" for t in _TOKEN.findall(text.casefold())]
+    return [t for t in found if t not in _FILLERS]
