@@ -1,4 +1,4 @@
-"""Which servers answer a path that no device has, so that their other answers prove nothing?
+"""Who answers what nobody was asked: any path, any port? Such answers prove nothing.
 
 A server that gives the same 200 page to any path answers a camera's private path too (DESIGN rule 3).
 A server that refuses every path alike (401, 403, 404) proves nothing by its canary and loses nothing.
@@ -7,14 +7,24 @@ A server that refuses every path alike (401, 403, 404) proves nothing by its can
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from camscan.identify.match import Reading
+from camscan.model.claim import Attribute, Evidence, Family
 from camscan.model.observation import Kind, Observation
 
 WEB = frozenset({Kind.HTTP, Kind.ISAPI, Kind.TITLE, Kind.UPNP_XML, Kind.ONVIF})
 """Kinds that are answers of one HTTP server to a path."""
 ANY_PATH = "answers any path alike"
+ANY_PORT = "answers on every port: honeypot or middlebox"
+ONLY_LABELS = f"{ANY_PATH}, and only labels say what it is"
+CANARY_PORT = 61_007
+"""The port that the port stage asks where nearly all are open; no device serves it."""
+_MANY_OPEN = 100
+"""No device serves so many ports; it counts where the canary port was not asked (imports)."""
+_NEARLY_ALL = 0.9
+_NAMING = frozenset({Attribute.MAKER, Attribute.PLATFORM, Attribute.ROLE})
+_WORDS_ONLY = frozenset({Family.LABEL, Family.MAC_BLOCK, Family.DOCUMENT})
 _WORD = re.compile(r"[a-z]{3,}")
 _ALIKE = 0.9
 """Share of common words from which two bodies are the same page."""
@@ -39,6 +49,41 @@ def hollow(observations: Sequence[Observation], readings: Mapping[str, Reading])
             if alike(answer, readings[other.id]):
                 found.add(other.id)
     return frozenset(found)
+
+
+def any_port(observations: Iterable[Observation], readings: Mapping[str, Reading]) -> bool:
+    """Whether nearly all ports are open, the one that no device serves among them."""
+    for observation in observations:
+        if observation.kind is not Kind.PORTS:
+            continue
+        fields = readings[observation.id].fields
+        opened = int(fields.get("open-count", ("0",))[0])
+        probed = int(fields.get("probed-count", ("0",))[0])
+        if opened < _NEARLY_ALL * probed:
+            continue
+        if opened >= _MANY_OPEN or str(CANARY_PORT) in fields.get("open", ()):
+            return True
+    return False
+
+
+def doubt(
+    observations: Iterable[Observation],
+    readings: Mapping[str, Reading],
+    dropped: frozenset[str],
+    evidence: Iterable[Evidence],
+) -> str:
+    """Why nothing such a device says of itself is believed; empty where there is no such reason.
+
+    A server that answers any path alike (many a camera's start page does) takes no other service's
+    evidence away, but beside it words alone are not enough: they cost a honeypot nothing.
+    """
+    observations = tuple(observations)
+    if any_port(observations, readings):
+        return ANY_PORT
+    if not any(o.id in dropped and not o.canary for o in observations):
+        return ""
+    naming = {e.family for e in evidence if e.attribute in _NAMING}
+    return ONLY_LABELS if naming and naming <= _WORDS_ONLY else ""
 
 
 def _accepted(reading: Reading) -> bool:

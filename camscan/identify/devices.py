@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from camscan.identify import assets as asset_list
-from camscan.identify.canary import ANY_PATH, hollow
+from camscan.identify.canary import ANY_PATH, doubt, hollow
 from camscan.identify.join import Join, Joined, Unit, join, routers
 from camscan.identify.match import Matcher, Reading
 from camscan.identify.relations import Relations
-from camscan.identify.resolve import MANY_MAKERS, resolve
+from camscan.identify.resolve import doubted, resolve
 from camscan.identify.services import derived, service_evidence
 from camscan.identify.split import split
 from camscan.identify.values import mac
@@ -90,17 +90,18 @@ class Identifier:
         readings = {o.id: self.matcher.read(o) for o in ordered}
         dropped = hollow(ordered, readings)
         evidence = list(self._evidence(ordered, readings, dropped, router_macs))
-        claims = resolve(name, evidence, self.relations)
+        why = doubt(ordered, readings, dropped, evidence)
+        claims = resolve(name, evidence, self.relations, doubt=why)
         role, camera = _role(claims)
         told = list(notes)
         if any(o.id in dropped and not o.canary for o in ordered):
             told.append(f"{ANY_PATH}: those answers are no evidence")
-        if any(c.reason and MANY_MAKERS in c.reason for c in claims):
-            told.append(MANY_MAKERS)
+        if reason := doubted(claims) or why:
+            told.append(reason)
         if any(e.local for c in claims for e in c.evidence):
             told.append("decided with the help of local signatures")
         addresses = {o.address for o in ordered if o.address}
-        seen = {mac(o.mac) for o in ordered if o.mac} - router_macs - {""}
+        seen = _macs(ordered) - router_macs
         return Device(
             device_id=name,
             addresses=tuple(sorted(addresses)),
@@ -152,16 +153,24 @@ class Identifier:
             for port, part in self._split(group).items():
                 label = name if port is None else f"{name}#{port}"
                 members[intake, label] = part
-                units.append(self._unit(intake, label, part, router_macs))
+                passed = router_macs if port is None else router_macs | _macs(part)
+                units.append(self._unit(intake, label, part, passed))
         joined = join(units, router_macs)
         names = _names(joined)
+        # Behind one address with several devices the MAC is that of whoever forwards to them.
+        forwarders = [
+            frozenset(
+                m for u in one.units if "#" in u.name for m in _macs(members[u.intake, u.name])
+            )
+            for one in joined.devices
+        ]
         return tuple(
             sorted(
                 (
                     self.device(
                         names[n],
                         [o for u in one.units for o in members[u.intake, u.name]],
-                        router_macs=router_macs,
+                        router_macs=router_macs | forwarders[n],
                         joins=_reasons(one),
                         notes=_shared(one, joined),
                     )
@@ -201,6 +210,10 @@ class Identifier:
             first=times[0] if times else None,
             last=times[-1] if times else None,
         )
+
+
+def _macs(observations: Iterable[Observation]) -> frozenset[str]:
+    return frozenset(mac(o.mac) for o in observations if o.mac) - {""}
 
 
 def _intake(observation: Observation) -> str:

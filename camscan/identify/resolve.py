@@ -7,13 +7,13 @@ evidence arrives: groups are compared by strength, and a tie is a conflict.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from camscan.identify.agree import HARD, grade, groups_of
 from camscan.identify.relations import Relations
-from camscan.identify.values import detail, narrower, normal, same
+from camscan.identify.values import normal, plain
 from camscan.model.claim import (
     MANY_VALUED,
     Attribute,
@@ -25,12 +25,8 @@ from camscan.model.claim import (
     State,
 )
 
-HARD = frozenset({Family.PROTOCOL, Family.CERTIFICATE, Family.FIRMWARE})
-"""Families without which maker and platform do not reach E3."""
 _HARD_TO_FORGE = frozenset({Family.CERTIFICATE, Family.FIRMWARE})
 """Confidence moderate at E2 (facts: scoring 4)."""
-_STRICT = frozenset({Attribute.MAKER, Attribute.PLATFORM})
-_RELATED = frozenset({Attribute.MAKER, Attribute.PLATFORM, Attribute.BRAND})
 IDENTITY = (
     Attribute.MAKER,
     Attribute.BRAND,
@@ -40,24 +36,37 @@ IDENTITY = (
     Attribute.ROLE,
 )
 UNRELATED = 3
-"""Labels of this many unrelated makers and none is believed."""
-MANY_MAKERS = "claims three or more unrelated makers"
+"""Evidence for this many unrelated makers and none is believed."""
+_NO_VOICE = frozenset({Family.MAC_BLOCK, Family.DOCUMENT})
+"""Families that do not speak for the device itself: a registry, a piece of paper."""
 
 
-class _Group(Struct, frozen=True):
-    """Values that agree, and everything that supports them."""
-
-    value: str
-    values: tuple[str, ...]
-    evidence: tuple[Evidence, ...]
-    families: tuple[Family, ...]
-    level: Level
+UNBELIEVED = "; no identity is believed"
+"""End of the reason of a claim that was doubted as a whole."""
 
 
-def resolve(subject: str, evidence: Iterable[Evidence], relations: Relations) -> tuple[Claim, ...]:
-    """Claims about one subject, sorted by attribute and value."""
+def doubted(claims: Iterable[Claim]) -> str:
+    """Why the device's identity is not believed, empty where nothing speaks against it."""
+    reasons = (c.reason for c in claims if c.reason.endswith(UNBELIEVED))
+    return next((r.removesuffix(UNBELIEVED) for r in reasons), "")
+
+
+def many_makers(count: int) -> str:
+    """The note on a device that claims too many makers."""
+    return f"claims {count} unrelated makers: honeypot, or several devices behind one address"
+
+
+def resolve(
+    subject: str, evidence: Iterable[Evidence], relations: Relations, *, doubt: str = ""
+) -> tuple[Claim, ...]:
+    """Claims about one subject, sorted by attribute and value.
+
+    `doubt`: why nothing it says of its identity is believed, empty if there is no such reason.
+    """
     pieces = expand(evidence, relations)
-    labelled = unrelated_makers(pieces, relations)
+    makers = unrelated_makers(pieces, relations)
+    if len(makers) >= UNRELATED:
+        doubt = many_makers(len(makers))
     by_attribute: dict[Attribute, list[Evidence]] = {}
     for piece in pieces:
         by_attribute.setdefault(piece.attribute, []).append(piece)
@@ -66,15 +75,18 @@ def resolve(subject: str, evidence: Iterable[Evidence], relations: Relations) ->
         found = by_attribute[attribute]
         if attribute in MANY_VALUED:
             claims += _many(subject, attribute, found)
-        elif attribute in IDENTITY and len(labelled) >= UNRELATED:
-            claims.append(_unbelieved(subject, attribute, found, labelled))
+        elif attribute in IDENTITY and doubt:
+            claims.append(_unbelieved(subject, attribute, found, makers, doubt))
         else:
             claims.append(_one(subject, attribute, found, relations))
     return tuple(claims)
 
 
 def expand(evidence: Iterable[Evidence], relations: Relations) -> tuple[Evidence, ...]:
-    """Evidence with names in their canonical form, and what it implies; sorted, without doubles."""
+    """Evidence with names in their canonical form, and what it implies; sorted, without doubles.
+
+    One signature says one value once per observation, however many ways lead there.
+    """
     pieces: set[Evidence] = set()
     for piece in evidence:
         one = _canonical(piece, relations)
@@ -98,21 +110,28 @@ def expand(evidence: Iterable[Evidence], relations: Relations) -> tuple[Evidence
                         note=note,
                     )
                 )
-    return tuple(sorted(pieces, key=_order))
+    kept: dict[tuple[str, ...], Evidence] = {}
+    for piece in sorted(pieces, key=_weight):
+        kept[piece.attribute, piece.value, piece.signature, piece.observation] = piece
+    return tuple(sorted(kept.values(), key=_order))
 
 
 def unrelated_makers(pieces: Sequence[Evidence], relations: Relations) -> tuple[str, ...]:
-    """One name for each set of related makers that labels name."""
+    """One name for each set of related makers that the device's answers name.
+
+    A brand of which nothing is declared may belong to any maker, so it is not counted.
+    """
     names: set[tuple[str, frozenset[str]]] = set()
     for piece in pieces:
-        if piece.family is not Family.LABEL:
+        if piece.family in _NO_VOICE:
             continue
         if piece.attribute is Attribute.MAKER:
             names.add((piece.value, frozenset({piece.value})))
         elif piece.attribute is Attribute.BRAND:
             party = relations.party(piece.value)
             makers = relations.makers_of_brand(piece.value) | ({party} if party else set())
-            names.add((piece.value, frozenset(makers) or frozenset({f"brand {piece.value}"})))
+            if makers:
+                names.add((piece.value, frozenset(makers)))
     clusters: list[set[tuple[str, frozenset[str]]]] = []
     for name in sorted(names, key=lambda n: (n[0], sorted(n[1]))):
         near = [c for c in clusters if any(_near(name[1], other[1], relations) for other in c)]
@@ -132,6 +151,11 @@ def _canonical(piece: Evidence, relations: Relations) -> Evidence:
     elif piece.attribute is Attribute.BRAND:
         value = relations.brand(value)
     return piece if value == piece.value else replace(piece, value=value)
+
+
+def _weight(piece: Evidence) -> tuple[object, ...]:
+    """Of two pieces that say the same, the stronger and more direct one comes last."""
+    return (piece.level, piece.family in HARD, not piece.note, _order(piece))
 
 
 def _order(piece: Evidence) -> tuple[str, ...]:
@@ -161,7 +185,7 @@ def _many(subject: str, attribute: Attribute, found: Sequence[Evidence]) -> list
 def _one(
     subject: str, attribute: Attribute, found: Sequence[Evidence], relations: Relations
 ) -> Claim:
-    groups = _groups(attribute, found, relations)
+    groups = groups_of(attribute, found, relations)
     if attribute is Attribute.MAKER:
         # A registrant is not a maker: alone it neither names nor contradicts one (DESIGN section 2).
         solid = [g for g in groups if set(g.families) != {Family.MAC_BLOCK}]
@@ -179,6 +203,8 @@ def _one(
         groups = solid
     best = max(g.level for g in groups)
     top = [g for g in groups if g.level == best]
+    # Markup is no value of a device: it never stands against a plain text of equal strength.
+    top = [g for g in top if plain(g.value)] or top
     if len(top) > 1:
         values = tuple(sorted({v for g in top for v in g.values}))
         return Claim(
@@ -202,104 +228,27 @@ def _one(
 
 
 def _unbelieved(
-    subject: str, attribute: Attribute, found: Sequence[Evidence], makers: Sequence[str]
+    subject: str,
+    attribute: Attribute,
+    found: Sequence[Evidence],
+    makers: Sequence[str],
+    doubt: str,
 ) -> Claim:
-    values = tuple(sorted({e.value for e in found}))
+    listed = {e.value for e in found if e.family not in _NO_VOICE}
+    if attribute is Attribute.MAKER and len(makers) >= UNRELATED:
+        listed |= set(makers)
+    values = tuple(sorted(listed))
     return Claim(
         subject=subject,
         attribute=attribute,
         value=None,
-        state=State.CONFLICTING,
+        state=State.CONFLICTING if len(values) > 1 else State.NOT_OBSERVED,
         level=Level.E0,
         confidence=Confidence.LOW,
         evidence=tuple(found),
         values=values,
-        reason=f"{MANY_MAKERS} ({', '.join(makers)}): no identity is believed",
+        reason=f"{doubt}{UNBELIEVED}",
     )
-
-
-def _groups(attribute: Attribute, found: Sequence[Evidence], relations: Relations) -> list[_Group]:
-    """Values that agree share a group.
-
-    Agreement with a hub (a parent, `video-device`) does not join two values that contradict each
-    other: the hub then supports each of them.
-    """
-    values = sorted({e.value for e in found if e.value})
-
-    def agree(a: str, b: str) -> bool:
-        related = attribute in _RELATED and relations.agree(attribute, a, b)
-        return related or same(attribute, a, b)
-
-    groups: list[_Group] = []
-    for members in _cliques(values, agree):
-        mine = tuple(e for e in found if e.value in members)
-        level, families = grade(attribute, mine)
-        chosen = _choose(attribute, members, mine, relations)
-        groups.append(_Group(chosen, tuple(sorted(members)), mine, families, level))
-    return groups
-
-
-def _cliques(values: Sequence[str], agree: Callable[[str, str], bool]) -> list[frozenset[str]]:
-    """Maximal sets of values that all agree with each other. Values are few; at most 24 are looked at."""
-    found: set[frozenset[str]] = set()
-    for value in values[:24]:
-        grown = {value}
-        for other in values[:24]:
-            if other not in grown and all(agree(other, member) for member in grown):
-                grown.add(other)
-        found.add(frozenset(grown))
-    maximal = [c for c in found if not any(c < other for other in found)]
-    return sorted(maximal, key=sorted)
-
-
-def grade(attribute: Attribute, evidence: Iterable[Evidence]) -> tuple[Level, tuple[Family, ...]]:
-    """Level that evidence for one value reaches together, and its families, strongest first."""
-    best: dict[Family, Level] = {}
-    for piece in evidence:
-        best[piece.family] = max(best.get(piece.family, Level.E0), piece.level)
-    families = tuple(sorted(best, key=lambda f: (_negative(best[f]), f)))
-    top = max(best.values(), default=Level.E0)
-    if top is Level.E4:
-        return top, families
-    independent = {f for f, level in best.items() if level >= Level.E2}
-    if len(independent) > 1 and (attribute not in _STRICT or independent & HARD):
-        return Level.E3, families
-    return min(top, Level.E2), families
-
-
-def _negative(level: Level) -> int:
-    return -int(level.value[1])
-
-
-def _choose(
-    attribute: Attribute,
-    members: frozenset[str],
-    evidence: Sequence[Evidence],
-    relations: Relations,
-) -> str:
-    """Which of the values that agree is printed.
-
-    For maker and platform the one with the harder evidence, else the one that says more.
-    """
-    if len(members) == 1:
-        return next(iter(members))
-    if attribute is Attribute.ROLE:
-        chosen = min(members)
-        for member in sorted(members):
-            chosen = narrower(chosen, member)
-        return chosen
-
-    def strength(value: str) -> tuple[object, ...]:
-        mine = [e for e in evidence if e.value == value]
-        level, families = grade(attribute, mine)
-        hard = bool(HARD & set(families)) if attribute in _STRICT else False
-        if attribute in _RELATED:
-            return (hard, relations.depth(attribute, value), level, len(families), detail(value))
-        if attribute is Attribute.DEVICE_NAME:
-            return (level, len(families), detail(value))
-        return (detail(value),)
-
-    return max(sorted(members), key=strength)
 
 
 def _claim(

@@ -2,7 +2,8 @@
 
 Only services of the same sort are compared: a camera has one start page per device, so two start pages
 of different makers, models or serial numbers are two devices. One device that claims several makers on
-one port, or on ports of different sorts, stays one device and is not believed (DESIGN rule 3).
+one port, or on ports of different sorts, stays one device; so does an address whose answers together
+claim three or more unrelated makers, and it is not believed (DESIGN rule 3).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from camscan.identify.canary import WEB
 from camscan.identify.relations import Relations
-from camscan.identify.resolve import expand
+from camscan.identify.resolve import UNRELATED, expand, unrelated_makers
 from camscan.identify.values import same
 from camscan.model.claim import Attribute, Evidence
 from camscan.model.observation import Kind, Observation
@@ -44,6 +45,9 @@ def split(
     voices = _voices(observations, evidence, relations)
     groups = _groups(voices, relations)
     if len(groups) < 2:
+        return whole
+    spoken = [e for o in observations if not o.canary for e in evidence.get(o.id, ())]
+    if len(unrelated_makers(expand(spoken, relations), relations)) >= UNRELATED:
         return whole
     head_of = {voice.port: min(v.port for v in group) for group in groups for voice in group}
     found: dict[int | None, list[Observation]] = {}

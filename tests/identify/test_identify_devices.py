@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented_market import build, http
+from invented_market import SIGNATURES, build, http, signature
 
+from camscan.identify.canary import ANY_PORT, CANARY_PORT
 from camscan.identify.devices import identify
 from camscan.identify.match import Matcher
-from camscan.model.claim import Attribute, Role, State, Visibility
+from camscan.model.claim import Attribute, Family, Level, Role, State, Visibility
 from camscan.model.observation import Kind, Observation
 from camscan.model.site import Asset
 
@@ -73,24 +76,150 @@ def test_three_makers_on_one_device_are_not_believed():
     assert device.value(Attribute.MAKER) is None
     assert device.claim(Attribute.MAKER).state is State.CONFLICTING
     assert device.is_camera is None
-    assert any("three or more" in n for n in device.notes)
+    assert MANY in device.notes
 
 
-def test_several_start_pages_of_different_makers_are_several_devices():
-    found = identify(
-        [
-            http("1:1", headers=AQUILA, port=80),
-            http("1:2", BUBO, port=81),
-            http("1:3", "<title>Corvus Q1</title>", port=82),
-            rtsp("1:4"),
-        ],
-        KNOWN,
-        matcher=MATCHER,
-    )
-    assert [d.device_id for d in found] == ["192.0.2.1#80", "192.0.2.1#81", "192.0.2.1#82"]
-    assert [d.value(Attribute.MAKER) for d in found] == ["aquila", "bubo", "corvus"]
-    assert found[2].observations == ("1:3", "1:4"), "the stream belongs to the camera of its maker"
+MANY = "claims 3 unrelated makers: honeypot, or several devices behind one address"
+
+
+def test_two_start_pages_of_different_makers_are_two_devices():
+    observations = [
+        http("1:1", headers=AQUILA, port=80),
+        http("1:3", "<title>Corvus Q1</title>", port=82),
+        rtsp("1:4"),
+    ]
+    found = identify(observations, KNOWN, matcher=MATCHER)
+    assert [d.device_id for d in found] == ["192.0.2.1#80", "192.0.2.1#82"]
+    assert [d.value(Attribute.MAKER) for d in found] == ["aquila", "corvus"]
+    assert found[1].observations == ("1:3", "1:4"), "the stream belongs to the camera of its maker"
     assert all("told apart by their ports" in " ".join(d.joins) for d in found)
+
+
+@pytest.mark.parametrize("last", [http("1:4", BUBO, port=81), http("1:4", BUBO, port=80)])
+def test_an_address_of_three_unrelated_makers_stays_one_device_and_is_not_believed(last):
+    device = only(
+        [http("1:1", headers=FULL), http("1:3", "<title>Corvus Q1</title>", port=82), last]
+    )
+    maker = device.claim(Attribute.MAKER)
+    assert device.device_id == "192.0.2.1"
+    assert (maker.state, maker.value) == (State.CONFLICTING, None)
+    assert maker.values == ("aquila", "bubo", "corvus")
+    assert (device.is_camera, device.role) == (None, None)
+    assert device.notes == (MANY,)
+
+
+def test_related_makers_on_several_ports_are_not_three():
+    """`chick` belongs to `aquila`, and Nest Egg is a brand on its platform."""
+    pages = [
+        signature("chick.http.page", Kind.HTTP, Family.LABEL, [("body", "contains", "chick")], [(Attribute.PLATFORM, "chick")]),
+        signature("egg.http.page", Kind.HTTP, Family.LABEL, [("body", "contains", "nest egg")], [(Attribute.BRAND, "Nest Egg")]),
+    ]  # fmt: skip
+    known = build(signatures=(*SIGNATURES, *pages))
+    observations = [
+        http("1:1", headers=FULL),
+        http("1:2", "chick", port=81),
+        http("1:3", "nest egg", port=83),
+        http("1:4", "<title>Corvus Q1</title>", port=82),
+    ]
+    found = identify(observations, known)
+    assert [d.value(Attribute.MAKER) for d in found] == ["aquila", "corvus"]
+
+
+def test_a_part_behind_a_port_says_what_it_would_say_alone():
+    """The MAC is that of whoever forwards: neither maker nor brand of the devices behind it."""
+    forwarder = {"mac": "00:bb:00:00:00:01"}
+    page = http("1:3", "<title>Corvus Q1</title>", port=82, **forwarder)
+    stream = rtsp("1:4", **forwarder)
+    alone = only([http("1:3", "<title>Corvus Q1</title>", port=82), rtsp("1:4")])
+    found = identify([http("1:1", headers=AQUILA, **forwarder), page, stream], KNOWN)
+    part = found[1]
+    assert part.device_id == "192.0.2.1#82"
+    for attribute in (Attribute.MAKER, Attribute.BRAND, Attribute.MODEL, Attribute.ROLE):
+        assert part.claim(attribute) is None or part.value(attribute) == alone.value(attribute)
+    assert (part.is_camera, part.value(Attribute.MAKER)) == (True, "corvus")
+    assert part.claim(Attribute.MAKER).level == alone.claim(Attribute.MAKER).level
+    assert part.macs == ()
+
+
+def ports(opened, closed=()):
+    text = json.dumps({"open": list(opened), "closed": list(closed), "silent": []}).encode()
+    return Observation(id="1:9", device_id="192.0.2.1", address="192.0.2.1", kind=Kind.PORTS, response=text)  # fmt: skip
+
+
+PORT_STAGES = [
+    ("a camera", ports((80, 554), (22, 23)), True),
+    ("nearly all and the canary port", ports((*range(70, 100), CANARY_PORT), (22,)), None),
+    ("all of a short list, canary closed", ports(range(70, 100), (CANARY_PORT,)), True),
+    ("hundreds, canary not asked", ports(range(1, 400)), None),
+    ("hundreds open of thousands", ports(range(1, 400), range(400, 4000)), True),
+    ("the canary port among few", ports((80, CANARY_PORT), range(100, 140)), True),
+]
+
+
+@pytest.mark.parametrize(("name", "stage", "camera"), PORT_STAGES)
+def test_what_answers_on_every_port_is_not_believed(name, stage, camera):
+    device = only([http("1:1", headers=FULL), rtsp("1:2", "Aquila"), stage])
+    assert device.is_camera is camera, name
+    assert (ANY_PORT in device.notes) is (camera is None)
+    assert (device.value(Attribute.MAKER) is None) is (camera is None)
+    if camera is None:
+        assert device.role is None
+        assert device.claim(Attribute.ROLE).reason.startswith(ANY_PORT)
+
+
+def test_the_canary_port_is_that_of_the_port_stage():
+    from camscan.observe.network import found
+
+    assert found.CANARY_PORT == CANARY_PORT
+
+
+def test_beside_a_server_that_answers_any_path_words_are_not_enough():
+    page = [http("1:1", BUBO), http("1:2", BUBO, path="/none", canary=True)]
+    words = only([*page, rtsp("1:3")])
+    assert (words.is_camera, words.role, words.value(Attribute.MAKER)) == (None, None, None)
+    assert any("only labels" in n for n in words.notes)
+    structure = only([*page, http("1:4", headers=FULL, port=8080)], join=False)
+    assert (structure.is_camera, structure.value(Attribute.MAKER)) == (True, "aquila")
+
+
+def said(*roles):
+    return tuple(
+        signature(f"r{n}.http.page", Kind.HTTP, family, [("body", "present", "")], [(Attribute.ROLE, role)])
+        for n, (role, family) in enumerate(roles)
+    )  # fmt: skip
+
+
+LABEL, HARD = Family.LABEL, Family.PROTOCOL
+ROLES = [
+    ([("camera", LABEL)], True, Role.CAMERA),
+    ([("camera", LABEL), ("video-device", HARD)], True, Role.CAMERA),
+    ([("recorder", LABEL), ("video-device", HARD)], True, Role.RECORDER),
+    ([("camera", LABEL), ("recorder", HARD)], True, Role.VIDEO_DEVICE),
+    ([("camera", LABEL), ("recorder", LABEL), ("video-device", HARD)], True, Role.VIDEO_DEVICE),
+    ([("camera", LABEL), ("printer", HARD)], None, None),
+    ([("camera", LABEL), ("camera", HARD), ("printer", LABEL)], True, Role.CAMERA),
+    ([("printer", LABEL), ("nas", HARD)], False, None),
+    ([("printer", LABEL)], False, Role.PRINTER),
+]
+
+
+@pytest.mark.parametrize(("pieces", "camera", "role"), ROLES)
+def test_roles(pieces, camera, role):
+    found = identify([http("1:1", "x")], build(signatures=said(*pieces)))
+    assert (found[0].is_camera, found[0].role) == (camera, role)
+    claim = found[0].claim(Attribute.ROLE)
+    if len({r for r, _ in pieces} - {"video-device"}) > 1 and claim.state is State.CONFLICTING:
+        assert {r for r, _ in pieces} - {"video-device"} <= set(claim.values)
+
+
+@pytest.mark.parametrize("address", ["00:aa:00:00:00:01", "00:bb:00:00:00:01", "02:00:00:00:00:07"])
+def test_a_neighbour_alone_is_neither_camera_nor_something_else(address):
+    seen = Observation(id="1:1", device_id="192.0.2.1", address="192.0.2.1", kind=Kind.NEIGHBOUR, response=f"mac={address}".encode(), mac=address)  # fmt: skip
+    device = only([seen])
+    assert (device.is_camera, device.role) == (None, None)
+    maker = device.claim(Attribute.MAKER)
+    assert maker is None or (maker.value, maker.level) == (None, Level.E0)
+    assert device.macs == (address,)
 
 
 def test_different_services_that_disagree_stay_one_device():

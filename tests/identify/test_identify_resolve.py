@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented_market import build, evidence
+from invented_market import build, evidence, party, relation
 
 from camscan.identify.relations import Relations
-from camscan.identify.resolve import MANY_MAKERS, expand, resolve
+from camscan.identify.resolve import UNBELIEVED, expand, resolve
 from camscan.model.claim import Attribute, Confidence, Family, Level, State
 
 P, L, C, M = Family.PROTOCOL, Family.LABEL, Family.CERTIFICATE, Family.MAC_BLOCK
@@ -50,6 +50,25 @@ CASES = [
     ("firmware with other build", "firmware", [("firmware", "V5.4.5 build 180101", P), ("firmware", "V5.4.5 build 170124", L)], None, "E2", "conflicting"),
     ("other firmware", "firmware", [("firmware", "5.4.5", P), ("firmware", "5.4.50", L)], None, "E2", "conflicting"),
     ("model with suffix", "model", [("model", "AQ-2042", L), ("model", "AQ-2042-I", P)], "AQ-2042-I", "E3", "observed"),
+    ("firmware spaced otherwise", "firmware", [("firmware", "V5.5.0build 170725", P), ("firmware", "V5.5.0", L), ("firmware", "5.5.0 Build 170725", L)], "V5.5.0build 170725", "E3", "observed"),
+    ("firmware with release", "firmware", [("firmware", "2.0.2 Build 231205 Rel.70513n", P), ("firmware", "2.0.2", L)], "2.0.2 Build 231205 Rel.70513n", "E3", "observed"),
+    ("firmware of another branch", "firmware", [("firmware", "2.800.00AC003.0.R", P), ("firmware", "2.800.00AC004.0.R", L)], None, "E2", "conflicting"),
+    ("build dates in two forms", "build_date", [("build_date", "2017-07-25", P), ("build_date", "20170725", L)], "2017-07-25", "E3", "observed"),
+    ("other build date", "build_date", [("build_date", "2017-07-25", P), ("build_date", "2017-07-26", L)], None, "E2", "conflicting"),
+    ("model after its series", "model", [("model", "Q340", L), ("model", "Egg Q340", P)], "Egg Q340", "E3", "observed"),
+    ("model after its maker", "model", [("model", "AQUILA AQ-2032-I", L), ("model", "AQ-2032-I", P)], "AQ-2032-I", "E3", "observed"),
+    ("other model of one series", "model", [("model", "Egg Q340", L), ("model", "Q340 Q350", P)], None, "E2", "conflicting"),
+    ("short model inside another", "model", [("model", "Q34", L), ("model", "XQ34", P)], None, "E2", "conflicting"),
+    ("a word is no model", "model", [("model", "camera", L), ("model", "Egg camera Q3", P)], None, "E2", "conflicting"),
+    ("markup around a model", "model", [("model", "AQ-2032-I", L), ("model", "<script>AQ-2032-I", P)], "AQ-2032-I", "E2", "observed"),
+    ("markup against a plain text", "model", [("model", "Q340", L), ("model", "<b>x</b>", P)], "Q340", "E2", "observed"),
+    ("formula against a plain text", "firmware", [("firmware", "V1.2.3", L), ("firmware", "=cmd('/C calc')!A0", P)], "V1.2.3", "E2", "observed"),
+    ("only markup", "model", [("model", "<b>x</b>", L), ("model", "<i>y</i>", P)], None, "E2", "conflicting"),
+    ("channels: a part and the sum", "channels.announced", [("channels.announced", "8", P), ("channels.announced", "16", P)], "16", "E2", "observed"),
+    ("parent by protocol, subsidiary by label", "maker", [("maker", "aquila", P), ("maker", "chick", L)], "aquila", "E3", "observed"),
+    ("parent by protocol, subsidiary by its MAC block", "maker", [("maker", "aquila", P), ("maker", "chick", M)], "aquila", "E3", "observed"),
+    ("parent and subsidiary by label", "maker", [("maker", "aquila", L), ("maker", "chick", L)], "aquila", "E2", "observed"),
+    ("subsidiary by certificate", "maker", [("maker", "aquila", P), ("maker", "chick", C)], "chick", "E3", "observed"),
     ("document alone is declared", "model", [("model", "AQ-1", Family.DOCUMENT, "E1")], "AQ-1", "E1", "declared"),
     ("spelling of a party", "maker", [("maker", "AQUILA INC", L)], "aquila", "E2", "observed"),
 ]  # fmt: skip
@@ -111,7 +130,46 @@ def test_labels_of_three_unrelated_makers_are_not_believed():
     for attribute in (Attribute.MAKER, Attribute.PLATFORM, Attribute.ROLE):
         assert claims[attribute].value is None
         assert claims[attribute].level is Level.E0
-        assert MANY_MAKERS in claims[attribute].reason
+        assert claims[attribute].reason.endswith(UNBELIEVED)
+
+
+def test_evidence_of_three_unrelated_makers_is_counted_in_every_family_but_the_registry():
+    pieces = [evidence("platform", "aquila", P), evidence("maker", "bubo", C)]
+    assert claim("maker", *pieces, evidence("maker", "corvus", M)).level is not Level.E0
+    found = claim("maker", *pieces, evidence("maker", "corvus", L))
+    assert (found.level, found.values) == (Level.E0, ("aquila", "bubo", "corvus"))
+
+
+def test_a_brand_of_which_nothing_is_declared_is_no_further_maker():
+    pieces = [evidence("platform", "aquila"), evidence("maker", "bubo")]
+    found = claim("maker", *pieces, evidence("brand", "Quux"), evidence("brand", "Foo"))
+    assert (found.level, found.values) == (Level.E2, ("aquila", "bubo"))
+
+
+def test_one_signature_counts_once_per_observation():
+    """The platform implies the maker that the signature also says."""
+    pieces = [evidence(a, "aquila", P, signature="s") for a in ("platform", "maker")]
+    pieces.append(evidence("maker", "aquila", P, signature="s", excerpt="second condition"))
+    found = claim("maker", *pieces)
+    assert [(e.signature, e.observation) for e in found.evidence] == [("s", "1")]
+    again = claim("maker", *pieces, evidence("maker", "aquila", P, signature="s", observation="2"))
+    assert [e.observation for e in again.evidence] == ["1", "2"]
+
+
+def test_the_stronger_of_two_equal_pieces_is_kept():
+    weak = evidence("maker", "aquila", L, Level.E1, signature="s")
+    strong = evidence("maker", "aquila", P, signature="s", note="maker of the platform Aquila")
+    for pieces in ((weak, strong), (strong, weak)):
+        assert claim("maker", *pieces).evidence == (strong,)
+
+
+def test_a_brand_on_a_platform_is_not_the_maker():
+    """Where labels name the brand's party and the platform's maker, the maker built it."""
+    parties = {n: party(n) for n in ("aquila", "zebra")}
+    relations = Relations(build(parties=parties, brands=(relation("Zebra", "aquila"),)))
+    pieces = [evidence("maker", "zebra"), evidence("platform", "aquila")]
+    (maker,) = [c for c in resolve("d", pieces, relations) if c.attribute == "maker"]
+    assert maker.value == "aquila"
 
 
 def test_related_labels_are_one_maker():
