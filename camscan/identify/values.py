@@ -12,6 +12,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
 _MIN_PART = 5
 """Characters below which one text inside another says nothing."""
+_MIN_NUMBERS = 3
+"""Parts of a version from which it is recognised behind a name."""
 _TOKEN = re.compile(r"\d+|[a-z]+")
 _FILLERS = frozenset({"build", "rel", "release", "date", "version", "ver", "v"})
 """Words that firmware texts put between version and build."""
@@ -151,9 +153,14 @@ def _same_firmware(left: str, right: str) -> bool:
     shared = min(len(a), len(b))
     if built_left and built_right:
         return built_left == built_right and a[:shared] == b[:shared]
-    one, two = _version_tokens(left), _version_tokens(right)
-    shared = min(len(one), len(two))
-    return shared > 1 and one[:shared] == two[:shared]
+    short, long = sorted((_version_tokens(left), _version_tokens(right)), key=len)
+    if len(short) > 1 and long[: len(short)] == short:
+        return True
+    # `BZ.qca956x.v4.3.28` carries the name of the build in front of 4.3.28.
+    return len(short) >= _MIN_NUMBERS and any(
+        long[n : n + len(short)] == short and not long[n - 1].isdigit()
+        for n in range(1, len(long) - len(short) + 1)
+    )
 
 
 def _version_tokens(text: str) -> list[str]:

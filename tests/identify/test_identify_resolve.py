@@ -52,6 +52,8 @@ CASES = [
     ("model with suffix", "model", [("model", "AQ-2042", L), ("model", "AQ-2042-I", P)], "AQ-2042-I", "E3", "observed"),
     ("firmware spaced otherwise", "firmware", [("firmware", "V5.5.0build 170725", P), ("firmware", "V5.5.0", L), ("firmware", "5.5.0 Build 170725", L)], "V5.5.0build 170725", "E3", "observed"),
     ("firmware with release", "firmware", [("firmware", "2.0.2 Build 231205 Rel.70513n", P), ("firmware", "2.0.2", L)], "2.0.2 Build 231205 Rel.70513n", "E3", "observed"),
+    ("firmware behind the name of its build", "firmware", [("firmware", "BZ.qa95x.v4.3.28.113.2101", P), ("firmware", "4.3.28.113", L)], "BZ.qa95x.v4.3.28.113.2101", "E3", "observed"),
+    ("firmware inside a longer number", "firmware", [("firmware", "1.4.3.28", P), ("firmware", "4.3.28", L)], None, "E2", "conflicting"),
     ("firmware of another branch", "firmware", [("firmware", "2.800.00AC003.0.R", P), ("firmware", "2.800.00AC004.0.R", L)], None, "E2", "conflicting"),
     ("build dates in two forms", "build_date", [("build_date", "2017-07-25", P), ("build_date", "20170725", L)], "2017-07-25", "E3", "observed"),
     ("other build date", "build_date", [("build_date", "2017-07-25", P), ("build_date", "2017-07-26", L)], None, "E2", "conflicting"),
