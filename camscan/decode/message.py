@@ -6,6 +6,7 @@ Cameras break the grammar in every way, so nothing is refused but an empty messa
 
 from __future__ import annotations
 
+import functools
 import re
 
 from msgspec import Struct
@@ -74,7 +75,11 @@ def header_style(names: tuple[str, ...]) -> str:
     Names of up to four capitals (EXT, ST, USN) fit both upper and title; abbreviations inside a
     title-case name (WWW-Authenticate, CSeq, ETag) do not make it mixed.
     """
-    kinds = {_style(name) for name in names if any(char.isalpha() for char in name)}
+    kinds = {
+        _known_style(name) if len(name) <= MAX_KNOWN else _style(name)
+        for name in names
+        if name.isalpha() or any(char.isalpha() for char in name)
+    }
     if not kinds:
         return ""
     settled = kinds - {"short"}
@@ -83,7 +88,13 @@ def header_style(names: tuple[str, ...]) -> str:
     return settled.pop() if len(settled) == 1 else "mixed"
 
 
+MAX_KNOWN = 40
+"""Characters of a header name whose style is remembered."""
+
+
 def _style(name: str) -> str:
+    if name.isascii() and name.islower():
+        return "lower"
     letters = [char for char in name if char.isalpha()]
     if all(char.islower() for char in letters):
         return "lower"
@@ -94,6 +105,8 @@ def _style(name: str) -> str:
         return "title"
     return "mixed"
 
+
+_known_style = functools.lru_cache(maxsize=1024)(_style)
 
 _SCHEME = re.compile(r"[\s,]*([A-Za-z][A-Za-z0-9._-]{0,31})(?=\s|,|$)(?!\s*=)")
 _PARAM = re.compile(r'[\s,]*([A-Za-z][A-Za-z0-9_-]{0,31})\s{0,8}=\s{0,8}(?:"([^"]*)"?|([^\s,]*))')

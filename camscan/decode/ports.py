@@ -11,11 +11,12 @@ from camscan.model.observation import Fields
 
 
 class PortStates(Struct, frozen=True):
-    """Port numbers by answer; silent ports gave none."""
+    """TCP port numbers by answer, silent ports gave none; UDP ports that said "port unreachable"."""
 
     open: tuple[int, ...] = ()
     closed: tuple[int, ...] = ()
     silent: tuple[int, ...] = ()
+    udp_closed: tuple[int, ...] = ()
 
     def fields(self) -> Fields:
         """Fields of `FIELDS[Kind.PORTS]`; numbers sorted, at most 512 of each."""
@@ -23,8 +24,10 @@ class PortStates(Struct, frozen=True):
         out.add("open", *sorted(set(self.open)))
         out.add("closed", *sorted(set(self.closed)))
         out.add("silent", *sorted(set(self.silent)))
-        out.add("open-count", len(set(self.open)))
-        out.add("probed-count", len({*self.open, *self.closed, *self.silent}))
+        out.add("udp-closed", *sorted(set(self.udp_closed)))
+        if probed := {*self.open, *self.closed, *self.silent}:
+            out.add("open-count", len(set(self.open)))
+            out.add("probed-count", len(probed))
         return out.done()
 
 
@@ -34,7 +37,7 @@ def parse(data: bytes) -> PortStates:
         states = msgspec.json.decode(data, type=PortStates)
     except (msgspec.DecodeError, RecursionError) as error:
         raise DecodeError(f"port states are not as expected: {error}") from error
-    for port in (*states.open, *states.closed, *states.silent):
+    for port in (*states.open, *states.closed, *states.silent, *states.udp_closed):
         if not 0 < port < 65_536:
             raise DecodeError(f"port {port} is not between 1 and 65535")
     return states

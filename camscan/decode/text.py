@@ -34,12 +34,16 @@ def clean(text: str) -> str:
 
     Line breaks and tabs become one space.
     """
+    if text.isprintable():  # categories C and Z but for the space are not: nothing to remove
+        return text.strip()
     return _CONTROLS.sub("", _ESCAPES.sub("", _SPACES.sub(" ", text))).strip()
 
 
 def clean_lines(text: str) -> str:
     r"""As `clean`, but line breaks (all as `\n`) and tabs are kept, and nothing is stripped."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
     return _CONTROLS.sub("", _ESCAPES.sub("", text))
 
 

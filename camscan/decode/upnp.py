@@ -1,10 +1,10 @@
-"""What does a UPnP device description say (UPnP 2.0 section 2.3)?"""
+"""What does a UPnP device description, or an answer of a gateway, say (UPnP 2.0 section 2.3)?"""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from camscan.decode import xml
+from camscan.decode import igd, xml
 from camscan.decode.collect import Collector
 from camscan.model.observation import Fields
 
@@ -35,6 +35,10 @@ class DeviceDescription(Struct, frozen=True):
             field = _FIELDS.get(leaf.name.lower())
             if field is not None:
                 out.add(field, leaf.text)
+        forwarded = igd.mapping(self.document)
+        if forwarded is not None:
+            out.add("mapping", forwarded.text())
+            out.add("mapping-client", forwarded.internal_client)
         return out.done()
 
 

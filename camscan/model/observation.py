@@ -176,6 +176,8 @@ FIELDS: Mapping[Kind, tuple[str, ...]] = {
         "serial",
         "udn",
         "presentation-url",
+        "mapping",
+        "mapping-client",
     ),
     Kind.ONVIF: (
         *_HTTP,
@@ -395,6 +397,6 @@ FIELDS: Mapping[Kind, tuple[str, ...]] = {
     Kind.PPPP: ("message", "id", "id-prefix", "obfuscated"),
     Kind.MIIO: ("device-id", "stamp"),
     Kind.NEIGHBOUR: ("mac", "registrant", "local", "oui"),
-    Kind.PORTS: ("open", "closed", "silent", "open-count", "probed-count"),
+    Kind.PORTS: ("open", "closed", "silent", "udp-closed", "open-count", "probed-count"),
     Kind.GREETING: ("port", "hex", "text", "length"),
 }
