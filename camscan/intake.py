@@ -37,7 +37,7 @@ _REMEMBERED = 65_536
 _encode = msgspec.json.Encoder().encode
 
 
-class _Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ObservationLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of observations.ndjson: an Observation whose bytes are a reference."""
 
     kind: Kind
@@ -59,7 +59,7 @@ class _Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Only where an import brought its own id."""
 
 
-class _AttemptLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class AttemptLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     device_id: str
     test: str
     reason: Reason
@@ -69,8 +69,8 @@ class _AttemptLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: Kind | None = None
 
 
-_decode_line = msgspec.json.Decoder(_Line).decode
-_decode_attempt = msgspec.json.Decoder(_AttemptLine).decode
+_decode_line = msgspec.json.Decoder(ObservationLine).decode
+_decode_attempt = msgspec.json.Decoder(AttemptLine).decode
 
 
 def blob_path(run: Path, sha256: str) -> Path:
@@ -256,7 +256,7 @@ class IntakeWriter:
         try:
             sha256 = self._store(kept)
             number = self._observations.append(
-                _Line(
+                ObservationLine(
                     kind=kind,
                     device_id=device_id,
                     sha256=sha256,
@@ -311,7 +311,7 @@ class IntakeWriter:
     ) -> Attempt:
         """Append a test that gave no result; raises RunError when the disk refuses."""
         now = iso(self._clock.now())
-        line = _AttemptLine(
+        line = AttemptLine(
             device_id=device_id,
             test=test,
             reason=reason,

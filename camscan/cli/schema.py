@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 import msgspec
 
+from camscan.intake import AttemptLine, ObservationLine
 from camscan.model.finding import Assessment
-from camscan.model.observation import Attempt, Observation
 from camscan.model.run import IntakeInfo, RunInfo, Seal
 from camscan.model.site import Site
 
@@ -14,8 +14,8 @@ _FORMATS: dict[str, type] = {
     "run": RunInfo,
     "intake": IntakeInfo,
     "seal": Seal,
-    "observation": Observation,
-    "attempt": Attempt,
+    "observation": ObservationLine,
+    "attempt": AttemptLine,
     "assessment": Assessment,
     "site": Site,
 }
