@@ -6,7 +6,7 @@ import json
 
 import jsonschema
 import pytest
-from conftest import ROOT
+from programs import ROOT
 
 from camscan.cli.main import run as camscan
 
