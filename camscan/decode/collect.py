@@ -23,13 +23,22 @@ class Collector:
 
     def add(self, field: str, *values: str | int | None) -> None:
         """Append values; None and empty texts are left out."""
+        held = self._values.get(field)
         for value in values:
             if value is None:
                 continue
-            # Bounded before cleaning too, so that a huge value costs no more than a large one.
-            text = clean(str(value)[: 2 * MAX_VALUE])[:MAX_VALUE].rstrip()
-            if text:
-                self._append(field, text)
+            text = value if isinstance(value, str) else str(value)
+            if len(text) > MAX_VALUE:
+                # Bounded before cleaning too, so that a huge value costs no more than a large one.
+                text = clean(text[: 2 * MAX_VALUE])[:MAX_VALUE].rstrip()
+            else:
+                text = clean(text)
+            if not text:
+                continue
+            if held is None:
+                held = self._values[field] = []
+            if len(held) < MAX_VALUES:
+                held.append(text)
 
     def add_body(self, field: str, text: str) -> None:
         """Append a text of several lines, cut to 32 KB."""
