@@ -9,7 +9,7 @@ that holds speaks; there is no first match.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import re2
 from msgspec import Struct
@@ -20,7 +20,7 @@ from camscan.decode.text import clean
 from camscan.errors import DecodeError, KnowledgeError
 from camscan.identify.values import normal
 from camscan.model.claim import MANY_VALUED, Evidence, Level
-from camscan.model.knowledge import Condition, Extract, Knowledge, Signature, Test
+from camscan.model.knowledge import Condition, Extract, Knowledge, Says, Signature, Test
 from camscan.model.observation import FIELDS, Fields, Kind, Observation
 
 EXCERPT = 200
@@ -35,6 +35,7 @@ _WRAPPED = (Kind.TITLE, Kind.SERVER_HEADER, Kind.WWWAUTH)
 """One header or title in an HTTP answer made by the recorder: its layout says nothing."""
 _CARRIERS = (Kind.ISAPI, Kind.ONVIF, Kind.UPNP_XML)
 """Whole HTTP answers under a kind of their own."""
+_WHOLE = frozenset({Test.EQUALS, Test.IEQUALS})
 _LAYOUT = frozenset({"header-names", "header-style", "version", "reason"})
 
 
@@ -114,9 +115,11 @@ class _KindTable:
 
     def matches(self, fields: Fields) -> list[Signature]:
         held: set[int] = set()
-        for name, table in self.fields.items():
-            for value in fields.get(name, ()):
-                table.held(value, held)
+        for name, values in fields.items():
+            table = self.fields.get(name)
+            if table is not None:
+                for value in values:
+                    table.held(value, held)
         if not held:
             return []
         counts: dict[int, int] = {}
@@ -137,6 +140,9 @@ class Matcher:
         self._decode = decode
         self._tables: dict[Kind, _KindTable] = {}
         self._extractors: dict[str, re2._Regexp] = {}
+        self._excerpts: dict[Condition, re2._Regexp] = {}
+        """Compiled when a condition first held; there are as many as there are signatures."""
+        self._said: dict[tuple[str, Says], str] = {}
         self._cache: OrderedDict[tuple[object, ...], Reading] = OrderedDict()
         for signature in sorted(knowledge.signatures, key=lambda s: s.id):
             self._add(signature)
@@ -199,6 +205,8 @@ class Matcher:
             kinds += _CARRIERS
             if not any(c.field in _LAYOUT for c in signature.when):
                 kinds += _WRAPPED
+        for says in signature.says:
+            self._said[signature.id, says] = normal(says.attribute, says.value)
         for extract in signature.extract:
             if extract.pattern and extract.pattern not in self._extractors:
                 try:
@@ -240,9 +248,9 @@ class Matcher:
     ) -> list[Evidence]:
         spoken: list[Evidence] = []
         if signature.says:
-            excerpt = _excerpt(signature.when[0], fields) if signature.when else ""
+            excerpt = self._excerpt(signature.when[0], fields) if signature.when else ""
             for says in signature.says:
-                value = normal(says.attribute, says.value)
+                value = self._said[signature.id, says]
                 spoken.append(
                     Evidence(
                         signature=signature.id,
@@ -296,6 +304,25 @@ class Matcher:
                 break
         return found
 
+    def _excerpt(self, condition: Condition, fields: Fields) -> str:
+        """The text around what the condition found, for a reader."""
+        for value in fields.get(condition.field, ()):
+            start = 0
+            if condition.test in _WHOLE:
+                if value.casefold() != condition.value.casefold():
+                    continue
+            elif condition.test is not Test.PRESENT:
+                pattern = self._excerpts.get(condition)
+                if pattern is None:
+                    pattern = re2.compile(pattern_of(condition), options())
+                    self._excerpts[condition] = pattern
+                match = pattern.search(value)
+                if match is None:
+                    continue
+                start = max(0, match.start() - 20)
+            return clean(f"{condition.field}: {value[start : start + EXCERPT]}")[:EXCERPT]
+        return ""
+
 
 def options() -> re2.Options:
     """Settings of every pattern: enough memory that a set never gives up, no noise on stderr."""
@@ -315,19 +342,3 @@ def pattern_of(condition: Condition) -> str:
 
 def _lower(cap: Level, own: Level | None) -> Level:
     return cap if own is None else min(cap, own)
-
-
-def _excerpt(condition: Condition, fields: Mapping[str, tuple[str, ...]]) -> str:
-    """The text around what the condition found, for a reader."""
-    for value in fields.get(condition.field, ()):
-        start = 0
-        if condition.test in {Test.EQUALS, Test.IEQUALS}:
-            if value.casefold() != condition.value.casefold():
-                continue
-        elif condition.test is not Test.PRESENT:
-            match = re2.search(pattern_of(condition), value, options())
-            if match is None:
-                continue
-            start = max(0, match.start() - 20)
-        return clean(f"{condition.field}: {value[start : start + EXCERPT]}")[:EXCERPT]
-    return ""

@@ -15,7 +15,7 @@ from msgspec import Struct
 from camscan.identify.canary import WEB, hollow
 from camscan.identify.match import Matcher, Reading
 from camscan.identify.relations import Relations
-from camscan.identify.resolve import resolve
+from camscan.identify.resolve import IDENTITY, resolve
 from camscan.model.claim import VIDEO_ROLES, Attribute, Evidence, Level
 from camscan.model.knowledge import Knowledge
 from camscan.model.observation import Attempt, Kind, Observation
@@ -29,6 +29,7 @@ _SETTLE = (
     Attribute.ROLE,
 )
 """When these are settled a device is left alone (DESIGN rule 10)."""
+_ALL_SETTLED = frozenset(a.value for a in _SETTLE)
 _CORROBORATED = frozenset({Attribute.MAKER, Attribute.PLATFORM, Attribute.ROLE})
 """Settled from E3; the others are printed by one source only and are settled from E2."""
 _OWN_QUESTION = frozenset({Exchange.TLS, Exchange.BANNER})
@@ -69,6 +70,32 @@ class _Asked(Struct, frozen=True):
     """Kinds and private protocols that announced themselves already."""
 
 
+class _Question(Struct, frozen=True):
+    """A probe with what is asked of it on every call, worked out once."""
+
+    probe: Probe
+    exchange: str
+    http: bool
+    root: bool
+    """The first question to a port, or one whose answer is a finding by itself."""
+    ports: tuple[int, ...]
+    needs_open: frozenset[int]
+    platforms: frozenset[str]
+    seen: frozenset[str]
+    unknown: frozenset[str]
+    yields: frozenset[str]
+
+
+class _Answers(Struct, frozen=True):
+    """What one device answered so far."""
+
+    state: _State
+    bare: _State
+    """What would be settled without the answers to paths, which the canary may take away."""
+    leant_on: frozenset[int]
+    """Ports whose 200 is used as evidence, so that the canary has something to test."""
+
+
 def make_next_jobs(knowledge: Knowledge, matcher: Matcher, port_offset: int = 0) -> NextJobs:
     """The function an engine asks after each answer of a device.
 
@@ -82,9 +109,12 @@ class _Planner:
         self._matcher = matcher
         self._relations = Relations(knowledge)
         self._probes = knowledge.probe_plan.probes
-        self._by_id = {p.id: p for p in self._probes}
+        self._by_id = {p.id: (p.exchange.value, p) for p in self._probes}
         self._denied = frozenset(knowledge.probe_plan.denied_ports)
         self._offset = port_offset
+        self._questions = tuple(self._question(p) for p in self._probes)
+        named = {n for q in self._questions for n in q.yields | q.unknown}
+        self._wanted = named | {a.value for a in (*IDENTITY, *_SETTLE)}
         self._readings: OrderedDict[tuple[str, str], Reading] = OrderedDict()
         self._states: OrderedDict[tuple[str, ...], _State] = OrderedDict()
 
@@ -95,18 +125,26 @@ class _Planner:
         readings = {o.id: self._reading(o) for o in observations}
         dropped = hollow(observations, readings)
         asked = self._asked(observations, attempts, readings)
-        state = self._state([o for o in observations if o.id not in dropped], readings)
+        speaking = [o for o in observations if o.id not in dropped and readings[o.id].evidence]
+        answers = _Answers(
+            self._state(speaking, readings),
+            self._state(
+                [o for o in observations if o.kind not in WEB and readings[o.id].evidence], readings
+            ),
+            _leant_on(observations, readings),
+        )
         ranked: list[tuple[tuple[int, int, int, str], Job]] = []
         given: set[tuple[str, str, int | None]] = set()
-        for probe in self._probes:
-            gain = self._gain(probe, state, asked, observations, readings)
+        for question in self._questions:
+            probe = question.probe
+            gain = _gain(question, answers, asked)
             if gain is None:
                 continue
-            for place, (port, tls) in enumerate(self._ports(probe, asked)):
-                request = (probe.exchange.value, probe.path, port)
-                if request in given or self._known(probe, port, asked):
+            for place, (port, tls) in enumerate(self._ports(question, asked)):
+                request = (question.exchange, probe.path, port)
+                if request in given or _known(question, port, asked):
                     continue
-                if probe.canary and not self._leant_on(port, observations, readings):
+                if probe.canary and port not in answers.leant_on:
                     continue
                 given.add(request)
                 ranked.append(
@@ -114,6 +152,20 @@ class _Planner:
                 )
         ranked.sort(key=lambda pair: pair[0])
         return tuple(job for _, job in ranked)
+
+    def _question(self, probe: Probe) -> _Question:
+        return _Question(
+            probe=probe,
+            exchange=probe.exchange.value,
+            http=probe.exchange in _HTTP,
+            root=probe.path == "/" or probe.exchange in _OWN_QUESTION,
+            ports=tuple(self._real(p) for p in probe.ports),
+            needs_open=frozenset(self._real(p) for p in probe.guard.open_port),
+            platforms=frozenset(probe.guard.platform),
+            seen=frozenset(probe.guard.seen),
+            unknown=frozenset(probe.guard.unknown),
+            yields=frozenset(probe.yields),
+        )
 
     def _reading(self, observation: Observation) -> Reading:
         key = (observation.device_id, observation.id)
@@ -132,10 +184,7 @@ class _Planner:
             self._readings.popitem(last=False)
         return known
 
-    def _state(
-        self, observations: Iterable[Observation], readings: Mapping[str, Reading]
-    ) -> _State:
-        speaking = [o for o in observations if readings[o.id].evidence]
+    def _state(self, speaking: Sequence[Observation], readings: Mapping[str, Reading]) -> _State:
         key = tuple(f"{o.device_id} {o.id}" for o in speaking)
         known = self._states.get(key)
         if known is None:
@@ -146,7 +195,8 @@ class _Planner:
         return known
 
     def _resolve(self, evidence: Sequence[Evidence]) -> _State:
-        claims = resolve("", evidence, self._relations)
+        wanted = [e for e in evidence if e.attribute in self._wanted]
+        claims = resolve("", wanted, self._relations)
         settled = set()
         role = None
         for claim in claims:
@@ -183,8 +233,8 @@ class _Planner:
             if observation.job is not None:
                 probes.add(observation.job)
                 done.add((observation.job, port))
-                if (probe := self._by_id.get(observation.job)) is not None:
-                    requests.add((probe.exchange.value, probe.path, port))
+                if (known := self._by_id.get(observation.job)) is not None:
+                    requests.add((known[0], known[1].path, port))
             if port is None or observation.transport == "udp":
                 continue
             open_ports.add(port)
@@ -195,11 +245,11 @@ class _Planner:
         mute: set[int] = set()
         for attempt in attempts:
             done.add((attempt.test, attempt.port))
-            probe = self._by_id.get(attempt.test)
-            if probe is None:
+            known = self._by_id.get(attempt.test)
+            if known is None:
                 continue
-            requests.add((probe.exchange.value, probe.path, attempt.port))
-            if probe.exchange in _HTTP and attempt.port is not None:
+            requests.add((known[0], known[1].path, attempt.port))
+            if known[1].exchange in _HTTP and attempt.port is not None:
                 mute.add(attempt.port)
         return _Asked(
             frozenset(open_ports),
@@ -212,48 +262,17 @@ class _Planner:
             frozenset(searched),
         )
 
-    def _gain(
-        self,
-        probe: Probe,
-        state: _State,
-        asked: _Asked,
-        observations: Sequence[Observation],
-        readings: Mapping[str, Reading],
-    ) -> int | None:
-        """How many open claims the answer may settle; None where it is not worth asking."""
-        guard = probe.guard
-        if guard.open_port and not {self._real(p) for p in guard.open_port} & asked.open_ports:
-            return None
-        if guard.platform and not set(guard.platform) & state.platforms:
-            return None
-        if guard.seen and not set(guard.seen) & asked.probes:
-            return None
-        if probe.canary:
-            # What a server says on paths may be exactly what the canary takes away.
-            bare = [o for o in observations if o.kind not in WEB]
-            settled = self._state(bare, readings).settled
-            return None if guard.unknown and set(guard.unknown) <= settled else 0
-        if guard.unknown and set(guard.unknown) <= state.settled:
-            return None
-        wanted = set(probe.yields) - state.settled
-        if probe.path == "/" or probe.exchange in _OWN_QUESTION:
-            # The first question on each open port: several devices may stand behind one address.
-            return len(wanted)
-        if state.other or state.settled >= {a.value for a in _SETTLE}:
-            return None
-        return len(wanted) if wanted or not probe.yields else None
-
-    def _ports(self, probe: Probe, asked: _Asked) -> Iterator[tuple[int, bool]]:
+    def _ports(self, question: _Question, asked: _Asked) -> Iterator[tuple[int, bool]]:
         """(port, through TLS) on which the probe may be asked."""
-        listed = [self._real(p) for p in probe.ports]
+        probe, listed = question.probe, question.ports
+        candidates: Iterable[tuple[int, bool]]
         if probe.transport == "udp":
             candidates = [(p, False) for p in listed]
         elif probe.on == "http":
             spoken = sorted(asked.http.items())
             candidates = [(p, tls) for p, tls in spoken if not listed or p in listed]
         elif probe.on == "https":
-            ports = listed or sorted(asked.tls)
-            candidates = [(p, True) for p in ports if p in asked.open_ports]
+            candidates = [(p, True) for p in listed or sorted(asked.tls) if p in asked.open_ports]
         else:
             through = probe.exchange is Exchange.TLS
             candidates = [(p, through) for p in listed if p in asked.open_ports]
@@ -265,33 +284,59 @@ class _Planner:
             if probe.guard.tls and port not in asked.tls:
                 continue
             speaks = asked.http.get(port)
-            yield port, tls if speaks is None or probe.exchange not in _HTTP else speaks or tls
-
-    def _known(self, probe: Probe, port: int, asked: _Asked) -> bool:
-        if {(probe.id, port), (probe.id, None)} & asked.done:
-            return True
-        if (probe.exchange.value, probe.path, port) in asked.requests:
-            return True
-        if probe.exchange is Exchange.UDP_SEARCH:
-            own = probe.path if probe.kind is Kind.VENDOR_DISC else probe.kind.value
-            return own in asked.searched
-        return probe.exchange in _HTTP and port in asked.mute
-
-    @staticmethod
-    def _leant_on(
-        port: int, observations: Sequence[Observation], readings: Mapping[str, Reading]
-    ) -> bool:
-        """Whether a 200 of this server is used as evidence, so that the canary has something to test."""
-        return any(
-            o.port == port
-            and o.kind in WEB
-            and readings[o.id].fields.get("status", ("",))[0] == "200"
-            and readings[o.id].evidence
-            for o in observations
-        )
+            yield port, tls if speaks is None or not question.http else speaks or tls
 
     def _real(self, port: int) -> int:
         return port + self._offset if port < _WELL_KNOWN else port
+
+
+def _gain(question: _Question, answers: _Answers, asked: _Asked) -> int | None:
+    """How many open claims the answer may settle; None where it is not worth asking."""
+    state = answers.state
+    if question.needs_open and not question.needs_open & asked.open_ports:
+        return None
+    if question.platforms and not question.platforms & state.platforms:
+        return None
+    if question.seen and not question.seen & asked.probes:
+        return None
+    if question.probe.canary:
+        # What a server says on paths may be exactly what the canary takes away.
+        settled = answers.bare.settled
+        return None if question.unknown and question.unknown <= settled else 0
+    if question.unknown and question.unknown <= state.settled:
+        return None
+    gain = len(question.yields - state.settled)
+    if question.root:
+        # The first question on each open port: several devices may stand behind one address.
+        return gain
+    if state.other or state.settled >= _ALL_SETTLED:
+        return None
+    return gain if gain or not question.yields else None
+
+
+def _known(question: _Question, port: int, asked: _Asked) -> bool:
+    probe = question.probe
+    if (probe.id, port) in asked.done or (probe.id, None) in asked.done:
+        return True
+    if (question.exchange, probe.path, port) in asked.requests:
+        return True
+    if probe.exchange is Exchange.UDP_SEARCH:
+        own = probe.path if probe.kind is Kind.VENDOR_DISC else probe.kind.value
+        return own in asked.searched
+    return question.http and port in asked.mute
+
+
+def _leant_on(
+    observations: Iterable[Observation], readings: Mapping[str, Reading]
+) -> frozenset[int]:
+    return frozenset(
+        o.port
+        for o in observations
+        if o.port is not None
+        and o.kind in WEB
+        and readings[o.id].evidence
+        and readings[o.id].fields.get("status", ("",))[0] == "200"
+    )
 
 
 def _job(probe: Probe, port: int, *, tls: bool) -> Job:
