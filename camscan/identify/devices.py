@@ -84,10 +84,15 @@ class Identifier:
         router_macs: frozenset[str] = frozenset(),
         joins: tuple[str, ...] = (),
         notes: tuple[str, ...] = (),
+        readings: Mapping[str, Reading] | None = None,
     ) -> Device:
-        """One device from all its observations."""
+        """One device from all its observations.
+
+        `readings`: by observation id, where the caller has read them already.
+        """
         ordered = _distinct(observations)
-        readings = {o.id: self.matcher.read(o) for o in ordered}
+        if readings is None:
+            readings = {o.id: self.matcher.read(o) for o in ordered}
         dropped = hollow(ordered, readings)
         evidence = list(self._evidence(ordered, readings, dropped, router_macs))
         why = doubt(ordered, readings, dropped, evidence)
@@ -149,67 +154,59 @@ class Identifier:
         )
         units: list[Unit] = []
         members: dict[tuple[str, str], tuple[Observation, ...]] = {}
+        alone: dict[tuple[str, str], Device] = {}
         for (intake, name), group in sorted(by_unit.items()):
-            for port, part in self._split(group).items():
+            ordered = _distinct(group)
+            readings = {o.id: self.matcher.read(o) for o in ordered}
+            for port, part in self._split(ordered, readings).items():
                 label = name if port is None else f"{name}#{port}"
                 members[intake, label] = part
                 passed = router_macs if port is None else router_macs | _macs(part)
-                units.append(self._unit(intake, label, part, passed))
+                device = self.device(label, part, router_macs=passed, readings=readings)
+                alone[intake, label] = device
+                units.append(_unit(intake, device, part))
         joined = join(units, router_macs)
         names = _names(joined)
-        # Behind one address with several devices the MAC is that of whoever forwards to them.
-        forwarders = [
-            frozenset(
-                m for u in one.units if "#" in u.name for m in _macs(members[u.intake, u.name])
-            )
-            for one in joined.devices
-        ]
-        return tuple(
-            sorted(
-                (
-                    self.device(
-                        names[n],
-                        [o for u in one.units for o in members[u.intake, u.name]],
-                        router_macs=router_macs | forwarders[n],
-                        joins=_reasons(one),
-                        notes=_shared(one, joined),
-                    )
-                    for n, one in enumerate(joined.devices)
-                ),
-                key=lambda d: d.device_id,
-            )
-        )
+        found = []
+        for name, one in zip(names, joined.devices, strict=True):
+            joins, notes = _reasons(one), _shared(one, joined)
+            places = [(u.intake, u.name) for u in one.units]
+            device = alone[places[0]]
+            if len(places) > 1 or device.device_id != name:
+                # Behind one address with several devices the MAC is that of whoever forwards.
+                forwarders = {m for p in places if "#" in p[1] for m in _macs(members[p])}
+                device = self.device(
+                    name,
+                    [o for p in places for o in members[p]],
+                    router_macs=router_macs | forwarders,
+                )
+            found.append(replace(device, joins=joins, notes=(*notes, *device.notes)))
+        return tuple(sorted(found, key=lambda d: d.device_id))
 
-    def _split(self, group: Sequence[Observation]) -> dict[int | None, tuple[Observation, ...]]:
-        ordered = _distinct(group)
-        readings = {o.id: self.matcher.read(o) for o in ordered}
+    def _split(
+        self, ordered: Sequence[Observation], readings: Mapping[str, Reading]
+    ) -> dict[int | None, tuple[Observation, ...]]:
         dropped = hollow(ordered, readings)
         evidence = {o.id: readings[o.id].evidence for o in ordered if o.id not in dropped}
         return split(ordered, evidence, self.relations)
 
-    def _unit(
-        self,
-        intake: str,
-        name: str,
-        observations: Sequence[Observation],
-        router_macs: frozenset[str],
-    ) -> Unit:
-        device = self.device(name, observations, router_macs=router_macs)
-        times = sorted(o.at for o in observations if o.at)
-        maker = device.value(Attribute.MAKER)
-        serial = device.value(Attribute.SERIAL)
-        return Unit(
-            name=name,
-            intake=intake,
-            address=next(iter(device.addresses), None),
-            seen_macs=frozenset(device.macs),
-            serials=frozenset({f"{maker}/{serial}"} if maker and serial else ()),
-            stated_macs=frozenset(device.values(Attribute.MAC)) - frozenset(device.macs),
-            uuids=frozenset(device.values(Attribute.UUID)),
-            certificate_keys=frozenset(device.values(Attribute.CERTIFICATE_KEY)),
-            first=times[0] if times else None,
-            last=times[-1] if times else None,
-        )
+
+def _unit(intake: str, device: Device, observations: Sequence[Observation]) -> Unit:
+    times = sorted(o.at for o in observations if o.at)
+    maker = device.value(Attribute.MAKER)
+    serial = device.value(Attribute.SERIAL)
+    return Unit(
+        name=device.device_id,
+        intake=intake,
+        address=next(iter(device.addresses), None),
+        seen_macs=frozenset(device.macs),
+        serials=frozenset({f"{maker}/{serial}"} if maker and serial else ()),
+        stated_macs=frozenset(device.values(Attribute.MAC)) - frozenset(device.macs),
+        uuids=frozenset(device.values(Attribute.UUID)),
+        certificate_keys=frozenset(device.values(Attribute.CERTIFICATE_KEY)),
+        first=times[0] if times else None,
+        last=times[-1] if times else None,
+    )
 
 
 def _macs(observations: Iterable[Observation]) -> frozenset[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from camscan.decode.versions import build_date, version_tuple
 from camscan.model.claim import Attribute, Role
 
 _HEX_PAIR = re.compile(r"[0-9a-f]{12}")
+_NOT_HEX = re.compile(r"[^0-9a-f]")
+_MAC_TEXT = 64
+"""Characters of the longest text that is looked at for a MAC."""
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
 _MIN_PART = 5
@@ -44,7 +48,12 @@ NARROWER: tuple[tuple[str, frozenset[str]], ...] = (
 
 def mac(text: str) -> str:
     """`aa:bb:cc:dd:ee:ff`, or empty if it is no unicast MAC a device could own."""
-    digits = re.sub(r"[^0-9a-f]", "", text.casefold())
+    return _mac(text) if len(text) <= _MAC_TEXT else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _mac(text: str) -> str:
+    digits = _NOT_HEX.sub("", text.casefold())
     if not _HEX_PAIR.fullmatch(digits) or digits in {"0" * 12, "f" * 12}:
         return ""
     if int(digits[:2], 16) & 1:
