@@ -25,6 +25,8 @@ _MANY_OPEN = 100
 _NEARLY_ALL = 0.9
 _NAMING = frozenset({Attribute.MAKER, Attribute.PLATFORM, Attribute.ROLE})
 _WORDS_ONLY = frozenset({Family.LABEL, Family.MAC_BLOCK, Family.DOCUMENT})
+_INTERFACES = frozenset({Kind.ISAPI, Kind.ONVIF})
+"""Kinds whose proper answer is never a page for people."""
 _WORD = re.compile(r"[a-z]{3,}")
 _ALIKE = 0.9
 """Share of common words from which two bodies are the same page."""
@@ -84,6 +86,25 @@ def doubt(
         return ""
     naming = {e.family for e in evidence if e.attribute in _NAMING}
     return ONLY_LABELS if naming and naming <= _WORDS_ONLY else ""
+
+
+def page_for_interface(
+    observations: Sequence[Observation], readings: Mapping[str, Reading]
+) -> bool:
+    """Whether a server gave one and the same page to a browser's path and to a machine's.
+
+    A sign that any path gets it. Where the page is evidence, the canary path is asked and decides.
+    """
+    shown = [o for o in observations if not o.canary and _accepted(readings[o.id])]
+    pages = [o for o in shown if o.kind is Kind.HTTP]
+    return any(
+        _same_server(one, other)
+        and _words(readings[one.id])
+        and alike(readings[one.id], readings[other.id])
+        for one in shown
+        if one.kind in _INTERFACES
+        for other in pages
+    )
 
 
 def _accepted(reading: Reading) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from camscan.identify import assets as asset_list
-from camscan.identify.canary import ANY_PATH, doubt, hollow
+from camscan.identify.canary import ANY_PATH, doubt, hollow, page_for_interface
 from camscan.identify.join import Join, Joined, Unit, join, routers
 from camscan.identify.match import Matcher, Reading
 from camscan.identify.relations import Relations
@@ -101,6 +101,8 @@ class Identifier:
         told = list(notes)
         if any(o.id in dropped and not o.canary for o in ordered):
             told.append(f"{ANY_PATH}: those answers are no evidence")
+        elif page_for_interface(ordered, readings):
+            told.append(ANY_PATH)
         if reason := doubted(claims) or why:
             told.append(reason)
         if any(e.local for c in claims for e in c.evidence):

@@ -131,7 +131,7 @@ def unrelated_makers(pieces: Sequence[Evidence], relations: Relations) -> tuple[
             party = relations.party(piece.value)
             makers = relations.makers_of_brand(piece.value) | ({party} if party else set())
             if makers:
-                names.add((piece.value, frozenset(makers)))
+                names.add((party or min(makers), frozenset(makers)))
     clusters: list[set[tuple[str, frozenset[str]]]] = []
     for name in sorted(names, key=lambda n: (n[0], sorted(n[1]))):
         near = [c for c in clusters if any(_near(name[1], other[1], relations) for other in c)]

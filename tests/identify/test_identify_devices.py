@@ -182,6 +182,16 @@ def test_beside_a_server_that_answers_any_path_words_are_not_enough():
     assert (structure.is_camera, structure.value(Attribute.MAKER)) == (True, "aquila")
 
 
+def test_a_page_in_answer_to_a_machine_interface_is_noted_without_a_canary():
+    page = "<h1>welcome dear friend</h1>"
+    asked = http("1:2", page, path="/ISAPI/System/deviceInfo", kind=Kind.ISAPI)
+    device = only([http("1:1", page), asked])
+    assert (device.is_camera, device.notes) == (None, ("answers any path alike",))
+    other = http("1:2", "<model>unlike any page</model>", path="/ISAPI/System/deviceInfo", kind=Kind.ISAPI)  # fmt: skip
+    assert only([http("1:1", page), other]).notes == ()
+    assert only([http("1:1", page, port=81), asked], join=False).notes == ()
+
+
 def said(*roles):
     return tuple(
         signature(f"r{n}.http.page", Kind.HTTP, family, [("body", "present", "")], [(Attribute.ROLE, role)])

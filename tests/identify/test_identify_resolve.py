@@ -142,6 +142,12 @@ def test_evidence_of_three_unrelated_makers_is_counted_in_every_family_but_the_r
     assert (found.level, found.values) == (Level.E0, ("aquila", "bubo", "corvus"))
 
 
+def test_brands_count_under_the_name_of_their_maker():
+    pieces = [evidence("brand", v) for v in ("Nest Egg", "Aquila")]
+    pieces += [evidence("maker", v) for v in ("bubo", "corvus")]
+    assert claim("maker", *pieces).values == ("aquila", "bubo", "corvus")
+
+
 def test_a_brand_of_which_nothing_is_declared_is_no_further_maker():
     pieces = [evidence("platform", "aquila"), evidence("maker", "bubo")]
     found = claim("maker", *pieces, evidence("brand", "Quux"), evidence("brand", "Foo"))
