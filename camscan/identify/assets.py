@@ -29,6 +29,8 @@ _STATED: tuple[tuple[str, Attribute], ...] = (
     ("model", Attribute.MODEL),
     ("serial", Attribute.SERIAL),
 )
+_SEVERAL = 2
+"""Channels from which a device stands for others; a camera is its own one channel."""
 
 
 def match(devices: Sequence[Device], assets: Sequence[Asset]) -> tuple[Device, ...]:
@@ -139,10 +141,10 @@ def _behind(
 ) -> dict[str, Device]:
     """Devices with the recorder they stand behind, as the list says or as their address shows."""
     placed = dict(devices)
-    for asset in assets:
-        head = rows.get(asset.behind or "")
+    for asset in sorted(assets, key=lambda a: a.id):
+        head = _head(asset.behind or "", devices, rows)
         name = rows.get(asset.id)
-        if head is not None and name is not None and head != name:
+        if head is not None and name is not None and name not in _chain(head, placed):
             placed[name] = replace(placed[name], behind=head)
     for name, device in devices.items():
         base, mark, _ = name.partition("#")
@@ -158,13 +160,34 @@ def _behind(
     return placed
 
 
+def _head(text: str, devices: Mapping[str, Device], rows: Mapping[str, str]) -> str | None:
+    """The device that a list means by `behind`: a row's id, else an address that is one device."""
+    if text in rows:
+        return rows[text]
+    found = [name for name, d in devices.items() if text in {name, *d.addresses}]
+    return found[0] if len(found) == 1 else None
+
+
+def _chain(name: str, devices: Mapping[str, Device]) -> set[str]:
+    """A device and all it stands behind."""
+    found: set[str] = set()
+    current: str | None = name
+    while current is not None and current not in found:
+        found.add(current)
+        current = devices[current].behind if current in devices else None
+    return found
+
+
 def _counted(device: Device, devices: Mapping[str, Device]) -> Device:
     """With a note on how many of the announced channels were seen."""
     announced = device.value(Attribute.CHANNELS_ANNOUNCED)
     if announced is None or not announced.isdecimal() or device.role is Role.CAMERA:
         return device
-    direct = {Visibility.DIRECT}
-    seen = sum(d.behind == device.device_id and d.visibility in direct for d in devices.values())
+    if int(announced) < _SEVERAL:
+        return device
+    seen = sum(
+        d.behind == device.device_id and d.visibility is Visibility.DIRECT for d in devices.values()
+    )
     rest = max(0, int(announced) - seen)
     note = f"announces {announced} channels: {seen} seen as devices, {rest} not examined"
     return replace(device, notes=(*device.notes, note))

@@ -35,6 +35,10 @@ IDENTITY = (
     Attribute.FIRMWARE,
     Attribute.ROLE,
 )
+_OF_ITSELF = frozenset(
+    {*IDENTITY, Attribute.BUILD_DATE, Attribute.SERIAL, Attribute.CHANNELS_ANNOUNCED}
+)
+"""What a device that is not believed says in vain."""
 UNRELATED = 3
 """Evidence for this many unrelated makers and none is believed."""
 _NO_VOICE = frozenset({Family.MAC_BLOCK, Family.DOCUMENT})
@@ -75,7 +79,7 @@ def resolve(
         found = by_attribute[attribute]
         if attribute in MANY_VALUED:
             claims += _many(subject, attribute, found)
-        elif attribute in IDENTITY and doubt:
+        elif attribute in _OF_ITSELF and doubt:
             claims.append(_unbelieved(subject, attribute, found, makers, doubt))
         else:
             claims.append(_one(subject, attribute, found, relations))

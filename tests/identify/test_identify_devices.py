@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from invented_market import SIGNATURES, build, http, signature
+from msgspec.structs import replace
 
+from camscan.identify.assets import match
 from camscan.identify.canary import ANY_PORT, CANARY_PORT
 from camscan.identify.devices import identify
 from camscan.identify.match import Matcher
@@ -312,22 +314,71 @@ def test_the_asset_list_joins_softly_and_lists_what_did_not_answer():
     assert found["asset:wrong"].visibility is Visibility.LISTED, "soft never against hard"
 
 
-def test_a_recorder_counts_what_it_announces_and_what_was_seen():
-    from msgspec.structs import replace
+def recorder(ident, address, channels):
+    made = only([http(ident, headers=FULL, device_id=address, address=address)])
+    claim = replace(made.claims[0], attribute=Attribute.CHANNELS_ANNOUNCED, value=channels)
+    return replace(made, role=Role.RECORDER, claims=(claim,))
 
-    from camscan.identify.assets import match
 
-    recorder = replace(only([http("1:1", headers=FULL)]), role=Role.RECORDER)
-    channels = replace(recorder.claims[0], attribute=Attribute.CHANNELS_ANNOUNCED, value="32")
-    recorder = replace(recorder, claims=(channels,))
-    camera = only([http("1:2", headers=FULL, device_id="192.0.2.5", address="192.0.2.5")])
-    rows = (
-        Asset(id="nvr", address="192.0.2.1"),
-        Asset(id="cam", address="192.0.2.5", behind="nvr"),
+def camera(ident, address):
+    return only([http(ident, headers=FULL, device_id=address, address=address)])
+
+
+def counts(device):
+    return [n for n in device.notes if n.startswith("announces")]
+
+
+def test_each_recorder_counts_what_it_announces_and_what_was_seen_behind_it():
+    seen = (
+        recorder("1:1", "192.0.2.1", "32"),
+        recorder("1:2", "192.0.2.2", "8"),
+        recorder("1:3", "192.0.2.3", "1"),
+        camera("1:5", "192.0.2.5"),
+        camera("1:6", "192.0.2.6"),
+        camera("1:7", "192.0.2.7"),
     )
-    found = {d.device_id: d for d in match((recorder, camera), rows)}
-    assert found["192.0.2.5"].behind == "192.0.2.1"
-    assert "announces 32 channels: 1 seen as devices, 31 not examined" in found["192.0.2.1"].notes
+    rows = (
+        Asset(id="big", address="192.0.2.1"),
+        Asset(id="small", address="192.0.2.2"),
+        Asset(id="five", address="192.0.2.5", behind="big"),
+        Asset(id="six", address="192.0.2.6", behind="big"),
+        Asset(id="seven", address="192.0.2.7", behind="192.0.2.2"),
+        Asset(id="mobile", brand="Nest Egg", behind="small"),
+        Asset(id="lost", address="192.0.2.99", behind="no such row"),
+    )
+    found = {d.device_id: d for d in match(seen, rows)}
+    behind = {name: d.behind for name, d in found.items() if d.behind}
+    assert behind == {
+        "192.0.2.5": "192.0.2.1",
+        "192.0.2.6": "192.0.2.1",
+        "192.0.2.7": "192.0.2.2",
+        "asset:mobile": "192.0.2.2",
+    }
+    assert counts(found["192.0.2.1"]) == ["announces 32 channels: 2 seen as devices, 30 not examined"]  # fmt: skip
+    assert counts(found["192.0.2.2"]) == ["announces 8 channels: 1 seen as devices, 7 not examined"]
+    assert counts(found["192.0.2.3"]) == []
+    listed = found["asset:mobile"]
+    assert (listed.visibility, listed.is_camera, listed.role) == (Visibility.LISTED, None, None)
+
+
+def test_two_rows_behind_each_other_do_not_go_round():
+    rows = (
+        Asset(id="a", address="192.0.2.5", behind="b"),
+        Asset(id="b", address="192.0.2.6", behind="a"),
+    )
+    for given_rows in (rows, rows[::-1]):
+        found = {d.device_id: d.behind for d in match((camera("1:5", "192.0.2.5"), camera("1:6", "192.0.2.6")), given_rows)}  # fmt: skip
+        assert found == {"192.0.2.5": "192.0.2.6", "192.0.2.6": None}
+
+
+def test_a_device_that_is_not_believed_announces_no_channels():
+    claims = http("1:1", f"<title>Corvus Q1</title>{BUBO}", headers=AQUILA)
+    many = signature(
+        "aquila.http.inputs", Kind.HTTP, Family.PROTOCOL, [("body", "present", "")], [(Attribute.CHANNELS_ANNOUNCED, "64")]
+    )  # fmt: skip
+    (device,) = identify([claims], build(signatures=(*SIGNATURES, many)))
+    assert device.value(Attribute.CHANNELS_ANNOUNCED) is None
+    assert counts(device) == []
 
 
 MIXED = (
