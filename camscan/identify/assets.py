@@ -37,7 +37,7 @@ def match(devices: Sequence[Device], assets: Sequence[Asset]) -> tuple[Device, .
     """The devices with their rows, then a Device for each row nothing answered for; sorted."""
     taken: dict[str, tuple[str, str]] = {}
     found = {d.device_id: d for d in devices}
-    for rank in (_by_serial, _by_mac, _by_address):
+    for rank in (_by_serial, _by_mac, _by_address, _by_address_and_name):
         for asset in sorted(assets, key=lambda a: a.id):
             if asset.id in taken:
                 continue
@@ -93,6 +93,20 @@ def _by_address(asset: Asset, device: Device) -> str:
         f"asset list row {asset.id}: same address {asset.address} in the list (undated) and when seen "
         f"({', '.join(device.observations[:1])}): a soft key, nothing hard speaks against it"
     )
+
+
+def _by_address_and_name(asset: Asset, device: Device) -> str:
+    """Where several devices answer at the address: the one of the brand or model in the list."""
+    why = _by_address(asset, device)
+    if not why:
+        return ""
+    names = {device.value(a) for a in (Attribute.BRAND, Attribute.MAKER)} - {None}
+    if asset.brand and asset.brand.casefold() in {str(n).casefold() for n in names}:
+        return f"{why}; same name {asset.brand}"
+    model = device.value(Attribute.MODEL)
+    if asset.model and model and same(Attribute.MODEL, asset.model, model):
+        return f"{why}; same model {model}"
+    return ""
 
 
 def _listed(asset: Asset, names: set[str]) -> Device:

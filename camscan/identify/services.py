@@ -87,7 +87,10 @@ def service_evidence(
         )
 
     found: list[Evidence] = []
-    if observation.mac and not routed and (seen := mac(observation.mac)):
+    layer_2 = observation.mac or ""
+    if observation.kind is Kind.NEIGHBOUR and not layer_2:
+        layer_2 = next(iter(fields.get("mac", ())), "")  # a neighbour table brought as a file
+    if layer_2 and not routed and (seen := mac(layer_2)):
         found.append(emit("mac-seen", Attribute.MAC, seen, Family.MAC_BLOCK, f"layer 2: {seen}"))
         found += _registrant(seen, relations, emit)
     if observation.canary:

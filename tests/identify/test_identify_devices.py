@@ -314,6 +314,22 @@ def test_the_asset_list_joins_softly_and_lists_what_did_not_answer():
     assert found["asset:wrong"].visibility is Visibility.LISTED, "soft never against hard"
 
 
+def test_rows_of_one_address_go_to_the_parts_of_their_name():
+    seen = [http("1:1", headers=AQUILA), http("1:2", "<title>Corvus Q1</title>", port=82)]
+    rows = (
+        Asset(id="a", address="192.0.2.1", brand="Corvus"),
+        Asset(id="b", address="192.0.2.1", model="AQ-77"),
+        Asset(id="c", address="192.0.2.1", brand="Bubo"),
+    )
+    found = {d.device_id: d for d in identify(seen, KNOWN, assets=rows)}
+    assert {name: d.listed_as for name, d in found.items()} == {
+        "192.0.2.1#82": "a",
+        "192.0.2.1#80": "b",
+        "192.0.2.1": "c",
+    }
+    assert found["192.0.2.1"].visibility is Visibility.LISTED
+
+
 def recorder(ident, address, channels):
     made = only([http(ident, headers=FULL, device_id=address, address=address)])
     claim = replace(made.claims[0], attribute=Attribute.CHANNELS_ANNOUNCED, value=channels)
