@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Iterable, Iterator
 from typing import Protocol
@@ -33,6 +34,8 @@ class Found(Struct, frozen=True, kw_only=True):
     """SYN sent to it by the helper."""
     unfinished: str = ""
     """Why some ports were not asked, empty if all were."""
+    rest: asyncio.Future[Found] | None = None
+    """Where the other ports are still being swept: everything, when they are known."""
 
 
 class OtherPorts(Protocol):

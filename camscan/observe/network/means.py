@@ -13,7 +13,7 @@ from camscan.observe.network.protocols.registry import searches
 from camscan.observe.wire.answer import Means, Search
 from camscan.observe.wire.gate import Gate
 from camscan.observe.wire.interfaces import Segment
-from camscan.observe.wire.pace import Budget, Speed
+from camscan.observe.wire.pace import Budget
 
 _MESSAGE_ID = 0x63616D
 """Comes back in the SNMP report; any number."""
@@ -47,7 +47,6 @@ def shared_means(
             message=snmp.discovery_request(_MESSAGE_ID), request="SNMPv3 engine id discovery"
         ),
         describe_favicon=describe_icon,
-        patient=options.speed != Speed.FAST,
         source=source,
     )
 

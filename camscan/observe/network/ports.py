@@ -10,15 +10,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
+import msgspec
+
 from camscan.model.observation import Reason
 from camscan.observe.network.found import CANARY_PORT, Found, hosts, suspicious
 from camscan.observe.packet.client import PacketHelper
 from camscan.observe.wire.interfaces import Segment
-from camscan.observe.wire.pace import Pace
+from camscan.observe.wire.pace import SWEEP_RATE, Pace
 
 _BATCH = 512
 """Devices swept together; the first of them are identified when the batch is done."""
-_GATHER = 0.2
+_GATHER = 0.1
 """Seconds a batch that is not full waits for more neighbours."""
 _CHUNK = 1024
 """Routed addresses swept together."""
@@ -56,19 +58,22 @@ class HelperPorts:
         emit: Emit,
         failed: Failed,
         stage: Callable[[str, int, int], None],
+        swept_at: Callable[[], None],
         skip: Collection[str] = (),
         first_batch: int = 0,
     ) -> None:
         self.helper = helper
         self.pace = pace
         self.ports = tuple(ports)
-        self.liveness = tuple(liveness)
+        self.liveness = tuple(p for p in liveness if p in self.ports) or self.ports[:3]
         self.go = asyncio.Event()
         """Set when more than the first batch may be touched."""
         self.losses: list[float] = []
         self.neighbours = 0
         self._emit = emit
         self._failed = failed
+        self.swept_at = swept_at
+        """Called whenever all ports of a batch are known."""
         self._stage = stage
         self._skip = skip
         self._first = first_batch
@@ -136,17 +141,37 @@ class HelperPorts:
             listening.cancel()
 
     async def _batch(self, segment: Segment, batch: dict[str, tuple[str, float]]) -> None:
+        macs = {address: mac for address, (mac, _) in batch.items()}
+        rtts = {address: rtt for address, (_, rtt) in batch.items()}
+        await self._two_turns(segment, tuple(batch), macs, rtts)
+
+    async def _two_turns(
+        self,
+        segment: Segment,
+        targets: tuple[str, ...],
+        macs: dict[str, str],
+        rtts: dict[str, float],
+    ) -> None:
+        """The liveness ports first: what is open there is asked while the others are swept."""
+        turn = _Turn(self, segment, macs, rtts)
+        rest: asyncio.Task[None] | None = None
         try:
-            macs = {address: mac for address, (mac, _) in batch.items()}
-            states = await self._syn(segment, tuple(batch), self.ports, macs=macs)
-            wild = await self._wild(segment, states, macs)
-            for address, (mac, rtt) in batch.items():
-                await self._emit(
-                    self._found(
-                        address, states.get(address, {}), segment, mac=mac, rtt=rtt, wild=wild
-                    )
-                )
+            await turn.sweep(targets, self.liveness)
+            living = targets if macs else tuple(turn.states)
+            talking = {a: turn.found(a) for a in living if turn.opened(a)}
+            for address in talking:
+                turn.rest[address] = asyncio.get_running_loop().create_future()
+            rest = asyncio.ensure_future(turn.others(living, slowly=bool(talking)))
+            for address, found in talking.items():
+                await self._emit(msgspec.structs.replace(found, rest=turn.rest[address]))
+            await rest
+            for address in living:
+                if address not in talking:
+                    await self._emit(turn.found(address))
         finally:
+            if rest is not None:
+                rest.cancel()
+            turn.tell()
             self._slots.release()
 
     async def _routed(self, segment: Segment, batches: asyncio.TaskGroup) -> None:
@@ -166,81 +191,36 @@ class HelperPorts:
             batches.create_task(self._chunk(segment, tuple(chunk)))
 
     async def _chunk(self, segment: Segment, chunk: tuple[str, ...]) -> None:
-        try:
-            states = await self._syn(segment, chunk, self.ports, liveness=self.liveness)
-            self._asked += len(chunk)
-            self._stage("liveness", self._asked, segment.hosts)
-            wild = await self._wild(segment, states, {})
-            for address, ports in states.items():
-                await self._emit(self._found(address, ports, segment, wild=wild))
-        finally:
-            self._slots.release()
+        await self._two_turns(segment, chunk, {}, {})
+        self._asked += len(chunk)
+        self._stage("liveness", self._asked, segment.hosts)
 
-    async def _syn(
+    async def syn(
         self,
         segment: Segment,
         targets: tuple[str, ...],
         ports: tuple[int, ...],
         *,
-        macs: dict[str, str] | None = None,
-        liveness: tuple[int, ...] = (),
+        macs: dict[str, str],
+        per_host: int,
     ) -> dict[str, dict[int, str]]:
+        """One sweep: `{address: {port: open | closed | unreachable}}`."""
         states: dict[str, dict[int, str]] = {}
+        if not targets or not ports:
+            return states
         sweep = self.helper.syn_sweep(
             targets,
             ports,
             interface=segment.interface or "",
             source=segment.source or "",
             rate=self.pace.syn / _SIDE_BY_SIDE,
-            per_host_rate=self.pace.syn_per_host,
-            macs=macs or {},
-            liveness=liveness,
+            per_host_rate=per_host,
+            macs=macs,
         )
         async for answer in sweep:
             states.setdefault(answer.address, {})[answer.port] = answer.state
         self._note(sweep.summary, segment, "ports")
         return states
-
-    async def _wild(
-        self, segment: Segment, states: dict[str, dict[int, str]], macs: dict[str, str]
-    ) -> set[str]:
-        """Hosts with nearly every port open whose canary port is open too."""
-        doubtful = tuple(
-            address
-            for address, ports in states.items()
-            if suspicious(sum(s == "open" for s in ports.values()), len(self.ports))
-        )
-        if not doubtful:
-            return set()
-        found = await self._syn(
-            segment, doubtful, (CANARY_PORT,), macs={a: macs[a] for a in doubtful if a in macs}
-        )
-        return {a for a, ports in found.items() if ports.get(CANARY_PORT) == "open"}
-
-    def _found(
-        self,
-        address: str,
-        states: dict[int, str],
-        segment: Segment,
-        *,
-        wild: set[str],
-        mac: str | None = None,
-        rtt: float | None = None,
-    ) -> Found:
-        opened = [p for p in self.ports if states.get(p) == "open"]
-        if address in wild:
-            opened.append(CANARY_PORT)
-        return Found(
-            address=address,
-            open=tuple(opened),
-            closed=tuple(p for p in self.ports if states.get(p) == "closed"),
-            silent=tuple(p for p in self.ports if states.get(p) not in {"open", "closed"}),
-            mac=mac,
-            interface=segment.interface,
-            rtt=rtt,
-            any_port=address in wild,
-            swept=len(self.ports),
-        )
 
     def _note(self, summary: Swept | None, segment: Segment, stage: str) -> None:
         if summary is None:
@@ -252,3 +232,80 @@ class HelperPorts:
                 Reason.LOSS,
                 f"{stage}: {summary.dropped} answers dropped, {summary.overflows} table overflows",
             )
+
+
+class _Turn:
+    """One batch of devices between its first ports and all of them."""
+
+    def __init__(
+        self,
+        stage: HelperPorts,
+        segment: Segment,
+        macs: dict[str, str],
+        rtts: dict[str, float],
+    ) -> None:
+        self.states: dict[str, dict[int, str]] = {}
+        self.rest: dict[str, asyncio.Future[Found]] = {}
+        self._stage = stage
+        self._segment = segment
+        self._macs = macs
+        self._rtts = rtts
+        self._wild: set[str] = set()
+        self._asked = 0
+
+    async def sweep(
+        self, targets: tuple[str, ...], ports: tuple[int, ...], *, slowly: bool = False
+    ) -> None:
+        pace = self._stage.pace.syn_per_host
+        states = await self._stage.syn(
+            self._segment,
+            targets,
+            ports,
+            macs={a: self._macs[a] for a in targets} if self._macs else {},
+            per_host=min(pace, SWEEP_RATE) if slowly else pace,
+        )
+        self._asked += len(ports)
+        for address, found in states.items():
+            self.states.setdefault(address, {}).update(found)
+
+    async def others(self, targets: tuple[str, ...], *, slowly: bool) -> None:
+        """The ports that are left, then the canary port of hosts where nearly all are open."""
+        first = set(self._stage.liveness)
+        ports = tuple(p for p in self._stage.ports if p not in first)
+        await self.sweep(targets, ports, slowly=slowly)
+        doubtful = tuple(
+            address
+            for address, found in self.states.items()
+            if suspicious(sum(s == "open" for s in found.values()), len(self._stage.ports))
+        )
+        await self.sweep(doubtful, (CANARY_PORT,), slowly=slowly)
+        self._wild = {a for a in doubtful if self.states.get(a, {}).get(CANARY_PORT) == "open"}
+        self._stage.swept_at()
+        self.tell()
+
+    def tell(self) -> None:
+        """Whoever waits for the other ports of a device gets what there is."""
+        for address, waiting in self.rest.items():
+            if not waiting.done():
+                waiting.set_result(self.found(address))
+
+    def opened(self, address: str) -> bool:
+        return "open" in self.states.get(address, {}).values()
+
+    def found(self, address: str) -> Found:
+        states = self.states.get(address, {})
+        ports = self._stage.ports
+        opened = [p for p in ports if states.get(p) == "open"]
+        if address in self._wild:
+            opened.append(CANARY_PORT)
+        return Found(
+            address=address,
+            open=tuple(opened),
+            closed=tuple(p for p in ports if states.get(p) == "closed"),
+            silent=tuple(p for p in ports if states.get(p) not in {"open", "closed"}),
+            mac=self._macs.get(address),
+            interface=self._segment.interface,
+            rtt=self._rtts.get(address),
+            any_port=address in self._wild,
+            swept=self._asked,
+        )

@@ -14,20 +14,23 @@ from camscan.model.observation import Attempt, Kind, Observation, Reason
 from camscan.model.probe import NextJobs, ProbePlan
 from camscan.observe.network.announce import Heard
 from camscan.observe.network.found import Found, OtherPorts
-from camscan.observe.network.host import Host
+from camscan.observe.network.host import Host, handshakes
 from camscan.observe.network.means import shared_means
 from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
 from camscan.observe.network.permanent import Permanent
+from camscan.observe.network.turns import Turns
 from camscan.observe.packet.client import PacketHelper
 from camscan.observe.wire import neighbours
 from camscan.observe.wire.channel import connect
 from camscan.observe.wire.gate import Gate
 from camscan.observe.wire.interfaces import Segment, interfaces, segments
-from camscan.observe.wire.pace import Budget
+from camscan.observe.wire.pace import HURRIED, Budget, Speed
 from camscan.observe.wire.talk import Talk
 from camscan.run import IntakeWriter
 from camscan.scope import Scope
 
+_SEARCHES = 3
+"""Search messages to one device whose link was searched by group message before."""
 _FLAG_OUTSIDE = "out-of-scope"
 _FLAG_ANY_PORT = "any-port"
 
@@ -60,7 +63,10 @@ class Session:
         self.other = other
         self.gate = Gate(scope, plan.denied_ports, options.speed)
         self.pace = self.gate.pace
-        self.budget = Budget(host=options.host_budget)
+        self.budget = msgspec.structs.replace(
+            HURRIED if options.speed == Speed.FAST else Budget(), host=options.host_budget
+        )
+        self.turns = Turns()
         self.segments = self._segments()
         self.heard: dict[str, list[Observation]] = {}
         """Answers to group messages of devices not asked yet."""
@@ -135,7 +141,9 @@ class Session:
         try:
             if self.stopped:
                 return None
-            host = self.begin(found.address, Talk(self.means, found.address))
+            host = self.begin(
+                found.address, Talk(self.means, found.address), searched=found.mac is not None
+            )
             if found.rtt is not None:
                 host.talk.rtt.add(found.rtt)
             if found.mac and found.interface:
@@ -149,16 +157,19 @@ class Session:
         finally:
             self.room.release()
 
-    def begin(self, address: str, talk: Talk) -> Host:
+    def begin(self, address: str, talk: Talk, *, searched: bool = False) -> Host:
+        """`searched`: it is on a link where the group search was sent."""
         observations, attempts = self.earlier.get(address, ([], []))
         host = Host(
             address,
             talk,
             self.writer,
             self.next_jobs,
-            overflows=neighbours.overflows,
+            overflowed=lambda: neighbours.overflows() > self.overflows_before,
+            turns=self.turns,
             observations=[*observations, *self.heard.pop(address, [])],
             attempts=list(attempts),
+            searches=_SEARCHES if searched and self.options.announcements else None,
         )
         self.hosts[address] = host
         return host
@@ -168,8 +179,6 @@ class Session:
         address = host.address
         self.answered.add(address)
         host.mac, host.interface = found.mac, found.interface
-        if found.swept:
-            self.gate.swept(address, found.swept)
         if found.mac:
             host.observations.append(
                 self.writer.observe(
@@ -183,25 +192,11 @@ class Session:
                     job="neighbours",
                 )
             )
-        if swept:
-            host.open_ports = found.open
-            host.observations.append(
-                self.writer.observe(
-                    device_id=address,
-                    kind=Kind.PORTS,
-                    response=msgspec.json.encode(
-                        PortStates(open=found.open, closed=found.closed, silent=found.silent)
-                    ),
-                    transport="tcp",
-                    address=address,
-                    mac=found.mac,
-                    interface=found.interface,
-                    job="port-stage",
-                    flags=(_FLAG_ANY_PORT,) if found.any_port else (),
-                )
-            )
-        if found.unfinished:
-            host.attempt("port-stage", Reason.BUDGET, found.unfinished)
+        if found.rest is not None:
+            self.gate.sweeping(address)
+            host.expect(found, lambda whole: self._ports(host, whole))
+        elif swept:
+            self._ports(host, found)
         life = await host.identify(self.budget.host)
         self.finished += life.finished
         self.observations += life.answers + swept + bool(found.mac)
@@ -211,15 +206,37 @@ class Session:
         self.progress.stage("devices", len(self.done), len(self.answered))
         self.progress.device(address, f"{life.answers} answers to {life.asked} questions")
 
+    def _ports(self, host: Host, found: Found) -> None:
+        """All ports of a device are known: write them down."""
+        if found.swept:
+            self.gate.swept(host.address, found.swept)
+        host.open_ports = found.open
+        host.observations.append(
+            self.writer.observe(
+                device_id=host.address,
+                kind=Kind.PORTS,
+                response=msgspec.json.encode(
+                    PortStates(open=found.open, closed=found.closed, silent=found.silent)
+                ),
+                transport="tcp",
+                address=host.address,
+                mac=found.mac,
+                interface=found.interface,
+                job="port-stage",
+                flags=(_FLAG_ANY_PORT,) if found.any_port else (),
+            )
+        )
+        if found.unfinished:
+            host.attempt("port-stage", Reason.BUDGET, found.unfinished)
+
     async def resume(self, asking: asyncio.TaskGroup) -> None:
         """Devices an earlier part of this scan had begun: their ports are known."""
         for address, (observations, attempts) in self.earlier.items():
             if not self.scope.allows(address):
                 continue
             self.answered.add(address)
-            tcp = {(o.job, o.port) for o in observations if o.transport == "tcp" and o.port}
-            tcp |= {(a.test, a.port) for a in attempts if a.port}
-            self.gate.used(address, min(len(tcp), self.gate.connections))
+            used = handshakes(observations, attempts, self.plan)
+            self.gate.used(address, min(used, self.gate.connections))
             if not any(o.kind is Kind.PORTS for o in observations):
                 continue
             self.done.add(address)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-import msgspec
-
-from camscan.decode.ports import PortStates
 from camscan.errors import ObserveError
-from camscan.model.observation import Kind, Observation, Reason
+from camscan.model.observation import Reason
 from camscan.model.probe import Job
 from camscan.observe.network.announce import Announcer, ways
 from camscan.observe.network.connects import ConnectPorts
 from camscan.observe.network.found import Found, OtherPorts, hosts, usable
-from camscan.observe.network.host import Host
+from camscan.observe.network.host import Host, provisional
 from camscan.observe.network.ports import HelperPorts
 from camscan.observe.network.protocols.registry import chosen
 from camscan.observe.network.session import Session
@@ -115,8 +112,7 @@ async def _by_helper(
         await session.room.acquire()
         task = asking.create_task(session.ask(found))
         if not session.go.is_set():
-            await task
-            host = task.result()
+            host = await task
             if host is not None:
                 first.append(host)
             if len(first) >= canary:
@@ -135,12 +131,12 @@ async def _by_helper(
         emit=emit,
         failed=failed,
         stage=session.progress.stage,
+        swept_at=lambda: session.stage_done("ports"),
         skip=session.done,
         first_batch=canary,
     )
     await stage.run(reach)
     session.loss = max(stage.losses, default=0.0)
-    session.stage_done("ports")
 
 
 async def _by_other(
@@ -256,13 +252,6 @@ async def _look_at(
 
 def _first_job(session: Session, host: Host, port: int) -> Job | None:
     """What the plan would ask on a port that has just been opened."""
-    states = PortStates(open=host.open_ports)
-    so_far = Observation(
-        id="so-far",
-        device_id=host.address,
-        kind=Kind.PORTS,
-        response=msgspec.json.encode(states),
-        address=host.address,
-    )
+    so_far = provisional(host.address, host.open_ports)
     jobs = session.next_jobs([*host.observations, so_far], host.attempts)
     return next((j for j in jobs if j.port == port and j.transport == "tcp"), None)

@@ -125,7 +125,7 @@ class Server:
             raise UsageError("packet helper: the first line must be the scope")
         scope = Scope.from_json(request.scope)
         try:
-            templates.load()
+            templates.load(version6=any(":" in cidr for cidr in scope.ranges))
         except ImportError as error:
             raise UsageError("scapy is not installed: pip install 'camscan[packets]'") from error
         try:

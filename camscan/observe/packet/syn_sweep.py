@@ -33,6 +33,8 @@ from camscan.scope import Scope, permutation
 
 _LEAST_WAIT, _UNKNOWN_WAIT, _MOST_WAIT = 0.1, 0.6, 1.25
 _LOSS_SIGN = 0.02
+_LOOK_EVERY = 0.01
+"""Seconds between two looks whether the last answer is there."""
 
 
 def sweep(
@@ -159,7 +161,12 @@ class _SynSweep(Sweep):
             self.flush()
             # A round may be short of time only where an answer is still missing.
             wait = self.trip.wait(_LEAST_WAIT, _UNKNOWN_WAIT, _MOST_WAIT)
-            self.receive(time.monotonic() + wait)
+            until = time.monotonic() + wait
+            while missing := self._missing(hosts, ports, dead_only=dead_only):
+                now = time.monotonic()
+                if now >= until:
+                    break
+                self.receive(min(until, now + _LOOK_EVERY))
             dropped = self.check_drops()
             late = self.late - before
             if attempt and not dropped:
@@ -171,6 +178,17 @@ class _SynSweep(Sweep):
                     self.aimd.quiet()
                 self.set_rate()
             attempt += 1
+            if not missing:
+                break
+
+    def _missing(self, hosts: Sequence[int], ports: Sequence[int], *, dead_only: bool) -> bool:
+        """Whether any answer is still waited for."""
+        count = len(self.ports)
+        return any(
+            not (self.heard[h * count + p] or self.gone[h] or (dead_only and self.alive[h]))
+            for h in hosts
+            for p in ports
+        )
 
     def _round(
         self, hosts: Iterable[int], ports: Iterable[int], attempt: int, *, dead_only: bool

@@ -56,8 +56,13 @@ def syn6(port: int) -> bytes:
     return bytes(TCP(sport=port, dport=0, seq=0, flags="S", window=64240, options=_MSS, chksum=0))
 
 
-def load() -> None:
-    """Import scapy now: before privileges are dropped and before any foreign byte is read."""
+def load(*, version6: bool) -> None:
+    """Import scapy now: before privileges are dropped and before any foreign byte is read.
+
+    `version6`: the scope holds IPv6; that half takes as long to import as the rest.
+    """
     import scapy.layers.inet
-    import scapy.layers.inet6
-    import scapy.layers.l2  # noqa: F401 - imported for the side effect of being loaded
+    import scapy.layers.l2
+
+    if version6:
+        import scapy.layers.inet6  # noqa: F401 - imported for the side effect of being loaded

@@ -59,7 +59,5 @@ class Means(Struct, frozen=True, kw_only=True):
     snmp_engine: Search
     describe_favicon: Callable[[bytes], bytes]
     """The stored text of an icon; DecodeError where the answer holds none."""
-    patient: bool = True
-    """Wait once with the slow budget on a port that is open but silent."""
     source: str | None = None
     """Local address to send from, where an interface was chosen."""

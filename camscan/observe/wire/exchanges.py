@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
 
+from camscan.decode.ports import PortStates
 from camscan.errors import DecodeError, ObserveError
 from camscan.model.observation import Kind, Reason
 from camscan.model.probe import Exchange, Job
@@ -20,8 +21,8 @@ from camscan.observe.wire.talk import Talk
 from camscan.observe.wire.tls import HandshakeError
 
 FAVICON_PATH = "/favicon.ico"
-_LISTEN = 0.6
-"""Seconds an SDK port is listened to where no harmless message is known."""
+_LISTEN = 2
+"""An SDK port where no harmless message is known is listened to for so many `budget.idle`."""
 
 
 async def ask(talk: Talk, job: Job) -> Outcome:
@@ -32,14 +33,21 @@ async def ask(talk: Talk, job: Job) -> Outcome:
         raise ObserveError(
             Reason.TIMEOUT, f"not asked: {len(talk.given_up)} ports of this device never answered"
         )
+    if job.exchange in _HTTP and job.port in talk.not_http:
+        raise ObserveError(Reason.NOT_REQUESTED, f"port {job.port} does not speak HTTP")
     try:
         outcome = await _HOW[job.exchange](talk, job)
+    except http.NotHttpError as problem:
+        talk.not_http.add(job.port)
+        await talk.close()
+        outcome = _other_protocol(talk, job, problem.data)
     except TarpitError as problem:
         talk.given_up[job.port] = problem.detail
         await talk.close()
         raise
     except SilentError as problem:
         if job.exchange in _WRITES_FIRST:
+            talk.waited_out()
             talk.given_up.setdefault(job.port, problem.detail)
         await talk.close()
         raise
@@ -83,17 +91,17 @@ async def _favicon(talk: Talk, job: Job) -> Outcome:
     path = job.path or FAVICON_PATH
     host = http.authority(talk.address, job.port, tls=job.tls)
     reading = await talk.fetch(job, http.get_request(path, host))
-    if not reading.complete:
-        raise ObserveError(Reason.ERROR, "the icon did not end within the budget")
     try:
-        described = talk.means.describe_favicon(reading.data)
-    except DecodeError as problem:
-        raise ObserveError(Reason.ERROR, f"no favicon: {problem}") from None
-    if not described:
-        raise ObserveError(Reason.ERROR, "no favicon in the answer")
-    answer = Answer(
-        kind=Kind.FAVICON, response=described, port=job.port, request=f"GET {path}", tls=job.tls
-    )
+        described = talk.means.describe_favicon(reading.data) if reading.complete else b""
+    except DecodeError:
+        described = b""
+    if described:
+        answer = Answer(
+            kind=Kind.FAVICON, response=described, port=job.port, request=f"GET {path}", tls=job.tls
+        )
+    else:  # a page or a refusal: an answer as good as any other
+        page = msgspec.structs.replace(job, kind=Kind.HTTP)
+        answer = _answer(page, reading, f"GET {path}")
     return Outcome(answers=_with_tls(talk, job, [answer]))
 
 
@@ -114,6 +122,7 @@ async def _rtsp(talk: Talk, job: Job) -> Outcome:
                 stream = await talk.stream(job)
             await talk.means.gate.request(talk.address, job.port, len(message))
             reading = await rtsp.exchange(stream, message, talk.limits(job))
+            talk.measured(reading.waited)
             answers.append(_answer(job, reading, name))
     except ObserveError as problem:
         if not answers:
@@ -158,12 +167,12 @@ async def _by_hand(talk: Talk, job: Job, problem: HandshakeError) -> tuple[Answe
 
 
 async def _banner(talk: Talk, job: Job, *, within: float | None = None) -> Outcome:
-    limits = talk.limits(job)
+    limits = talk.limits(job, speaks_first=True)
     if within is not None:
         limits = msgspec.structs.replace(limits, first_byte=min(within, limits.first_byte))
     stream = await talk.stream(job)
     try:
-        reading = await read(stream, _never, limits, idle=talk.means.budget.idle)
+        reading = await read(stream, _never, limits, idle=limits.idle)
     finally:
         await stream.close()
     return Outcome(answers=_with_tls(talk, job, [_answer(job, reading, "connect")]))
@@ -172,7 +181,7 @@ async def _banner(talk: Talk, job: Job, *, within: float | None = None) -> Outco
 async def _greeting(talk: Talk, job: Job) -> Outcome:
     message = talk.means.greetings.get(job.path)
     if message is None:  # nothing is known that may be said: listen for a moment
-        return await _banner(talk, job, within=_LISTEN)
+        return await _banner(talk, job, within=_LISTEN * talk.means.budget.idle)
     stream = await talk.stream(job)
     try:
         await talk.means.gate.request(talk.address, job.port, len(message))
@@ -195,16 +204,27 @@ async def _search(talk: Talk, job: Job) -> Outcome:
 
 
 async def _datagrams(talk: Talk, job: Job, search: Search) -> Outcome:
-    found = await udp.ask(
-        talk.means.gate,
-        talk.address,
-        job.port,
-        search.message,
-        budget=talk.means.budget,
-        answer_port=search.answer_port,
-        accepts=search.accepts,
-        source=talk.means.source,
-    )
+    try:
+        found = await udp.ask(
+            talk.means.gate,
+            talk.address,
+            job.port,
+            search.message,
+            budget=talk.means.budget,
+            answer_port=search.answer_port,
+            accepts=search.accepts,
+            source=talk.means.source,
+        )
+    except udp.ClosedError:
+        closed = msgspec.json.encode(PortStates(udp_closed=(job.port,)))
+        answer = Answer(
+            kind=Kind.PORTS,
+            response=closed,
+            port=job.port,
+            transport="udp",
+            request=search.request,
+        )
+        return Outcome(answers=(answer,))
     return Outcome(
         answers=tuple(
             Answer(
@@ -234,6 +254,18 @@ def _answer(job: Job, reading: Reading, request: str) -> Answer:
     )
 
 
+def _other_protocol(talk: Talk, job: Job, data: bytes) -> Outcome:
+    """A request was answered in a protocol of its own: the bytes are what counts."""
+    answer = Answer(
+        kind=Kind.GREETING,
+        response=data,
+        port=job.port,
+        request=f"{job.exchange.value} {job.path}",
+        tls=job.tls,
+    )
+    return Outcome(answers=_with_tls(talk, job, [answer]))
+
+
 def _with_tls(talk: Talk, job: Job, answers: Collection[Answer]) -> tuple[Answer, ...]:
     """Certificate and version come with the first answer that needed the handshake."""
     if job.tls and job.port in talk.tls_seen and job.port not in talk.tls_told:
@@ -246,6 +278,8 @@ _WRITES_FIRST = frozenset(
     {Exchange.HTTP_GET, Exchange.HTTP_POST, Exchange.FAVICON, Exchange.TLS, Exchange.RTSP},
 )
 """After these, a silent port is not asked again: it was given its whole budget."""
+
+_HTTP = frozenset({Exchange.HTTP_GET, Exchange.HTTP_POST, Exchange.FAVICON})
 
 _HOW: dict[Exchange, Callable[[Talk, Job], Awaitable[Outcome]]] = {
     Exchange.HTTP_GET: _http_get,

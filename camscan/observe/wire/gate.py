@@ -21,6 +21,8 @@ from camscan.observe.wire.pace import (
     PACES,
     PROBE_BURST,
     PROBE_RATE,
+    SWEPT_BURST,
+    SWEPT_RATE,
     Speed,
 )
 
@@ -56,6 +58,10 @@ class _Line:
         self.interval = 1.0 / rate
         self.slack = self.interval * (burst - 1)
         self.when = 0.0
+
+    def set(self, rate: float, burst: int) -> None:
+        self.interval = 1.0 / rate
+        self.slack = self.interval * (burst - 1)
 
     def take(self, now: float, count: int = 1) -> float:
         """Seconds to wait before the packet may leave; the place in the line is taken."""
@@ -198,7 +204,13 @@ class Gate:
     def swept(self, address: str, probes: int) -> None:
         """The helper sent `probes` SYN to this device: the device's burst is used up."""
         self.sent.swept += probes
-        self._device(address).line.take(self._now(), min(probes, PROBE_BURST))
+        line = self._device(address).line
+        line.set(PROBE_RATE, PROBE_BURST)
+        line.take(self._now(), min(probes, PROBE_BURST))
+
+    def sweeping(self, address: str) -> None:
+        """The helper sweeps this device meanwhile: few other probes may leave until `swept`."""
+        self._device(address).line.set(SWEPT_RATE, SWEPT_BURST)
 
     def used(self, address: str, handshakes: int) -> None:
         """Handshakes of an earlier part of the same scan (resume)."""

@@ -44,6 +44,14 @@ ONVIF_TYPE = (
 )
 
 
+class NotHttpError(ObserveError):
+    """Something answered, in another protocol: `data`."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(Reason.ERROR, f"the answer is not HTTP: {data[:16].hex(' ')}")
+        self.data = data
+
+
 def authority(address: str, port: int, *, tls: bool) -> str:
     """Value of the Host header: IPv6 in brackets, the default port left out."""
     host = f"[{address}]" if ":" in address else address
@@ -185,12 +193,12 @@ def redirect(
 
 
 async def exchange(stream: Stream, request: bytes, limits: Limits) -> Reading:
-    """Send one request, read one answer. Raises as `reading.read`."""
+    """Send one request, read one answer. Raises as `reading.read`, and NotHttpError."""
     stream.take(len(stream.received))  # left over from an answer longer than it said
     stream.send(request)
     reading = await read(stream, ending, limits, foreign=foreign)
     if not answers_http(reading.data) and b"<" not in reading.data[:512]:
-        raise ObserveError(Reason.ERROR, f"the answer is not HTTP: {reading.data[:16].hex(' ')}")
+        raise NotHttpError(reading.data)
     return reading
 
 

@@ -16,6 +16,10 @@ PROBES_PER_SECOND = 40
 """SYN, datagrams and requests to one device in any second (DESIGN rule 10)."""
 PROBE_RATE = 28
 """Sustained probes per second to one device."""
+SWEPT_RATE, SWEPT_BURST = 8, 2
+"""Probes per second beside a sweep of the device's other ports, which takes the rest."""
+SWEEP_RATE = 24
+"""SYN per second to a device that is asked other questions meanwhile."""
 PROBE_BURST = 6
 """Probes that may leave at once. Rate and burst stay below PROBES_PER_SECOND together, with room
 for the kernel's own SYN repeats and for packets a busy machine sends late."""
@@ -75,7 +79,11 @@ class Budget(Struct, frozen=True, kw_only=True):
     """Without a measured round trip; with one it is 4 x RTT + 1 s."""
     first_byte: float = 1.5
     total: float = 3.0
+    """On further ports of a device that never answered."""
+    least_first_byte: float = 1.5
+    """A device that has been measured is waited for 0.3 s + 4 x its slowest answer, at least this."""
     slow_first_byte: float = 5.0
+    """Once, for the first question to a device; and for one measured as slow."""
     slow_total: float = 8.0
     cap: int = RESPONSE_CAP
     drip_after: float = 2.0
@@ -89,9 +97,23 @@ class Budget(Struct, frozen=True, kw_only=True):
     """Wait for the answer of one unicast datagram; asked twice."""
     host: float = 20.0
     """All exchanges with one device together."""
+    slow_jobs: int = 16
+    """Questions over TCP to a device measured as slow, after its first answer."""
 
     def connect_within(self, rtt: float | None) -> float:
         return self.connect if rtt is None else min(self.connect * 2, 4 * rtt + 1.0)
+
+    def answer_within(self, slowest: float) -> float:
+        """First-byte budget of a device whose slowest answer took `slowest` seconds."""
+        return min(self.slow_first_byte, max(self.least_first_byte, 0.3 + 4 * slowest))
+
+
+# A laboratory, or a network whose owner is in a hurry: the slowest personas of facts: scanning 5
+# (1.2 s to the first byte) and real cameras (20-300 ms, scanning 2.6) are inside these.
+HURRIED = Budget(
+    first_byte=1.0, least_first_byte=0.6, slow_first_byte=3.0, slow_total=6.0, idle=0.15,
+    datagram=0.6, slow_jobs=2,
+)  # fmt: skip
 
 
 class RoundTrip:

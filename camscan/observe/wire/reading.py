@@ -54,15 +54,21 @@ class Limits(Struct, frozen=True, kw_only=True):
     cap: int
     drip_after: float
     drip_bytes: int
+    idle: float
+    """Seconds of silence after which bytes of another protocol are taken to be all."""
 
     @classmethod
-    def of(cls, budget: Budget, *, slow: bool = False) -> Limits:
+    def of(cls, budget: Budget, *, slow: bool = False, first_byte: float | None = None) -> Limits:
+        """`first_byte`: where the device has been measured; `slow`: the budgets of slow ones."""
+        if first_byte is None:
+            first_byte = budget.slow_first_byte if slow else budget.first_byte
         return cls(
-            first_byte=budget.slow_first_byte if slow else budget.first_byte,
+            first_byte=first_byte,
             total=budget.slow_total if slow else budget.total,
             cap=budget.cap,
             drip_after=budget.drip_after,
             drip_bytes=budget.drip_bytes,
+            idle=budget.idle,
         )
 
 
@@ -75,9 +81,6 @@ class Reading(Struct, frozen=True, kw_only=True):
     waited: float = 0.0
     """Seconds until the first byte."""
 
-
-_FOREIGN_IDLE = 0.3
-"""Seconds of silence after which bytes of another protocol are taken to be all."""
 
 Ending = Callable[[bytearray], int | None]
 """Length of the whole message at the front of the bytes, None while it is not complete."""
@@ -124,7 +127,7 @@ async def read(
                     waited=first - started,
                 )
             if idle is None and foreign is not None and foreign(stream.received):
-                idle = _FOREIGN_IDLE
+                idle = limits.idle
             if (
                 framed
                 and now - first >= limits.drip_after

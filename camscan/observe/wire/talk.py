@@ -6,6 +6,8 @@ where the server offers it; one TLS handshake per port serves certificate, versi
 
 from __future__ import annotations
 
+import asyncio
+
 from msgspec import Struct
 
 from camscan.errors import ObserveError
@@ -15,12 +17,16 @@ from camscan.observe.wire import http
 from camscan.observe.wire.answer import Answer, Means
 from camscan.observe.wire.channel import Channel, connect
 from camscan.observe.wire.pace import RoundTrip
-from camscan.observe.wire.reading import Limits, Reading, SilentError, Stream, read
+from camscan.observe.wire.reading import Limits, Reading, Stream
 from camscan.observe.wire.tls import Handshake, TlsChannel
 
 _GIVE_UP_MUTE = 2
 _GIVE_UP_SPEAKING = 3
 """Silent or dripping ports after which a device is asked nothing more over TCP."""
+
+
+_SLOW = 0.75
+"""Seconds to the first byte from which a device counts as slow."""
 
 
 class Kept(Struct, frozen=True):
@@ -46,11 +52,14 @@ class Talk:
         """Ports whose `tls_seen` has been handed out."""
         self.answered = False
         """Whether any TCP job was answered."""
+        self.not_http: set[int] = set()
+        """Ports where a request was answered in another protocol."""
+        self.slowest: float | None = None
+        """Longest wait for the first byte of an answer, seconds; None: never answered."""
+        self.handshakes: dict[int, float] = {}
+        """Port -> seconds its TLS handshake took."""
         self._kept: Kept | None = None
-        self._slow = False
-        self._waited_out: set[int] = set()
-        self._spoken: set[int] = set()
-        """Ports that answered a request: silence there is slowness."""
+        self._waited_out = False
 
     async def close(self) -> None:
         """End the kept connection, if any."""
@@ -72,9 +81,47 @@ class Talk:
         """A tarpit on several ports must cost one budget, not one per port."""
         return len(self.given_up) >= (_GIVE_UP_SPEAKING if self.answered else _GIVE_UP_MUTE)
 
-    def limits(self, job: Job, *, slow: bool = False) -> Limits:
-        """Time and size limits for the next answer of this device."""
-        return Limits.of(self.means.budget, slow=job.slow or slow)
+    @property
+    def slow(self) -> bool:
+        """Measured as slow: its answers take about a second."""
+        return self.slowest is not None and self.slowest > _SLOW
+
+    def price(self, job: Job) -> float:
+        """Seconds the next question to that port is expected to cost."""
+        expected = self.slowest or 0.0
+        if job.tls and not (self._kept is not None and self._kept.port == job.port):
+            expected += self.handshakes.get(job.port, 0.0)
+        return expected
+
+    def costly(self, job: Job) -> bool:
+        """Whether it would cost about a second or more."""
+        return job.transport == "tcp" and self.price(job) > _SLOW
+
+    def measured(self, waited: float) -> None:
+        """An answer came after `waited` seconds, counted from the request."""
+        self.slowest = waited if self.slowest is None else max(self.slowest, waited)
+        self.answered = True
+
+    def limits(self, job: Job, *, slow: bool = False, speaks_first: bool = False) -> Limits:
+        """Time and size limits for the next answer of this device.
+
+        A device that was never heard gets the slow budget once; one that was measured gets what
+        its own answers need (facts: scanning 3, adaptive). `speaks_first`: a greeting may take
+        longer than any answer (a server that looks our name up).
+        """
+        budget = self.means.budget
+        if job.slow or slow:
+            return Limits.of(budget, slow=True)
+        if self.slowest is None:
+            return Limits.of(budget, slow=not self._waited_out)
+        within = budget.answer_within(self.slowest)
+        if speaks_first:
+            within = max(within, budget.first_byte)
+        return Limits.of(budget, slow=self.slow, first_byte=within)
+
+    def waited_out(self) -> None:
+        """A port that accepted the connection said nothing within its limits."""
+        self._waited_out = True
 
     async def plain(self, port: int) -> Channel:
         """The kept connection to that port, else a new one. ObserveError as `connect`."""
@@ -115,11 +162,14 @@ class Talk:
             self._kept = None
             return kept.stream
         stream = TlsChannel(await self.plain(job.port))
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         try:
             seen = await stream.handshake(self.limits(job, slow=True))
         except BaseException:
             await stream.close()
             raise
+        self.handshakes[job.port] = loop.time() - started
         self.tls_seen.setdefault(job.port, handshake_answers(job.port, seen))
         return stream
 
@@ -139,7 +189,10 @@ class Talk:
             stream = await self.stream(job)
             try:
                 await self.means.gate.request(self.address, job.port, len(message))
-                reading = await self._patiently(job, stream, message)
+                reading = await http.exchange(stream, message, self.limits(job))
+            except http.NotHttpError:
+                await stream.close()
+                raise
             except ObserveError as problem:
                 await stream.close()
                 if again and reused and problem.reason == Reason.ERROR:
@@ -148,35 +201,13 @@ class Talk:
             except BaseException:
                 await stream.close()
                 raise
-            self._spoken.add(job.port)
-            if reading.waited > self.means.budget.first_byte / 2:
-                self._slow = True
+            self.measured(reading.waited)
             if reading.complete and http.keeps_alive(reading.data) and stream.alive:
                 self.keep(job.port, stream)
             else:
                 await stream.close()
             return reading
         raise ObserveError(Reason.ERROR, "closed without an answer")
-
-    async def _patiently(self, job: Job, stream: Stream, message: bytes) -> Reading:
-        """Wait with the slow budget, once per port, where nothing came in the normal one.
-
-        On the same connection: a second one would cost the device more than our waiting.
-        """
-        limits = self.limits(job, slow=self._slow)
-        try:
-            return await http.exchange(stream, message, limits)
-        except SilentError:
-            longer = Limits.of(self.means.budget, slow=True)
-            if (
-                not (self.means.patient or job.port in self._spoken)
-                or job.port in self._waited_out
-                or longer.first_byte <= limits.first_byte
-                or not stream.alive
-            ):
-                raise
-            self._waited_out.add(job.port)
-            return await read(stream, http.ending, longer, foreign=http.foreign)
 
 
 def handshake_answers(port: int, seen: Handshake) -> tuple[Answer, ...]:

@@ -133,6 +133,13 @@ async def open_group(
     return protocol
 
 
+class ClosedError(ObserveError):
+    """The device said "port unreachable" (ICMP): an answer, nothing listens there."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(Reason.ERROR, f"UDP port {port}: closed")
+
+
 class _Asking(asyncio.DatagramProtocol):
     def __init__(self, address: str) -> None:
         self.address = address
@@ -164,7 +171,7 @@ async def ask(
     """Send one search message to one device, twice if need be; its answers.
 
     `answer_port`: where the protocol sends answers to, 0 for the sender's port. ObserveError:
-    refused by the gate, closed port (ICMP), or no answer.
+    refused by the gate, or no answer; ClosedError for a closed port (ICMP).
     """
     gate.check(address, port)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -197,7 +204,7 @@ async def ask(
                             await asyncio.sleep(0)  # datagrams already in the buffer
                             return tuple(data for data in asking.answers if accepts(data))
                         if asking.problem is not None:
-                            raise ObserveError(Reason.ERROR, f"UDP port {port}: closed")
+                            raise ClosedError(port)
             except TimeoutError:
                 continue
     finally:

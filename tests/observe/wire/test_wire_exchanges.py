@@ -12,7 +12,7 @@ from typing import Self
 
 import pytest
 
-from camscan.decode import favicon
+from camscan.decode import favicon, ports
 from camscan.errors import ObserveError
 from camscan.model.observation import Kind, Reason
 from camscan.model.probe import Exchange, Job
@@ -28,6 +28,7 @@ HOME = "127.0.0.1"
 QUICK = Budget(
     connect=0.5,
     first_byte=0.3,
+    least_first_byte=0.3,
     total=0.8,
     slow_first_byte=0.9,
     slow_total=1.2,
@@ -82,9 +83,9 @@ class _Server:
         return data
 
 
-def _talk(*, listed=(), patient=False, budget=QUICK, connections=12) -> Talk:
+def _talk(*, listed=(), measured=True, budget=QUICK, connections=12) -> Talk:
     gate = Gate(_Loopback(), {9100}, "fast", connections=connections)
-    return Talk(
+    talk = Talk(
         Means(
             gate=gate,
             budget=budget,
@@ -93,10 +94,13 @@ def _talk(*, listed=(), patient=False, budget=QUICK, connections=12) -> Talk:
             greetings=GREETINGS,
             snmp_engine=Search(message=b"\x30\x00", request="SNMPv3 engine id discovery"),
             describe_favicon=describe_icon,
-            patient=patient,
         ),
         HOME,
     )
+    if measured:
+        talk.measured(0.01)
+        talk.answered = False
+    return talk
 
 
 def _job(port, exchange=Exchange.HTTP_GET, kind=Kind.HTTP, **more) -> Job:
@@ -266,7 +270,7 @@ def test_a_dripping_server_is_a_tarpit_and_is_not_asked_again():
     _serve(_drip, use)
 
 
-def test_bytes_of_another_protocol_end_with_silence_and_are_an_error():
+def test_bytes_of_another_protocol_end_with_silence_and_are_an_answer():
     async def handle(server, reader, writer):
         await server.head(reader)
         writer.write(bytes.fromhex("0000001000000000"))
@@ -274,10 +278,18 @@ def test_bytes_of_another_protocol_end_with_silence_and_are_an_error():
         await reader.read()
 
     async def use(server):
-        problem, seconds = await _failure(server)
-        assert problem.reason == Reason.ERROR
-        assert "not HTTP" in problem.detail
-        assert seconds < QUICK.total
+        loop = asyncio.get_running_loop()
+        talk = _talk()
+        started = loop.time()
+        outcome = await exchanges.ask(talk, _job(server.port))
+        assert loop.time() - started < QUICK.total
+        (answer,) = outcome.answers
+        assert answer.kind is Kind.GREETING
+        assert answer.response == bytes.fromhex("0000001000000000")
+        with pytest.raises(ObserveError, match="does not speak HTTP") as caught:
+            await exchanges.ask(talk, _job(server.port, path="/b"))
+        assert caught.value.reason == Reason.NOT_REQUESTED
+        assert server.connections == 1
 
     _serve(handle, use)
 
@@ -295,7 +307,7 @@ def test_a_silent_server_costs_the_first_byte_budget():
     _serve(_silent, use)
 
 
-def test_a_silent_server_gets_the_slow_budget_once_when_patient():
+def test_a_device_never_heard_gets_the_slow_budget_once():
     async def handle(server, reader, writer):
         await server.head(reader)
         await asyncio.sleep(0.6)
@@ -303,10 +315,12 @@ def test_a_silent_server_gets_the_slow_budget_once_when_patient():
         await writer.drain()
 
     async def use(server):
-        talk = _talk(patient=True)
+        talk = _talk(measured=False)
         outcome = await exchanges.ask(talk, _job(server.port))
         assert outcome.answers[0].response.endswith(b"ok")
         assert server.connections == 1
+        assert talk.slow is False
+        assert 0.5 < talk.slowest < 0.75
         await talk.close()
         problem, _ = await _failure(server)
         assert problem.reason == Reason.TIMEOUT
@@ -505,12 +519,16 @@ def test_favicon_becomes_its_hashes():
     _serve(_always(answer), use)
 
 
-def test_an_error_page_is_no_favicon():
+def test_an_error_page_is_no_favicon_but_an_answer():
     page = b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<html>no</html>"
 
     async def use(server):
-        problem, _ = await _failure(server, exchange=Exchange.FAVICON, kind=Kind.FAVICON)
-        assert problem.reason == Reason.ERROR
+        job = _job(server.port, exchange=Exchange.FAVICON, kind=Kind.FAVICON)
+        outcome = await exchanges.ask(_talk(), job)
+        (answer,) = outcome.answers
+        assert answer.kind is Kind.HTTP
+        assert answer.response == page
+        assert answer.request == "GET /favicon.ico"
 
     _serve(_always(page), use)
 
@@ -568,9 +586,9 @@ def test_udp_search_is_answered_and_silence_is_a_timeout():
         assert caught.value.reason == Reason.REFUSED_BY_POLICY
         transport.close()
         await asyncio.sleep(0)
-        with pytest.raises(ObserveError) as caught:
-            await exchanges.ask(talk, job)
-        assert caught.value.reason == Reason.ERROR
+        (answer,) = (await exchanges.ask(talk, job)).answers
+        assert answer.kind is Kind.PORTS
+        assert ports.parse(answer.response).udp_closed == (port,)
 
     asyncio.run(run())
 
