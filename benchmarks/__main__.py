@@ -6,13 +6,15 @@ seconds, ratios, what was missed, connections per device and crashes of fragile 
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks.city import Outcome, measure, missed, scan_command
+from benchmarks.city import Outcome, measure, scan_command, verdict
+from camscan.clock import parse_iso
 
 PORTS = "80-85,88,443,554,888,1935,2020,3702,5000,7443,8000,8080,8081,8443,8554,8800,8899,9000,9527,9530,10554,34567,37777,49152"
 SCRIPTS = "http-title,http-server-header,http-auth,rtsp-methods,ssl-cert"
@@ -82,11 +84,28 @@ def ratio(slow: Outcome, fast: Outcome) -> str:
     return f"> {LIMIT / fast.wall:.0f}" if slow.wall is None else f"{slow.wall / fast.wall:.1f}"
 
 
-def verdict(outcome: Outcome) -> None:
-    cameras, right, called, wrong = missed(outcome, outcome.folder / "stdout")
-    print(f"  cameras {cameras}, called cameras {called}, right maker {right}")
-    for line in wrong[:20]:
-        print(f"  wrong or missed: {line}")
+def named(outcome: Outcome) -> None:
+    result = verdict(outcome, outcome.folder / "stdout")
+    print(f"  cameras {result.cameras}, called cameras {result.called}, right maker {result.right}")
+    for line in (*result.wrong, *result.unnamed)[:20]:
+        print(f"  {line}")
+
+
+def slowest(outcome: Outcome) -> None:
+    """The devices that took longest, by the journal's own times."""
+    last: dict[str, tuple[str, str]] = {}
+    for journal in sorted(outcome.folder.glob("run/intakes/*/*.ndjson")):
+        for line in journal.read_bytes().splitlines():
+            record = json.loads(line)
+            first, latest = last.get(record["device_id"], (record["at"], record["at"]))
+            last[record["device_id"]] = (min(first, record["at"]), max(latest, record["at"]))
+    begin = min((a for a, _ in last.values()), default="")
+    personas = {u["address"]: u["persona"] for u in outcome.truth["units"]}
+    rows = sorted(
+        ((parse_iso(b) - parse_iso(begin), d) for d, (_, b) in last.items()), reverse=True
+    )
+    text = ", ".join(f"{personas.get(d, d)} {seconds:.1f} s" for seconds, d in rows[:4])
+    print(f"  last answers: {text}")
 
 
 def identify(plan: str, net: str, *options: str, profile: str = "none") -> None:
@@ -101,7 +120,8 @@ def identify(plan: str, net: str, *options: str, profile: str = "none") -> None:
         ]
     )
     print(f"  nmap / camscan fast: {ratio(theirs, ours)}")
-    verdict(ours)
+    named(ours)
+    slowest(ours)
 
 
 FULL = (
@@ -129,13 +149,15 @@ def ports(plan: str, net: str) -> None:
     ours = camscan(plan)
     theirs = nmap(plan, net)
     show([row("camscan fast, whole", ours), row("nmap -sS -T4", theirs)])
-    verdict(ours)
+    named(ours)
+    slowest(ours)
 
 
 def large(plan: str) -> None:
     ours = camscan(plan)
     show([row("camscan fast", ours)])
-    verdict(ours)
+    named(ours)
+    slowest(ours)
 
 
 def main() -> int:

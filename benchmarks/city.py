@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from camscan.knowledge import load
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -68,33 +70,48 @@ def scan_command(out: Path, *, speed: str, extra: tuple[str, ...] = ()) -> list[
     return ["bash", "-c", script, sys.executable, str(out), speed, *extra]
 
 
-def missed(outcome: Outcome, report: Path) -> tuple[int, int, int, list[str]]:
-    """(cameras in the plan that can be reached, named with the right maker, called cameras, what is wrong)."""
+class Verdict(NamedTuple):
+    """How the devices of a plan were named, against the oracle of the lab."""
+
+    cameras: int
+    called: int
+    right: int
+    unnamed: list[str]
+    wrong: list[str]
+
+
+def verdict(outcome: Outcome, report: Path) -> Verdict:
+    """Compare a JSON report with the oracle: cameras that can be reached, addresses of the plan only.
+
+    A subsidiary's brand on its parent's platform counts as right with either name (EZVIZ, Imou).
+    """
+    parties = load().parties
     document = json.loads(report.read_text())
     by_address: dict[str, list[dict[str, Any]]] = {}
     for device in document["devices"]:
         for address in device["addresses"] or [device["device_id"]]:
             by_address.setdefault(address, []).append(device)
     cameras = right = called = 0
-    wrong = []
+    wrong, unnamed = [], []
     for unit in outcome.truth["units"]:
         if not unit["reachable"] or unit["foreign"]:
             continue
         found = by_address.get(unit["address"], [])
+        where = f"{unit['address']} {unit['persona']}"
         if not unit["is_camera"]:
             if any(d["is_camera"] for d in found) and not unit["shares_address"]:
-                wrong.append(f"{unit['address']} {unit['persona']}: called a camera")
+                wrong.append(f"{where}: called a camera")
             continue
         cameras += 1
         called += any(d["is_camera"] for d in found)
-        maker = unit.get("maker")
-        if any(d["maker"] == maker for d in found) or (
-            maker is None and not any(d["maker"] for d in found)
-        ):
+        maker = unit["maker"]
+        party = parties.get(maker or "")
+        good = {maker, party.parent if party is not None else maker}
+        named = {d["maker"] for d in found if d["maker"]}
+        if named & good or (maker is None and not named):
             right += 1
+        elif not named:
+            unnamed.append(f"{where}: maker not named, it is {maker}")
         else:
-            names = sorted({str(d["maker"]) for d in found}) or ["not seen"]
-            wrong.append(
-                f"{unit['address']} {unit['persona']}: {', '.join(names)} instead of {maker}"
-            )
-    return cameras, right, called, wrong
+            wrong.append(f"{where}: {', '.join(sorted(named))} instead of {maker}")
+    return Verdict(cameras, called, right, unnamed, wrong)
