@@ -29,7 +29,12 @@ class Relations:
         self._registrant_brands: dict[str, set[str]] = {}
         self._blocks: dict[int, dict[str, MacBlock]] = {6: {}, 7: {}, 9: {}}
         for party in knowledge.parties.values():
-            for text in (party.id, party.name, *party.spellings):
+            self._party_texts[party.id.casefold()] = party.id
+        # A maker and the operator of its network may bear one name: the maker is meant by devices.
+        for party in sorted(
+            knowledge.parties.values(), key=lambda p: ("maker" not in p.kind, p.id)
+        ):
+            for text in (party.name, *party.spellings):
                 self._party_texts.setdefault(text.casefold(), party.id)
         for relation in knowledge.brands:
             self._of_brand.setdefault(relation.brand.casefold(), []).append(relation)
