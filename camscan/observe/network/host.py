@@ -17,7 +17,7 @@ from camscan.errors import ObserveError
 from camscan.model.observation import Attempt, Kind, Observation, Reason
 from camscan.model.probe import Exchange, Job, NextJobs, ProbePlan
 from camscan.observe.network.found import Found
-from camscan.observe.network.turns import Turns
+from camscan.observe.network.turns import Turns, Urgency
 from camscan.observe.wire import exchanges
 from camscan.observe.wire.answer import Outcome
 from camscan.observe.wire.talk import Talk
@@ -88,12 +88,15 @@ class Host:
         self._failed_in_a_row = 0
 
     async def identify(self, budget: float) -> Life:
-        """Ask until settled; `budget` in seconds. The connection is closed when it returns."""
+        """Ask until settled; `budget` in seconds of exchanges, waiting for other devices apart.
+
+        The connection is closed when it returns.
+        """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + budget
+        used = 0.0
         try:
             while True:
-                await self._turns.wait(talking=self.life.asked > 0)
+                await self._turns.wait(self._urgency())
                 if self.rest is not None and self.rest.done():
                     self._all_ports()
                 jobs = self._worth(self.jobs())
@@ -102,14 +105,16 @@ class Host:
                         break
                     await asyncio.wait([self.rest])
                     continue
-                if loop.time() >= deadline:
+                if used >= budget:
                     self._not_asked(jobs, Reason.BUDGET, f"{budget:.0f} s for this device used")
                     return self.life
+                started = loop.time()
                 if jobs[0].transport == "udp":
                     together = [j for j in jobs if j.transport == "udp"][:_TOGETHER]
                     await asyncio.gather(*map(self.put, together))
-                    continue
-                await self.put(self._pick(jobs))
+                else:
+                    await self.put(self._pick(jobs))
+                used += loop.time() - started
                 if self._failed_in_a_row >= _GONE_AFTER and not await self.lives():
                     self.life.died = True
                     self.attempt(
@@ -129,6 +134,11 @@ class Host:
         self.rest, self.learn = found.rest, learn
         self.open_ports = found.open
         self.observations.append(provisional(self.address, found.open))
+
+    def _urgency(self) -> Urgency:
+        if self.talk.slow:
+            return Urgency.SLOW
+        return Urgency.TALKING if self.life.asked else Urgency.BEGINNING
 
     def _all_ports(self) -> None:
         self.observations = [o for o in self.observations if not o.id.startswith(_SO_FAR)]

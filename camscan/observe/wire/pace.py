@@ -66,7 +66,7 @@ PACES: dict[Speed, Pace] = {
         repeats=3, repeat_span=1.2, window=1.5,
     ),
     Speed.FAST: Pace(
-        arp=20_000, syn=50_000, syn_per_host=36, datagrams=20_000, hosts=512, gap=0.0,
+        arp=20_000, syn=50_000, syn_per_host=36, datagrams=20_000, hosts=768, gap=0.0,
         repeats=2, repeat_span=0.6, window=1.0,
     ),
 }  # fmt: skip
@@ -112,7 +112,7 @@ class Budget(Struct, frozen=True, kw_only=True):
 # (1.2 s to the first byte) and real cameras (20-300 ms, scanning 2.6) are inside these.
 HURRIED = Budget(
     first_byte=1.0, least_first_byte=0.6, slow_first_byte=3.0, slow_total=6.0, idle=0.15,
-    datagram=0.6, slow_jobs=2,
+    datagram=0.6, slow_jobs=1,
 )  # fmt: skip
 
 

@@ -84,7 +84,8 @@ class Talk:
     @property
     def slow(self) -> bool:
         """Measured as slow: its answers take about a second."""
-        return self.slowest is not None and self.slowest > _SLOW
+        slowest = max(self.slowest or 0.0, *self.handshakes.values(), 0.0)
+        return slowest > _SLOW
 
     def price(self, job: Job) -> float:
         """Seconds the next question to that port is expected to cost."""
@@ -117,7 +118,7 @@ class Talk:
         within = budget.answer_within(self.slowest)
         if speaks_first:
             within = max(within, budget.first_byte)
-        return Limits.of(budget, slow=self.slow, first_byte=within)
+        return Limits.of(budget, slow=self.slowest > _SLOW, first_byte=within)
 
     def waited_out(self) -> None:
         """A port that accepted the connection said nothing within its limits."""
