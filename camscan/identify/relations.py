@@ -79,8 +79,8 @@ class Relations:
         return frozenset(r.maker for r in relations if r.kind in _AGREEING)
 
     def builds(self, maker: str, party: str) -> bool:
-        """Whether the second party is declared to be a brand on the first one's platform."""
-        return maker != party and self._names_brand_of(party, maker)
+        """Whether the second party is a brand on the platform of the first, which does not own it."""
+        return not self.same_group(maker, party) and self._names_brand_of(party, maker)
 
     def agree(self, attribute: Attribute, left: str, right: str) -> bool:
         """Whether a declared relation joins two values of maker, platform or brand."""

@@ -180,6 +180,31 @@ def test_a_brand_on_a_platform_is_not_the_maker():
     assert maker.value == "aquila"
 
 
+SUBSIDIARY = (
+    evidence("platform", "aquila", P),
+    evidence("platform", "aquila", L),
+    evidence("brand", "Chick", L),
+    evidence("brand", "Chick", M),
+    evidence("maker", "chick", L),
+    evidence("maker", "chick", M),
+)
+"""A subsidiary's brand on its parent's platform, as EZVIZ and Imou are."""
+
+
+@pytest.mark.parametrize("mask", range(1, 64))
+def test_a_subsidiary_on_its_parents_platform_is_the_parents_whatever_else_was_heard(mask):
+    relations = Relations(build(brands=(relation("Chick", "aquila", kind="own"),)))
+    pieces = [piece for n, piece in enumerate(SUBSIDIARY) if mask >> n & 1]
+    claims = {c.attribute: c for c in resolve("d", pieces, relations)}
+    assert State.CONFLICTING not in {c.state for c in claims.values()}
+    if mask & 0b11:
+        assert claims[Attribute.MAKER].value == "aquila"
+    if mask & 0b1100:
+        assert claims[Attribute.BRAND].value == "Chick"
+    named = resolve("d", [*pieces, evidence("maker", "chick", C)], relations)
+    assert [c.value for c in named if c.attribute is Attribute.MAKER] == ["chick"]
+
+
 def test_related_labels_are_one_maker():
     pieces = [evidence("maker", v) for v in ("aquila", "chick")] + [evidence("brand", "Nest Egg")]
     assert claim("maker", *pieces).value is not None
