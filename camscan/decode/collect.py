@@ -31,6 +31,8 @@ class Collector:
             if len(text) > MAX_VALUE:
                 # Bounded before cleaning too, so that a huge value costs no more than a large one.
                 text = clean(text[: 2 * MAX_VALUE])[:MAX_VALUE].rstrip()
+            elif text.isprintable():
+                text = text.strip()  # what `clean` does with it, without the call
             else:
                 text = clean(text)
             if not text:
