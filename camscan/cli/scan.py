@@ -192,7 +192,8 @@ async def _observe(
             helper, why = None, str(error)
     if helper is None:
         progress.note(
-            f"no raw packets ({why}): ports are asked by plain connections, MAC addresses are not examined"
+            f"no raw packets ({why}): ports are asked by plain connections, "
+            "and only MAC addresses the kernel meets are known"
         )
     try:
         summary = await audit.scan(

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from city_runs import SCAN, SMALL, lab, once, whole
+from city_runs import SCAN, SMALL, lab, measured, once, whole
 from programs import ROOT
 
 
@@ -19,7 +19,7 @@ from programs import ROOT
 def demo(tmp_path_factory):
     """One of every persona, scanned once."""
     script = f'ls lab; exec {SCAN} -o "$RUNS/RUN" >"$RUNS/table.txt"'
-    return whole(once(tmp_path_factory, "demo", lambda folder: lab(folder, "demo", script)))
+    return whole(once(tmp_path_factory, "demo", lambda folder: measured(folder, "demo", script)))
 
 
 @pytest.fixture(scope="session")
