@@ -193,7 +193,7 @@ def test_a_sadp_answer_has_the_role_of_its_model(model, role):
 
 def test_a_candidate_of_a_routed_segment_is_asked_by_its_own_search():
     jobs = make_next_jobs(KNOWN, MATCHER)
-    open_ports = seen(Kind.PORTS, "open=80,554")
+    open_ports = seen(Kind.PORTS, json.dumps({"open": [80, 554], "closed": [], "silent": []}))
     refused = seen(Kind.HTTP, "HTTP/1.1 401 Unauthorized\r\nServer: App-webs/\r\n\r\n", port=80)
     before = {job.probe for job in jobs((open_ports,), ())}
     after = {job.probe for job in jobs((open_ports, refused), ())}
