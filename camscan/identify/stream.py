@@ -118,8 +118,6 @@ class EvidenceLine(Struct, frozen=True):
     family: str
     level: str
     observation: str
-    attribute: str
-    value: str
 
 
 class DeviceLine(Struct, frozen=True, kw_only=True):
@@ -164,7 +162,7 @@ def line(device: Device) -> DeviceLine:
         f"{c.attribute}: {' | '.join(c.values)}" for c in claims if c.state is State.CONFLICTING
     )
     seen = {
-        EvidenceLine(e.signature, e.family, e.level, e.observation, e.attribute, e.value)
+        EvidenceLine(e.signature, e.family, e.level, e.observation)
         for c in claims
         for e in c.evidence
         if e.level > Level.E0
@@ -180,5 +178,5 @@ def line(device: Device) -> DeviceLine:
         firmware=device.value(Attribute.FIRMWARE),
         confidence=(leading.confidence if leading is not None else Confidence.LOW).value,
         conflicts=conflicts,
-        evidence=tuple(sorted(seen, key=lambda e: (e.attribute, e.signature, e.observation))),
+        evidence=tuple(sorted(seen, key=lambda e: (e.signature, e.observation, e.level, e.family))),
     )

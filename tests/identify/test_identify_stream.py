@@ -74,7 +74,13 @@ def test_the_printed_line_has_the_keys_of_the_design():
     assert made["is_camera"] is True
     assert made["maker"] == "aquila"
     assert made["confidence"] == "high"
-    assert {e["observation"] for e in made["evidence"]} == {"1", "2"}
+    assert {frozenset(e) for e in made["evidence"]} == {
+        frozenset({"signature", "family", "level", "observation"})
+    }
+    assert [(e["signature"], e["observation"]) for e in made["evidence"]] == [
+        ("aquila.http.order", "2"),
+        ("aquila.http.server", "1"),
+    ], "one line however many values a signature supports"
     assert {e["signature"] for e in made["evidence"]} == {"aquila.http.server", "aquila.http.order"}
 
 
