@@ -131,7 +131,8 @@ def _live_twice(units: Sequence[Unit]) -> bool:
 
 
 def _shared_words(key: _Key, names: Sequence[str]) -> str:
-    listed = ", ".join(sorted(set(names))[:4])
+    found = sorted(set(names))
+    listed = ", ".join(found[:4]) + (f" and {len(found) - 4} more" if len(found) > 4 else "")
     value = key[1] if len(key[1]) <= 24 else f"{key[1][:24]}..."
     return f"{key[0]} {value} is shared by live devices ({listed}) and identifies none of them"
 

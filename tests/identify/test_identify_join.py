@@ -66,6 +66,11 @@ def test_an_address_that_changed_between_intakes_makes_no_router():
     assert not routers([("1", A, "10.0.0.1"), ("2", A, "10.0.0.2"), ("1", A, "fe80::1")])
 
 
+def test_a_key_on_many_devices_is_said_in_short():
+    found = join([unit(name, uuids="u") for name in "abcdef"])
+    assert found.shared == ("UUID u is shared by live devices (a, b, c, d and 2 more) and identifies none of them",)  # fmt: skip
+
+
 KEYS = st.sets(st.sampled_from(["p", "q"]), max_size=2).map(frozenset)
 UNITS = st.lists(
     st.builds(
