@@ -8,6 +8,7 @@ answers its scripts quote; nmap's own guesses are not evidence.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
@@ -84,6 +85,7 @@ def _host(host: Element) -> Iterator[Record]:
         )
     states: dict[str, list[int]] = {"open": [], "closed": [], "filtered": []}
     certificates: list[tuple[int, bytes]] = []
+    pages: list[tuple[int, Kind, bytes]] = []
     for port in host.iter("port"):
         number = port.get("portid", "")
         state = port.find("state")
@@ -97,6 +99,8 @@ def _host(host: Element) -> Iterator[Record]:
                 pem = next((e.text for e in script.iter("elem") if e.get("key") == "pem"), None)
                 if pem:
                     certificates.append((int(number), pem.strip().encode("ascii", "replace")))
+            else:
+                pages.extend((int(number), kind, text) for kind, text in _web(script))
     if any(states.values()):
         found = PortStates(
             open=tuple(states["open"]),
@@ -126,3 +130,42 @@ def _host(host: Element) -> Iterator[Record]:
             at=at,
             flags=_FLAGS,
         )
+    for place, kind, wrapped in pages:
+        yield Record(
+            address=address,
+            kind=kind,
+            response=wrapped,
+            port=place,
+            transport="tcp",
+            request=f"nmap {kind.value}",
+            mac=mac,
+            at=at,
+            flags=(*_FLAGS, "fragment"),
+        )
+
+
+def _web(script: Element) -> Iterator[tuple[Kind, bytes]]:
+    """What the http scripts print of an answer, wrapped as the part of an answer it was."""
+    output = script.get("output", "")
+    name = script.get("id")
+    if name == "http-server-header":
+        values = [e.text or "" for e in script.iter("elem")] or output.splitlines()
+        for value in filter(None, (v.strip() for v in values)):
+            yield Kind.SERVER_HEADER, _answer(f"Server: {value}")
+    elif name == "http-title":
+        title = next((e.text or "" for e in script.iter("elem") if e.get("key") == "title"), "")
+        if title:
+            page = f"<html><head><title>{escape(title)}</title></head></html>"
+            yield Kind.TITLE, _answer("Content-Type: text/html", page)
+    elif name == "http-auth":
+        for line in output.splitlines():
+            if line.strip().startswith(("Basic ", "Digest ")):
+                yield (
+                    Kind.WWWAUTH,
+                    _answer(f"WWW-Authenticate: {line.strip()}", status="401 Unauthorized"),
+                )
+
+
+def _answer(header: str, body: str = "", *, status: str = "200 OK") -> bytes:
+    line = header.replace("\r", " ").replace("\n", " ")
+    return f"HTTP/1.1 {status}\r\n{line}\r\n\r\n{body}".encode()
