@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from camscan.errors import RunError
-from camscan.intake import whole_lines
+from camscan.journal import whole_lines
 from camscan.model.claim import Attribute, Claim, Device, Endpoint
 from camscan.model.finding import (
     Assessment,

@@ -21,7 +21,7 @@ from camscan.clock import Clock, iso, parse_iso
 from camscan.identify.devices import identify
 from camscan.identify.match import Matcher
 from camscan.identify.plan import make_next_jobs
-from camscan.intake import read_attempts, read_observations
+from camscan.journal import read_attempts, read_observations
 from camscan.judge.coverage import coverage
 from camscan.judge.judge import judge
 from camscan.model.finding import Assessment

@@ -16,10 +16,8 @@ from msgspec import Struct
 
 from camscan.clock import Clock, compact, iso
 from camscan.errors import RunError, SchemaError, UsageError
-from camscan.intake import (
-    INTAKE,
-    SEAL,
-    IntakeWriter,
+from camscan.intake import INTAKE, SEAL, IntakeWriter
+from camscan.journal import (
     blob_path,
     blob_references,
     file_sha256,

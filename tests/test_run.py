@@ -14,7 +14,8 @@ import pytest
 
 from camscan.clock import FixedClock
 from camscan.errors import RunError, SchemaError, SealedError, UsageError
-from camscan.intake import BLOB_LIMIT, IntakeWriter
+from camscan.intake import IntakeWriter
+from camscan.journal import BLOB_LIMIT
 from camscan.model.observation import Kind, Reason
 from camscan.model.run import IntakeInfo
 from camscan.run import Run

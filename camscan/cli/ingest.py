@@ -11,7 +11,7 @@ from camscan import audit
 from camscan.cli.closing import close, judging_options, read_knowledge, read_options
 from camscan.clock import Clock, SystemClock, iso
 from camscan.errors import InputError
-from camscan.intake import file_sha256
+from camscan.journal import file_sha256
 from camscan.model.observation import Kind, Reason
 from camscan.model.run import Input, IntakeInfo
 from camscan.observe.records import ndjson, nmap_xml

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
-from camscan.intake import AttemptLine, ObservationLine
+from camscan.journal import AttemptLine, ObservationLine
 from camscan.model.finding import Assessment
 from camscan.model.run import IntakeInfo, RunInfo, Seal
 from camscan.model.site import Site
