@@ -112,6 +112,11 @@ class _Builder:
         return unit
 
 
+_FORWARDED_WEB = (8081, 81, 82)
+_FORWARDED_RTSP = (10554, 8554, 554)
+"""Where installers forward a second and third camera: ports of the list in facts: scanning 2."""
+
+
 def _composites(builder: _Builder, cameras: list[Persona], segment: Segment, count: int) -> None:
     """Several cameras behind one address: ports moved as by a router's port forwarding."""
     web = [p for p in cameras if any(80 in tcp.numbers for tcp in p.tcp) and not p.quirks.all_ports]
@@ -123,7 +128,7 @@ def _composites(builder: _Builder, cameras: list[Persona], segment: Segment, cou
         for index, persona in enumerate(builder.rng.sample(web, _COMPOSITE_SIZE)):
             unit = builder.add(persona, segment, address, mac)
             mac = unit.mac
-            unit.port_map = {80: 8081 + index, 554: 10554 + index}
+            unit.port_map = {80: _FORWARDED_WEB[index], 554: _FORWARDED_RTSP[index]}
             moved = dict(unit.port_map)
             for tcp in persona.tcp:
                 for number in tcp.numbers:
