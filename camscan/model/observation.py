@@ -370,15 +370,7 @@ FIELDS: Mapping[Kind, tuple[str, ...]] = {
         "description",
         "field",
     ),
-    Kind.MDNS: (
-        "name",
-        "service",
-        "instance",
-        "txt",
-        "host",
-        "address",
-        "port",
-    ),
+    Kind.MDNS: ("name", "service", "instance", "txt", "host", "address", "port"),
     Kind.DHCP: ("vendor-class", "hostname", "parameter-list", "client-id", "option"),
     Kind.FAVICON: ("md5", "mmh3", "sha256", "size"),
     Kind.VENDOR_DISC: (
