@@ -162,6 +162,8 @@ class HelperPorts:
             for address in talking:
                 turn.rest[address] = asyncio.get_running_loop().create_future()
             rest = asyncio.ensure_future(turn.others(living, slowly=bool(talking)))
+            # Sweeping goes on while these wait for room among the devices that are asked.
+            rest.add_done_callback(lambda _: self._slots.release())
             for address, found in talking.items():
                 await self._emit(msgspec.structs.replace(found, rest=turn.rest[address]))
             await rest
@@ -169,10 +171,11 @@ class HelperPorts:
                 if address not in talking:
                     await self._emit(turn.found(address))
         finally:
-            if rest is not None:
+            if rest is None:
+                self._slots.release()
+            else:
                 rest.cancel()
             turn.tell()
-            self._slots.release()
 
     async def _routed(self, segment: Segment, batches: asyncio.TaskGroup) -> None:
         chunk: list[str] = []

@@ -181,7 +181,10 @@ async def _banner(talk: Talk, job: Job, *, within: float | None = None) -> Outco
 async def _greeting(talk: Talk, job: Job) -> Outcome:
     message = talk.means.greetings.get(job.path)
     if message is None:  # nothing is known that may be said: listen for a moment
-        return await _banner(talk, job, within=_LISTEN * talk.means.budget.idle)
+        try:
+            return await _banner(talk, job, within=_LISTEN * talk.means.budget.idle)
+        except SilentError as problem:  # it waits to be spoken to, as most SDK ports do
+            raise ObserveError(Reason.WINDOW_TOO_SHORT, f"listened only: {problem}") from None
     stream = await talk.stream(job)
     try:
         await talk.means.gate.request(talk.address, job.port, len(message))
