@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from camscan.identify import assets as asset_list
 from camscan.identify.canary import ANY_PATH, doubt, hollow, page_for_interface
+from camscan.identify.forwarded import with_mappings
 from camscan.identify.join import Join, Joined, Unit, join, routers
 from camscan.identify.match import Matcher, Reading
 from camscan.identify.relations import Relations
@@ -73,7 +74,9 @@ class Identifier:
         if not join_units:
             found = [self.device(name, group) for (_, name), group in sorted(by_unit.items())]
             return tuple(found)
-        devices = self._joined(by_unit)
+        devices = with_mappings(
+            self._joined(by_unit), (o for group in by_unit.values() for o in group)
+        )
         return asset_list.match(devices, assets)
 
     def device(
