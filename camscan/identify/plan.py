@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from camscan.identify.canary import WEB, hollow
+from camscan.identify.gateway import gateway_job
 from camscan.identify.match import Matcher, Reading
 from camscan.identify.question import (
     HTTP,
@@ -102,7 +103,9 @@ class _Planner:
                     ((probe.priority, -worth, place, probe.id), job(probe, port, tls=tls))
                 )
         ranked.sort(key=lambda pair: pair[0])
-        return tuple(job for _, job in ranked)
+        jobs = tuple(job for _, job in ranked)
+        table = gateway_job(observations, attempts, self._denied)
+        return jobs if table is None else (*jobs, table)
 
     def _question(self, probe: Probe) -> Question:
         return Question(

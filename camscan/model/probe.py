@@ -20,6 +20,8 @@ class Exchange(StrEnum):
     HTTP_GET = "http-get"
     HTTP_POST = "http-post"
     """Only the read-only SOAP body of ONVIF GetSystemDateAndTime (named in wire)."""
+    IGD_MAPPINGS = "igd-mappings"
+    """A gateway's description, then GetGenericPortMappingEntry entry by entry (reads only)."""
     FAVICON = "favicon"
     RTSP = "rtsp"
     """OPTIONS, then DESCRIBE of one listed path on the same connection."""

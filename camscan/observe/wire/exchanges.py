@@ -1,7 +1,7 @@
 """Which exchange does a job name, and what does it say on the wire?
 
 The closed list of `Exchange`, one function each. All are read-only: GET to listed paths, the one
-SOAP question of ONVIF, OPTIONS and DESCRIBE, a handshake, listening, fixed search messages.
+SOAP questions of ONVIF and of a gateway's port table, OPTIONS and DESCRIBE, a handshake, listening, fixed search messages.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from camscan.model.observation import Kind, Reason
 from camscan.model.probe import Exchange, Job
 from camscan.observe.wire import hello, http, rtsp, udp
 from camscan.observe.wire.answer import Answer, Outcome, Refusal, Search
+from camscan.observe.wire.gateway import read_mappings
 from camscan.observe.wire.reading import Reading, SilentError, Stream, TarpitError, read
 from camscan.observe.wire.talk import Talk
 from camscan.observe.wire.tls import HandshakeError
@@ -282,11 +283,12 @@ _WRITES_FIRST = frozenset(
 )
 """After these, a silent port is not asked again: it was given its whole budget."""
 
-_HTTP = frozenset({Exchange.HTTP_GET, Exchange.HTTP_POST, Exchange.FAVICON})
+_HTTP = frozenset({Exchange.HTTP_GET, Exchange.HTTP_POST, Exchange.FAVICON, Exchange.IGD_MAPPINGS})
 
 _HOW: dict[Exchange, Callable[[Talk, Job], Awaitable[Outcome]]] = {
     Exchange.HTTP_GET: _http_get,
     Exchange.HTTP_POST: _http_post,
+    Exchange.IGD_MAPPINGS: read_mappings,
     Exchange.FAVICON: _favicon,
     Exchange.RTSP: _rtsp,
     Exchange.TLS: _tls,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from camscan.decode import igd
 from camscan.errors import ObserveError
 from camscan.model.observation import Reason
 from camscan.observe.wire.reading import Limits, Reading, Stream, read
@@ -68,13 +69,24 @@ def get_request(path: str, host: str) -> bytes:
 
 
 def onvif_request(path: str, host: str) -> bytes:
-    """The read-only POST of ONVIF GetSystemDateAndTime; no other POST exists in camscan."""
+    """The read-only POST of ONVIF GetSystemDateAndTime."""
     _check(path)
     return (
         f"POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {AGENT}\r\nAccept: */*\r\n"
         f"Content-Type: {ONVIF_TYPE}\r\nContent-Length: {len(ONVIF_BODY)}\r\n"
         "Connection: keep-alive\r\n\r\n"
     ).encode("ascii") + ONVIF_BODY
+
+
+def mapping_request(path: str, host: str, service: str, index: int) -> bytes:
+    """The read-only POST of UPnP GetGenericPortMappingEntry; no third POST exists in camscan."""
+    _check(path)
+    action, body = igd.mapping_request(service, index)
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {AGENT}\r\nAccept: */*\r\n"
+        f'Content-Type: text/xml; charset="utf-8"\r\nSOAPAction: {action}\r\n'
+        f"Content-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n"
+    ).encode("ascii") + body
 
 
 def ending(data: bytearray) -> int | None:
