@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from camscan.errors import InputError
-from camscan.site import load_assets, load_networks, load_site
+from camscan.model.claim import Device
+from camscan.model.site import Place, Site
+from camscan.site import load_assets, load_networks, load_site, placed
 
 GOOD = """
 owner = "Town of Example"
@@ -92,3 +94,19 @@ def test_the_owners_network_table(tmp_path):
     path.write_text("[[net]]\n")
     with pytest.raises(InputError, match="nothing else"):
         load_networks(path)
+
+
+def test_a_device_stands_where_its_list_row_or_else_a_place_says():
+    site = Site(
+        places=(
+            Place(name="School", targets=("10.9.0.7", "CAM-1")),
+            Place(name="Square", targets=("10.9.0.0/24",)),
+        )
+    )
+    devices = (
+        Device(device_id="a", addresses=("10.9.0.7",)),
+        Device(device_id="b", addresses=("10.9.0.8",)),
+        Device(device_id="c", addresses=("10.9.0.7",), place="Depot"),
+        Device(device_id="d", addresses=("10.8.0.7", "fd00::7")),
+    )
+    assert [d.place for d in placed(devices, site)] == ["School", "Square", "Depot", None]
