@@ -10,13 +10,15 @@ import click
 import msgspec
 
 from camscan import knowledge
+from camscan.decode.exchange import Skipped, bounded, read
 from camscan.errors import InputError
 from camscan.identify.devices import Identifier
-from camscan.identify.stream import DeviceLine, Skipped, devices, line, read
+from camscan.identify.stream import devices
+from camscan.model.identity import Identity, identity
 from camscan.model.observation import Observation
 
 
-@click.command()
+@click.command(name="identify")
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
 )
@@ -27,7 +29,7 @@ from camscan.model.observation import Observation
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Your own signatures, added under the prefix local.",
 )
-def identify(files: tuple[str, ...], as_json: bool, local: Path | None) -> int:
+def identify_command(files: tuple[str, ...], as_json: bool, local: Path | None) -> int:
     """Name devices from recorded answers: observation NDJSON in, one device per line out.
 
     FILE may be - for standard input. Nothing is sent anywhere. Lines that are no observation are
@@ -36,7 +38,7 @@ def identify(files: tuple[str, ...], as_json: bool, local: Path | None) -> int:
     identifier = Identifier(knowledge.load(local=local))
     skipped: list[Skipped] = []
     for device in devices(_observations(files, skipped), identifier):
-        printed = line(device)
+        printed = identity(device)
         click.echo(msgspec.json.encode(printed).decode() if as_json else text(printed))
     for one in skipped[:20]:
         click.echo(f"line {one.line}: not read: {one.reason}", err=True)
@@ -45,7 +47,7 @@ def identify(files: tuple[str, ...], as_json: bool, local: Path | None) -> int:
     return 2 if skipped else 0
 
 
-def text(device: DeviceLine) -> str:
+def text(device: Identity) -> str:
     """One line for a person."""
     camera = {True: "camera system", False: "other device", None: "unknown"}[device.is_camera]
     named = [
@@ -68,10 +70,10 @@ def _observations(files: tuple[str, ...], skipped: list[Skipped]) -> Iterator[Ob
     for name in files:
         try:
             if name == "-":
-                yield from _good(read(sys.stdin.buffer), skipped)
+                yield from _good(read(bounded(sys.stdin.buffer)), skipped)
                 continue
             with Path(name).open("rb") as file:
-                yield from _good(read(file), skipped)
+                yield from _good(read(bounded(file)), skipped)
         except OSError as error:
             raise InputError(f"{name}: cannot be read: {error.strerror}") from error
 

@@ -10,11 +10,12 @@ import click
 from camscan import audit
 from camscan.cli.closing import close, judging_options, read_knowledge, read_options
 from camscan.clock import Clock, SystemClock, iso
+from camscan.decode import exchange
 from camscan.errors import InputError
 from camscan.journal import file_sha256
-from camscan.model.observation import Kind, Reason
+from camscan.model.observation import Reason
 from camscan.model.run import Input, IntakeInfo
-from camscan.observe.records import ndjson, nmap_xml
+from camscan.observe.records import nmap_xml
 from camscan.run import IntakeWriter, Run
 
 
@@ -113,24 +114,31 @@ def _take_nmap(path: Path, writer: IntakeWriter) -> bool:
 def _take_ndjson(path: Path, writer: IntakeWriter) -> bool:
     complete = True
     with path.open("rb") as file:
-        for record in ndjson.read(file):
-            if isinstance(record, ndjson.Refused):
+        for record in exchange.read(exchange.bounded(file)):
+            if isinstance(record, exchange.Skipped):
                 complete = False
-                click.echo(f"camscan: {path}:{record.line}: not read: {record.why}", err=True)
+                click.echo(f"camscan: {path}:{record.line}: not read: {record.reason}", err=True)
                 writer.attempt(
                     device_id=record.device_id,
                     test=f"ingest {path.name}:{record.line}",
                     reason=Reason.ERROR,
-                    detail=record.why,
+                    detail=record.reason,
                 )
                 continue
             writer.observe(
                 device_id=record.device_id,
-                kind=Kind(record.kind),
+                kind=record.kind,
                 response=record.response,
                 port=record.port,
+                transport=record.transport,
+                tls=record.tls,
                 request=record.request,
-                address=_address(record.device_id),
+                job=record.job,
+                address=record.address or _address(record.device_id),
+                mac=record.mac,
+                at=record.at,
+                truncated=record.truncated,
+                canary=record.canary,
                 flags=record.flags,
                 record_id=f"{writer.info.id}:{record.id}",
             )

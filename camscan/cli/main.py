@@ -22,7 +22,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "identify",
-        "camscan.cli.identify_cmd:identify",
+        "camscan.cli.identify_cmd:identify_command",
         "Name devices from recorded answers, offline.",
     ),
     (

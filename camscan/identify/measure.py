@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from msgspec import Struct
 
+from camscan.decode.exchange import Skipped, parse
 from camscan.identify.devices import Identifier
-from camscan.identify.stream import Skipped, parse
 from camscan.identify.values import same
 from camscan.model.claim import Attribute, Device
 from camscan.model.observation import Observation

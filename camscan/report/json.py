@@ -16,8 +16,8 @@ from camscan.model.finding import (
     Interval,
     NextTest,
 )
+from camscan.model.identity import Identity, identity
 from camscan.model.run import REPORT_SCHEMA
-from camscan.report.identity import Identity, identity
 from camscan.report.model import ReportModel, cloud_text
 
 

@@ -13,8 +13,8 @@ from msgspec import Struct
 from camscan.decode.text import clean
 from camscan.model.claim import Attribute, Claim, Device, State, Visibility
 from camscan.model.finding import Assessment, Decision, Finding, NextTest
+from camscan.model.identity import confidence
 from camscan.model.knowledge import Knowledge, Law, Rule
-from camscan.report.identity import confidence
 from camscan.report.rows import (
     ConcernRow,
     CoverageRow,

@@ -8,9 +8,11 @@ import pytest
 from click.testing import CliRunner
 from invented_market import build
 
+from camscan.decode.exchange import Skipped, parse, read
 from camscan.identify.devices import Identifier
 from camscan.identify.measure import measure, wilson
-from camscan.identify.stream import Skipped, devices, line, parse, read
+from camscan.identify.stream import devices
+from camscan.model.identity import identity
 from camscan.model.observation import Kind, Observation
 
 IDENTIFIER = Identifier(build())
@@ -69,7 +71,7 @@ def test_the_printed_line_has_the_keys_of_the_design():
     import msgspec
 
     (device,) = devices(read([record(), record("d", FULL)]), IDENTIFIER)
-    made = json.loads(msgspec.json.encode(line(device)))
+    made = json.loads(msgspec.json.encode(identity(device)))
     assert list(made) == ["device_id", "is_camera", "role", "maker", "brand", "platform", "model", "firmware", "confidence", "conflicts", "evidence"]  # fmt: skip
     assert made["is_camera"] is True
     assert made["maker"] == "aquila"
@@ -87,23 +89,23 @@ def test_the_printed_line_has_the_keys_of_the_design():
 def test_conflicts_are_printed():
     corvus = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<title>Corvus Q1</title>"
     (device,) = devices(read([record(), record("d", corvus)]), IDENTIFIER)
-    assert "maker: aquila | corvus" in line(device).conflicts
+    assert "maker: aquila | corvus" in identity(device).conflicts
 
 
 def test_the_command(tmp_path, monkeypatch):
     from camscan import knowledge
-    from camscan.cli.identify_cmd import identify
+    from camscan.cli.identify_cmd import identify_command
 
     monkeypatch.setattr(knowledge, "load", lambda **_: build())
     file = tmp_path / "o.ndjson"
     file.write_bytes(b"\n".join([record("cam"), record("prn", PRINTER), b"nonsense"]))
-    result = CliRunner().invoke(identify, [str(file), "--json"], standalone_mode=False)
+    result = CliRunner().invoke(identify_command, [str(file), "--json"], standalone_mode=False)
     assert result.return_value == 2, "a line that was not read is said by the exit code"
     assert "line 3: not read" in result.stderr
     made = [json.loads(text) for text in result.stdout.splitlines()]
     assert [(m["device_id"], m["is_camera"]) for m in made] == [("cam", True), ("prn", False)]
     result = CliRunner().invoke(
-        identify, ["-"], input=record("cam").decode(), standalone_mode=False
+        identify_command, ["-"], input=record("cam").decode(), standalone_mode=False
     )
     assert result.return_value == 0
     assert result.stdout.startswith("cam  camera system")

@@ -1,10 +1,13 @@
-"""What is a device, in the keys of the exchange format (DESIGN section 5)?"""
+"""What is a device, in the keys of the exchange format (DESIGN section 5)?
+
+`identify --json` prints one Identity per line; the devices of the JSON report carry the same keys.
+"""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from camscan.model.claim import Attribute, Confidence, Device, State
+from camscan.model.claim import Attribute, Confidence, Device, Level, State
 
 
 class EvidenceKey(Struct, frozen=True):
@@ -15,7 +18,7 @@ class EvidenceKey(Struct, frozen=True):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """One line of `identify --json`; the same keys stand in the report's devices."""
+    """A device by its identity alone."""
 
     device_id: str
     is_camera: bool | None
@@ -30,28 +33,24 @@ class Identity(Struct, frozen=True, kw_only=True):
     evidence: tuple[EvidenceKey, ...]
 
 
-_SHOWN = (
-    Attribute.ROLE,
+_IDENTITY = (
     Attribute.MAKER,
-    Attribute.BRAND,
     Attribute.PLATFORM,
+    Attribute.BRAND,
     Attribute.MODEL,
     Attribute.FIRMWARE,
+    Attribute.ROLE,
 )
 
 
 def identity(device: Device) -> Identity:
-    """The keys of one device; evidence in stable order, each (signature, observation) once."""
-    evidence = {
-        (e.signature, e.observation): EvidenceKey(
-            e.signature,
-            e.family.value,
-            e.level.value,
-            e.observation,
-        )
-        for claim in device.claims
-        if claim.attribute in _SHOWN
-        for e in claim.evidence
+    """The keys of one device; evidence in stable order, each piece once."""
+    claims = [c for c in device.claims if c.attribute in _IDENTITY]
+    seen = {
+        EvidenceKey(e.signature, e.family.value, e.level.value, e.observation)
+        for c in claims
+        for e in c.evidence
+        if e.level > Level.E0
     }
     return Identity(
         device_id=device.device_id,
@@ -65,10 +64,10 @@ def identity(device: Device) -> Identity:
         confidence=confidence(device).value,
         conflicts=tuple(
             f"{c.attribute.value}: {' | '.join(c.values)}"
-            for c in device.claims
+            for c in claims
             if c.state is State.CONFLICTING
         ),
-        evidence=tuple(evidence[key] for key in sorted(evidence)),
+        evidence=tuple(sorted(seen, key=lambda e: (e.signature, e.observation, e.level, e.family))),
     )
 
 
