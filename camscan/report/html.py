@@ -47,7 +47,8 @@ class _Concern(Struct, frozen=True):
     supporting: int
     conditions: tuple[tuple[str, str], ...]
     sources: tuple[str, ...]
-    laws: tuple[tuple[str, bool], ...]
+    laws_here: tuple[str, ...]
+    laws_elsewhere: tuple[str, ...]
 
 
 def write(model: ReportModel) -> str:
@@ -113,7 +114,8 @@ class _WithConcerns:
                 supporting=c.supporting,
                 conditions=c.conditions,
                 sources=c.sources,
-                laws=tuple((name, name in printed) for name in c.concern.laws),
+                laws_here=tuple(name for name in c.concern.laws if name in printed),
+                laws_elsewhere=tuple(name for name in c.concern.laws if name not in printed),
             )
             for c in model.concerns
         ]

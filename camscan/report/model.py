@@ -338,7 +338,15 @@ def _concerns(assessment: Assessment, knowledge: Knowledge) -> tuple[ConcernRow,
             examined=r.examined,
             present=r.present,
             supporting=r.supporting,
-            conditions=r.conditions,
+            conditions=tuple(
+                (
+                    f"{knowledge.conditions[name].title} ({name})"
+                    if name in knowledge.conditions
+                    else name,
+                    en.STATES.get(word, word),
+                )
+                for name, word in r.conditions
+            ),
             findings=r.findings,
             sources=tuple(knowledge.sources.get(s, s) for s in concern.source),
         )
