@@ -7,15 +7,18 @@ heard, also from foreign subnets: a camera with a factory address is seen, never
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from msgspec import Struct
 
-from camscan.errors import ObserveError
+from camscan.errors import CamscanError, ObserveError
 from camscan.model.observation import Kind, Reason
 from camscan.observe.network.announcement import Announcement
+from camscan.observe.network.foreign import Overhearing, hidden
+from camscan.observe.packet.client import PacketHelper
 from camscan.observe.wire.gate import Gate
 from camscan.observe.wire.interfaces import Segment
 from camscan.observe.wire.udp import Datagram, GroupSocket, open_group
@@ -78,6 +81,7 @@ class Announcer:
         heard: Callable[[Heard], None],
         failed: Callable[[str, Reason, str], None],
         denied: Collection[int] = (),
+        helper: PacketHelper | None = None,
     ) -> None:
         self.gate = gate
         self.announcements = announcements
@@ -86,6 +90,7 @@ class Announcer:
         self._heard = heard
         self._failed = failed
         self._denied = denied
+        self._helper = helper
         self._seen: set[bytes] = set()
         self._per_device: dict[tuple[str, str], int] = {}
         self._sent: set[bytes] = set()
@@ -93,6 +98,7 @@ class Announcer:
     async def run(self) -> None:
         """Open, send the repeats, wait, close. Never raises for a single protocol."""
         sockets: list[tuple[GroupSocket, Announcement, tuple[bytes, ...]]] = []
+        overheard: list[Overhearing] = []
         listeners: list[GroupSocket] = []
         pace = self.gate.pace
         try:
@@ -104,16 +110,51 @@ class Announcer:
                         messages = announcement.messages(way.source)
                         self._sent.update(messages)
                         sockets.append((sender, announcement, messages))
+                await self._overhear(way, sockets, overheard)
             for turn in range(pace.repeats):
                 if turn:
                     await asyncio.sleep(pace.repeat_span / (pace.repeats - 1))
                 await self._send(sockets, first=turn == 0)
             await asyncio.sleep(pace.window)
         finally:
+            for ear in overheard:
+                with contextlib.suppress(CamscanError):
+                    await ear.stop()
             for sender, _, _ in sockets:
                 sender.close()
             for listener in listeners:
                 listener.close()
+
+    async def _overhear(
+        self,
+        way: Way,
+        sockets: Sequence[tuple[GroupSocket, Announcement, tuple[bytes, ...]]],
+        overheard: list[Overhearing],
+    ) -> None:
+        """Answers the kernel hides from sockets: by the helper, else it is written down."""
+        if not hidden(way.interface):
+            return
+        ports = {s.local_port: a for s, a, _ in sockets if s.interface == way.interface}
+
+        def take(port: int, datagram: Datagram) -> None:
+            if port in ports:
+                self._take(ports[port], datagram)
+
+        if self._helper is not None:
+            ear = Overhearing(way.interface, way.source, take)
+            try:
+                await ear.start(self._helper)
+            except CamscanError as problem:
+                self._failed("foreign", Reason.NO_PRIVILEGE, f"{way.interface}: {problem}")
+            else:
+                overheard.append(ear)
+            return
+        self._failed(
+            "foreign",
+            Reason.NO_PRIVILEGE,
+            f"{way.interface}: strict rp_filter hides devices that answer from foreign subnets; "
+            "raw packets would show them",
+        )
 
     async def _open(
         self, way: Way, announcement: Announcement

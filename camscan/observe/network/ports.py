@@ -7,6 +7,7 @@ the sweep goes on. Routed segments: SYN to the liveness ports, the rest where so
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
 
@@ -179,8 +180,9 @@ class HelperPorts:
 
     async def _routed(self, segment: Segment, batches: asyncio.TaskGroup) -> None:
         chunk: list[str] = []
+        groups = _directed(segment.prefix)
         for address in hosts(segment.ranges):
-            if address not in self._skip:
+            if address not in self._skip and address not in groups:
                 chunk.append(address)
             if len(chunk) == (self._first or _CHUNK):
                 await self._slots.acquire()
@@ -237,6 +239,14 @@ class HelperPorts:
             )
 
 
+def _directed(prefix: str) -> frozenset[str]:
+    """Network and broadcast address of a routed network: no device, but all of them at once."""
+    network = ipaddress.ip_network(prefix or "0.0.0.0/0")
+    if network.version != 4 or network.prefixlen > 30:
+        return frozenset()
+    return frozenset((str(network.network_address), str(network.broadcast_address)))
+
+
 class _Turn:
     """One batch of devices between its first ports and all of them."""
 
@@ -259,6 +269,8 @@ class _Turn:
     async def sweep(
         self, targets: tuple[str, ...], ports: tuple[int, ...], *, slowly: bool = False
     ) -> None:
+        if not targets:
+            return
         pace = self._stage.pace.syn_per_host
         states = await self._stage.syn(
             self._segment,
@@ -267,7 +279,7 @@ class _Turn:
             macs={a: self._macs[a] for a in targets} if self._macs else {},
             per_host=min(pace, SWEEP_RATE) if slowly else pace,
         )
-        self._asked += len(ports)
+        self._asked = min(self._asked + len(ports), len(self._stage.ports))
         for address, found in states.items():
             self.states.setdefault(address, {}).update(found)
 

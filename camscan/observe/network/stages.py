@@ -48,7 +48,9 @@ async def announce(session: Session) -> None:
     def failed(name: str, reason: Reason, detail: str) -> None:
         session.attempt("site", f"announce.{name}", reason, detail)
 
-    announcer = Announcer(session.gate, protocols, over, heard=session.hear, failed=failed)
+    announcer = Announcer(
+        session.gate, protocols, over, heard=session.hear, failed=failed, helper=session.helper
+    )
     await announcer.run()
     session.stage_done("announcements")
     session.progress.stage("announcements", announcer.count, announcer.count)
@@ -145,7 +147,7 @@ async def _by_other(
     """Ports by another program, chunk by chunk; every address and port passes the gate first."""
     ports = session.real(session.plan.tcp_ports)
     for segment in reach:
-        addresses = [a for a in hosts(segment.ranges) if a not in session.done]
+        addresses, macs = await _living(session, segment)
         for start in range(0, len(addresses), _CHUNK):
             chunk = tuple(addresses[start : start + _CHUNK])
             for address in chunk:
@@ -173,6 +175,7 @@ async def _by_other(
                             open=opened,
                             closed=tuple(p for p in ports if found.get(p) == "closed"),
                             silent=tuple(p for p in ports if p not in found),
+                            mac=macs.get(address),
                             interface=segment.interface,
                             swept=len(ports),
                         )
@@ -181,6 +184,24 @@ async def _by_other(
             session.progress.stage("ports", start + len(chunk), len(addresses))
     session.go.set()
     session.stage_done("ports")
+
+
+async def _living(session: Session, segment: Segment) -> tuple[list[str], dict[str, str]]:
+    """(addresses another program is asked about, MACs): what answers ARP, if that can be seen."""
+    addresses = [a for a in hosts(segment.ranges) if a not in session.done]
+    if session.helper is None or not segment.on_link or segment.local or ":" in segment.cidr:
+        return addresses, {}
+    sweep = session.helper.arp_sweep(
+        segment.ranges,
+        interface=segment.interface or "",
+        source=segment.source or "",
+        rate=session.pace.arp,
+    )
+    macs: dict[str, str] = {}
+    async for neighbour in sweep:
+        macs.setdefault(neighbour.address, neighbour.mac)
+    session.progress.stage("neighbours", len(macs), segment.hosts)
+    return [a for a in addresses if a in macs], macs
 
 
 async def _by_connects(session: Session, reach: list[Segment], asking: asyncio.TaskGroup) -> None:

@@ -238,9 +238,19 @@ class PacketHelper:
         order = SetNeighbours(add=add, interface=interface, entries=tuple(entries))
         return await self._finish(await self.begin(order))
 
-    async def capture(self, interface: str, bpf: str = "", snaplen: int = 65_535) -> CaptureStream:
-        """Packets of one interface as a pcap stream. A text filter needs tcpdump to compile it."""
-        program = compile_filter(bpf) if bpf else ()
+    async def capture(
+        self,
+        interface: str,
+        bpf: str = "",
+        snaplen: int = 65_535,
+        *,
+        program: tuple[tuple[int, int, int, int], ...] = (),
+    ) -> CaptureStream:
+        """Packets of one interface as a pcap stream.
+
+        A text filter needs tcpdump to compile it; `program` is classic BPF as it is.
+        """
+        program = compile_filter(bpf) if bpf else program
         read, write = os.pipe()
         try:
             order = Capture(interface=interface, program=program, snaplen=snaplen)

@@ -42,6 +42,12 @@ async def ask(talk: Talk, job: Job) -> Outcome:
         talk.not_http.add(job.port)
         await talk.close()
         outcome = _other_protocol(talk, job, problem.data)
+    except HandshakeError as problem:
+        await talk.close()
+        if not problem.flight or problem.flight[0] in _TLS_RECORDS:
+            raise
+        talk.not_http.add(job.port)  # neither through TLS
+        outcome = _other_protocol(talk, job, problem.flight)
     except TarpitError as problem:
         talk.given_up[job.port] = problem.detail
         await talk.close()
@@ -283,6 +289,8 @@ _WRITES_FIRST = frozenset(
 )
 """After these, a silent port is not asked again: it was given its whole budget."""
 
+_TLS_RECORDS = frozenset({0x14, 0x15, 0x16, 0x17})
+"""First bytes of TLS records (RFC 8446 section 5.1); other bytes are another protocol."""
 _HTTP = frozenset({Exchange.HTTP_GET, Exchange.HTTP_POST, Exchange.FAVICON, Exchange.IGD_MAPPINGS})
 
 _HOW: dict[Exchange, Callable[[Talk, Job], Awaitable[Outcome]]] = {

@@ -14,13 +14,13 @@ CONNECTIONS_PER_DEVICE = 12
 """Completed handshakes per address in one scan (DESIGN rule 10)."""
 PROBES_PER_SECOND = 40
 """SYN, datagrams and requests to one device in any second (DESIGN rule 10)."""
-PROBE_RATE = 28
+PROBE_RATE = 26
 """Sustained probes per second to one device."""
 SWEPT_RATE, SWEPT_BURST = 8, 2
 """Probes per second beside a sweep of the device's other ports, which takes the rest."""
 SWEEP_RATE = 24
 """SYN per second to a device that is asked other questions meanwhile."""
-PROBE_BURST = 6
+PROBE_BURST = 4
 """Probes that may leave at once. Rate and burst stay below PROBES_PER_SECOND together, with room
 for the kernel's own SYN repeats and for packets a busy machine sends late."""
 RESPONSE_CAP = 64 * 1024
@@ -111,7 +111,7 @@ class Budget(Struct, frozen=True, kw_only=True):
 # A laboratory, or a network whose owner is in a hurry: the slowest personas of facts: scanning 5
 # (1.2 s to the first byte) and real cameras (20-300 ms, scanning 2.6) are inside these.
 HURRIED = Budget(
-    first_byte=1.0, least_first_byte=0.6, slow_first_byte=3.0, slow_total=6.0, idle=0.15,
+    first_byte=1.0, least_first_byte=1.0, slow_first_byte=3.0, slow_total=6.0, idle=0.15,
     datagram=0.6, slow_jobs=1,
 )  # fmt: skip
 

@@ -524,8 +524,9 @@ def test_an_error_page_is_no_favicon_but_an_answer():
 
     async def use(server):
         job = _job(server.port, exchange=Exchange.FAVICON, kind=Kind.FAVICON)
-        outcome = await exchanges.ask(_talk(), job)
-        (answer,) = outcome.answers
+        talk = _talk()
+        (answer,) = (await exchanges.ask(talk, job)).answers
+        await talk.close()
         assert answer.kind is Kind.HTTP
         assert answer.response == page
         assert answer.request == "GET /favicon.ico"
@@ -706,10 +707,12 @@ def test_a_server_openssl_cannot_speak_with_still_shows_its_certificate(tmp_path
     _serve(handle, use)
 
 
-def test_a_server_that_is_no_tls_server_is_an_error():
+def test_a_server_that_is_no_tls_server_has_answered_all_the_same():
     async def use(server):
-        problem, _ = await _failure(server, exchange=Exchange.TLS, kind=Kind.HTTPS_CERT, tls=True)
-        assert problem.reason == Reason.ERROR
+        job = _job(server.port, exchange=Exchange.TLS, kind=Kind.HTTPS_CERT, tls=True)
+        (answer,) = (await exchanges.ask(_talk(), job)).answers
+        assert answer.kind is Kind.GREETING
+        assert answer.response.startswith(b"HTTP/1.1 400")
 
     async def handle(server, reader, writer):
         await reader.read(10)
