@@ -27,8 +27,8 @@ _GONE_AFTER = 2
 """Failed connections in a row, on ports that were open, after which the device is checked."""
 _TOGETHER = 4
 """Datagrams to one device whose answers are waited for at the same time."""
-_KEPT = "kept-connection"
-"""Flag of an answer that cost no handshake of its own; `--resume` counts the others."""
+_CONNECTIONS = "connections="
+"""Flag of an answer that did not cost exactly one handshake: 0 over a kept connection, or several."""
 _NOT_CONNECTED = ("connection refused", "no route", "no connection", "connection reset")
 
 
@@ -207,7 +207,8 @@ class Host:
             self.attempt(job.probe, reason, problem.detail, job)
             return None
         self._failed_in_a_row = 0
-        kept = tcp and self.talk.means.gate.left(self.address) == left
+        opened = left - self.talk.means.gate.left(self.address)
+        cost = () if not tcp or opened == 1 else (f"{_CONNECTIONS}{opened}",)
         for answer in outcome.answers:
             self.life.answers += 1
             self._quiet += answer.kind is Kind.PORTS
@@ -226,7 +227,7 @@ class Host:
                     interface=self.interface,
                     truncated=answer.truncated,
                     canary=job.canary and answer.kind is job.kind,
-                    flags=(*answer.flags, _KEPT) if kept else answer.flags,
+                    flags=(*answer.flags, *cost),
                 )
             )
         for refusal in outcome.refusals:
@@ -306,23 +307,24 @@ def _key(job: Job) -> tuple[str, int, str, bool]:
 def handshakes(
     observations: Iterable[Observation], attempts: Iterable[Attempt], plan: ProbePlan
 ) -> int:
-    """Connections an earlier part of a scan used for these.
+    """Connections an earlier part of a scan used for these; never fewer than it really used.
 
-    Each answer that came over a new one counts, and each question put on one in vain.
+    Each question that was answered counts with what it cost, each that was put in vain with one,
+    and one more for the exchange that was under way when the scan was killed.
     """
-    used = {
-        (o.job, o.port)
-        for o in observations
-        if o.transport == "tcp" and o.port and _KEPT not in o.flags
-    }
+    cost: dict[tuple[str | None, int | None], int] = {}
+    for seen in observations:
+        if seen.transport == "tcp" and seen.port and seen.job:
+            flags = [f for f in seen.flags if f.startswith(_CONNECTIONS)]
+            cost[seen.job, seen.port] = int(flags[0][len(_CONNECTIONS) :]) if flags else 1
     datagrams = {p.id for p in plan.probes if p.transport == "udp"}
-    used |= {
-        (a.test, a.port)
-        for a in attempts
-        if a.port
-        and a.test not in datagrams
-        and a.reason in {Reason.TIMEOUT, Reason.ERROR}
-        and not a.detail.startswith(("no connection", "not asked"))
-        and not any(words in a.detail for words in _NOT_CONNECTED)
-    }
-    return len(used)
+    for tried in attempts:
+        if (
+            tried.port
+            and tried.test not in datagrams
+            and tried.reason in {Reason.TIMEOUT, Reason.ERROR, Reason.WINDOW_TOO_SHORT}
+            and not tried.detail.startswith(("no connection", "not asked"))
+            and not tried.detail.endswith(("connection refused", "no route to the device"))
+        ):
+            cost.setdefault((tried.test, tried.port), 1)
+    return sum(cost.values()) + 1

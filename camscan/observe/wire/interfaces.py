@@ -65,6 +65,8 @@ class Segment(Struct, frozen=True, kw_only=True):
     @property
     def text(self) -> str:
         """`10.20.0.0/24 on-link vs0`, as intake.json has it."""
+        if self.reach == "none":
+            return f"{self.cidr} no route from here: not examined"
         via = f" via {self.gateway}" if self.gateway else ""
         return f"{self.cidr} {self.reach} {self.interface or ''}".rstrip() + via
 
