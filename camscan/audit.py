@@ -127,6 +127,7 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         concerns=judgement.concerns,
         next_tests=judgement.next_tests,
         scope=tuple(dict.fromkeys(line for intake in intakes for line in intake.scope)),
+        excluded=tuple(dict.fromkeys(line for intake in intakes for line in intake.excluded)),
         site=site.name,
         declarations=declarations(site),
         networks_supplied=tuple(

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from camscan.errors import ScopeError
 from camscan.scope_file import ScopeFile, load_scope_file
-from camscan.scope_target import Span, Spans, parse_targets, spans_of
+from camscan.scope_target import Span, Spans, edges_of, parse_targets, spans_of
 from camscan.special_ranges import AS_OF, forbidden, needs_file
 
 MAX_ADDRESSES = 65_536
@@ -123,6 +123,7 @@ def build_scope(
 
     Without a scope file all targets must be private, link-local or loopback and `authority`
     must say on whose word. With one, targets must lie inside its ranges; no targets = all of it.
+    Network and broadcast address of a CIDR target are among the exclusions.
     """
     file = load_scope_file(scope_file) if scope_file is not None else None
     given = tuple(targets)
@@ -130,6 +131,7 @@ def build_scope(
     without = parse_targets(exclude, resolve=resolve, what="exclusion", overlap=True)
     spans = wanted.spans
     excluded = without.spans
+    edges = wanted.edges
     if file is not None:
         permitted = spans_of(file.ranges, what=f"{scope_file}: ranges")
         outside = spans.minus(permitted)
@@ -139,6 +141,7 @@ def build_scope(
                 "scan only what the document covers, or correct `ranges`"
             )
         spans = spans if given else permitted
+        edges = edges if given else edges_of(file.ranges)
         excluded = excluded.plus(spans_of(file.excluded, what=f"{scope_file}: excluded"))
     elif not given:
         raise ScopeError("no target: name a CIDR, a range, a host or @FILE, or use --scope FILE")
@@ -153,7 +156,7 @@ def build_scope(
         authority=said,
         document=file.document if file else "",
         ranges=spans.cidrs(),
-        excluded=excluded.cidrs(),
+        excluded=excluded.plus(edges.common(spans)).cidrs(),
         max_addresses=_limit(file),
         pinned=wanted.pinned,
     )

@@ -77,6 +77,8 @@ class Targets(Struct, frozen=True):
     spans: Spans
     pinned: tuple[tuple[str, str], ...] = ()
     """(name, address) of the host names among the targets."""
+    edges: Spans = Spans()
+    """Network and broadcast address of every IPv4 CIDR target: a packet to them reaches no device, or all."""
 
 
 class _Piece(Struct, frozen=True):
@@ -124,7 +126,21 @@ def parse_targets(
             _merged(p.span for p in pieces if p.version == 6),
         ),
         tuple(sorted(pinned.items())),
+        edges_of(p.text for p in pieces),
     )
+
+
+def edges_of(cidrs: Iterable[str]) -> Spans:
+    """Network and broadcast addresses of the IPv4 CIDR texts shorter than /31, loopback aside."""
+    found = []
+    for text in cidrs:
+        if "/" not in text or ":" in text:
+            continue
+        network = ipaddress.IPv4Network(text, strict=False)
+        if network.prefixlen <= 30 and not network.is_loopback:
+            ends = (int(network.network_address), int(network.broadcast_address))
+            found += [Span(end, end) for end in ends]
+    return Spans(_merged(found), ())
 
 
 def _lines(texts: Iterable[str], what: str) -> Iterator[tuple[str, str]]:

@@ -25,12 +25,21 @@ def test_all_forms_of_targets(tmp_path):
         "cam.example", resolve=lambda name: ["10.9.0.1", "10.9.0.2"],
     )  # fmt: skip
     assert list(built.addresses()) == [
-        "10.0.0.0", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.1.0.5", "10.1.0.6", "10.1.0.7",
+        "10.0.0.1", "10.0.0.2", "10.1.0.5", "10.1.0.6", "10.1.0.7",
         "10.2.0.5", "10.2.0.6", "10.3.0.9", "10.3.0.20", "10.3.0.21", "10.9.0.1", "192.168.1.1",
         "fd00::1",
     ]  # fmt: skip
     assert built.pinned == (("cam.example", "10.9.0.1"),)
-    assert built.size == 15
+    assert built.size == 13
+
+
+def test_network_and_broadcast_of_a_network_as_written_are_left_out():
+    built = scope("10.0.8.0/24", "10.0.9.0/24", "10.0.5.255", "10.0.6.0-10.0.6.255", "10.0.7.8/31")
+    for edge in ("10.0.8.0", "10.0.8.255", "10.0.9.0", "10.0.9.255"):
+        assert not built.allows(edge)
+    for host in ("10.0.5.255", "10.0.6.0", "10.0.6.255", "10.0.7.8", "10.0.7.9", "10.0.8.1"):
+        assert built.allows(host)
+    assert "10.0.8.255/32" in built.excluded
 
 
 def test_exclusions_are_left_out():
@@ -67,7 +76,7 @@ def test_what_is_no_address_is_not_allowed():
         (["10.0.0.0/24", "10.0.0.0/25"], "overlaps"),
         (["10.0.0.5-10", "10.0.0.10-12"], "overlaps"),
         (["@/does/not/exist"], "cannot read"),
-        (["10.0.0.0/15"], "131,072 addresses"),
+        (["10.0.0.0/15"], "131,070 addresses"),
         (["fd00::/64"], "the limit is 65,536"),
         (["cam.example"], "write the address"),
         (["10.0.0.1-fd00::1"], "two ranges"),
@@ -97,7 +106,7 @@ def test_a_target_written_twice_counts_once():
 
 
 def test_a_whole_16_is_the_limit():
-    assert scope("10.1.0.0/16").size == MAX_ADDRESSES
+    assert scope("10.1.0.0/16").size == MAX_ADDRESSES - 2
 
 
 def test_list_names_its_line(tmp_path):
@@ -130,7 +139,7 @@ def test_a_scope_file_opens_other_ranges(tmp_path):
     path = file_of(tmp_path, WHOLE + 'excluded = ["203.0.113.9/32"]\n')
     built = build_scope([], scope_file=path)
     assert (built.owner, built.document, built.authority) == ("Town", "Order 12", "Mayor")
-    assert built.size == 255
+    assert built.size == 253
     assert not built.allows("203.0.113.9")
     assert build_scope(["203.0.113.7"], scope_file=path).size == 1
     with pytest.raises(ScopeError, match="not in the ranges"):
@@ -139,7 +148,7 @@ def test_a_scope_file_opens_other_ranges(tmp_path):
 
 def test_a_scope_file_may_raise_the_limit_but_not_open_multicast(tmp_path):
     text = WHOLE.replace("203.0.113.0/24", "10.0.0.0/14") + "max_addresses = 300000\n"
-    assert build_scope([], scope_file=file_of(tmp_path, text)).size == 262_144
+    assert build_scope([], scope_file=file_of(tmp_path, text)).size == 262_142
     with pytest.raises(ScopeError, match="never scanned"):
         build_scope([], scope_file=file_of(tmp_path, WHOLE.replace("203.0.113.0", "224.0.0.0")))
     with pytest.raises(ScopeError, match="must be 1 to"):

@@ -85,6 +85,7 @@ class _Planner:
             else state,
             leant,
         )
+        own_ports = self._own_ports(observations, read, dropped)
         ranked: list[tuple[tuple[int, int, int, str], Job]] = []
         given: set[tuple[str, str, int | None]] = set()
         for question in self._questions:
@@ -98,6 +99,8 @@ class _Planner:
                     continue
                 if probe.canary and port not in answers.leant_on:
                     continue
+                if question.http and not _concerns(question, port, own_ports):
+                    continue
                 given.add(request)
                 ranked.append(
                     ((probe.priority, -worth, place, probe.id), job(probe, port, tls=tls))
@@ -106,6 +109,21 @@ class _Planner:
         jobs = tuple(job for _, job in ranked)
         table = gateway_job(observations, attempts, self._denied)
         return jobs if table is None else (*jobs, table)
+
+    def _own_ports(
+        self,
+        observations: Sequence[Observation],
+        read: Mapping[str, tuple[Reading, frozenset[_Said]]],
+        dropped: frozenset[str],
+    ) -> dict[str, set[int]]:
+        """Platform -> the ports whose own web answers speak for it."""
+        found: dict[str, set[int]] = {}
+        for observation in observations:
+            if observation.kind in WEB and observation.port and observation.id not in dropped:
+                for attribute, value, _, _ in read[observation.id][1]:
+                    if attribute is Attribute.PLATFORM:
+                        found.setdefault(value, set()).add(observation.port)
+        return found
 
     def _question(self, probe: Probe) -> Question:
         return Question(
@@ -260,3 +278,13 @@ class _Planner:
 
     def _real(self, port: int) -> int:
         return port + self._offset if port < _WELL_KNOWN else port
+
+
+def _concerns(question: Question, port: int, own_ports: Mapping[str, set[int]]) -> bool:
+    """Whether a web question about platforms belongs to this port.
+
+    Where some ports speak for one of its platforms, the others (of another camera behind the same
+    address) are not asked: twelve connections must do for all of them.
+    """
+    own = {p for platform in question.platforms for p in own_ports.get(platform, ())}
+    return not own or port in own

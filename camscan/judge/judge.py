@@ -96,6 +96,9 @@ def judge(
         findings += _device_findings(subject, decision)
     findings += _site_findings(
         subjects,
+        answering=frozenset(
+            d.listed_as for d in devices if d.listed_as and d.visibility is Visibility.DIRECT
+        ),
         attributions=attributions,
         coverage=coverage,
         knowledge=knowledge,
@@ -156,6 +159,7 @@ def _device_findings(subject: Subject, decision: Decision) -> list[Finding]:
 def _site_findings(
     subjects: tuple[Subject, ...],
     *,
+    answering: frozenset[str],
     attributions: Mapping[str, Attribution],
     coverage: Coverage,
     knowledge: Knowledge,
@@ -170,6 +174,7 @@ def _site_findings(
         knowledge=knowledge,
         site=site,
         as_of=day,
+        answering=answering,
     )
     return [
         _finding(

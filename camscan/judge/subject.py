@@ -52,6 +52,8 @@ class SiteSubject(Struct, frozen=True, kw_only=True):
     knowledge: Knowledge
     site: Site
     as_of: date
+    answering: frozenset[str] = frozenset()
+    """Ids of the asset rows whose device answered, whatever it was recognised as."""
 
 
 def flag(claim: Claim | None) -> bool | None:

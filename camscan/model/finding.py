@@ -179,6 +179,8 @@ class Assessment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     concerns: tuple[ConcernResult, ...]
     next_tests: tuple[NextTest, ...]
     scope: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    """Left out of the scope: what the owner excluded, network and broadcast addresses."""
     site: str = ""
     """Name of the site from site.toml, printed as declared."""
     declarations: tuple[str, ...] = ()

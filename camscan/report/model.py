@@ -241,6 +241,7 @@ def _front(assessment: Assessment, knowledge: Knowledge) -> tuple[tuple[str, str
         ("Site", clean(assessment.site) or "not stated"),
         ("Statement of authority", clean(authority)),
         ("Scope", ", ".join(assessment.scope) or "files only"),
+        *([("Left out", ", ".join(assessment.excluded))] if assessment.excluded else []),
         ("Judged as of", assessment.as_of),
         (
             "Rules of",

@@ -18,7 +18,7 @@ def write(model: ReportModel) -> str:
     parts = [
         model.title,
         "",
-        *(f"{name}: {text}" for name, text in model.front[:6]),
+        *(f"{name}: {text}" for name, text in model.front[:7]),
         "",
         en.HEADINGS["coverage"],
         _coverage(model),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from camscan.decode import igd, registry, xml
 from camscan.errors import DecodeError
 from camscan.model.observation import Kind, Observation
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 DESCRIPTION = b"""<?xml version="1.0"?><root xmlns="urn:schemas-upnp-org:device-1-0"><device>
 <deviceType>urn:schemas-upnp-org:device:InternetGatewayDevice:1</deviceType><serviceList><service>

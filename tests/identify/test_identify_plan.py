@@ -205,3 +205,24 @@ def test_with_the_real_matcher():
     root = http("h", headers=("Server: Aquila-Web/2",), status="401 Unauthorized", job="root")
     assert ask([root], [])[0].probe == "aquila-info"
     assert Attribute.PLATFORM in {e.attribute for e in Matcher(KNOWN).evidence(root)}
+
+
+def test_a_platform_s_question_goes_to_the_ports_that_speak_for_it():
+    """Several cameras behind one address share twelve connections."""
+    open_ports = ports(80, 81)
+    first = replace(ROOT, port=80)
+    second = replace(ROOT, id="h2", port=81)
+    speaks = answered("401", evidence("platform", "aquila", observation="h"))
+    silent = answered("401")
+
+    def asked(**readings):
+        planned = make_next_jobs(KNOWN, Fixed(p=open_ports, **readings))
+        jobs = planned([seen("p"), first, second], [])
+        guarded = {p.id for p in KNOWN.probe_plan.probes if p.guard.platform and p.on == "http"}
+        assert guarded
+        return {j.port for j in jobs if j.probe in guarded}
+
+    assert asked(h=speaks, h2=silent) == {80}
+    assert asked(h=silent, h2=speaks) == {81}
+    assert asked(h=speaks, h2=speaks) == {80, 81}
+    assert asked(h=silent, h2=silent) == set()

@@ -244,6 +244,27 @@ def test_asset_list_both_ways_and_hidden_channels():
     assert run(site=Site()).findings[-4].state is State.NOT_OBSERVED
 
 
+def test_a_camera_is_its_own_only_channel():
+    def hidden(role, channels):
+        device = at(6, claim(A.CHANNELS_ANNOUNCED, channels), role=role)
+        return [f for f in run((device,)).findings if f.condition == "hidden-cameras"]
+
+    assert hidden(Role.VIDEO_DEVICE, "1") == []
+    assert hidden(Role.CAMERA, "1") == []
+    assert [f.state for f in hidden(Role.VIDEO_DEVICE, "4")] == [State.OBSERVED]
+    assert [f.state for f in hidden(Role.RECORDER, "1")] == [State.OBSERVED]
+
+
+def test_a_listed_device_that_answered_is_not_called_absent():
+    known = at(7, *hikvision(), listed_as="C1")
+    mute = at(8, is_camera=None, role=None, listed_as="C2")
+    site = Site(assets=(Asset(id="C1"), Asset(id="C2"), Asset(id="C3")))
+    found = {f.id: f for f in run((known, mute), site=site).findings}["inventory-delta@site"]
+    assert "in the list, not found: C3" in found.details
+    assert "in the list, answered, not recognised as a camera: C2" in found.details
+    assert not any("C1" in d or d == "in the list, not found: C2" for d in found.details)
+
+
 def test_one_maker_for_the_whole_chain():
     recorder = at(6, claim(A.MAKER, "hikvision"), role=Role.RECORDER)
     camera, other = at(7, *hikvision()), at(8, claim(A.MAKER, "axis"))

@@ -26,8 +26,8 @@ def check(subject: Subject) -> Answer | None:
         return unknown(
             subject, f"{subject.name}: the channel count was not readable.", Reason.ERROR
         )
-    if subject.device.role in {Role.CAMERA, Role.DOORBELL} and int(claim.value) <= 1:
-        return None
+    if subject.device.role is not Role.RECORDER and int(claim.value) <= 1:
+        return None  # a camera is its own only channel
     announced, behind = int(claim.value), len(subject.behind)
     missing = max(0, announced - behind)
     words = (

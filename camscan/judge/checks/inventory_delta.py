@@ -27,14 +27,17 @@ def check(site: SiteSubject) -> Answer | None:
     ]
     unlisted = [d for d in found if d.listed_as is None]
     listed = {d.listed_as for d in found}
-    absent = [a for a in site.site.assets if a.id not in listed]
+    absent = [a for a in site.site.assets if a.id not in listed | site.answering]
+    unnamed = [a for a in site.site.assets if a.id in site.answering - listed]
     details = (
         *(f"found, not in the list: {d.device_id}" for d in unlisted),
         *(f"in the list, not found: {a.id}" + (f" ({a.place})" if a.place else "") for a in absent),
+        *(f"in the list, answered, not recognised as a camera: {a.id}" for a in unnamed),
     )
     words = (
         f"{len(found)} cameras and recorders were found, {len(site.site.assets)} are in the asset list: "
-        f"{len(unlisted)} found are not in the list, {len(absent)} of the list were not found."
+        f"{len(unlisted)} found are not in the list, {len(absent)} of the list were not found, "
+        f"{len(unnamed)} of the list answered without being recognised as a camera."
     )
     differs = bool(unlisted or absent)
     if not differs and site.coverage.incomplete:
