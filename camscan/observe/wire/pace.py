@@ -111,7 +111,7 @@ class Budget(Struct, frozen=True, kw_only=True):
 # A laboratory, or a network whose owner is in a hurry: the slowest personas of facts: scanning 5
 # (1.2 s to the first byte) and real cameras (20-300 ms, scanning 2.6) are inside these.
 HURRIED = Budget(
-    first_byte=1.0, least_first_byte=1.0, slow_first_byte=3.0, slow_total=6.0, idle=0.15,
+    first_byte=1.5, least_first_byte=1.0, slow_first_byte=4.0, slow_total=6.0, idle=0.15,
     datagram=0.6, slow_jobs=1,
 )  # fmt: skip
 
