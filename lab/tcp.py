@@ -133,9 +133,9 @@ class TcpEngine:
         cert = tcp.tls.cert
         subject = unit.text(cert.subject)
         sans = tuple(unit.text(name) for name in cert.sans)
-        key = (tcp.tls, subject, sans)
+        key = (tcp.tls, subject, sans, unit.number)
         if key not in self._contexts:
-            self._contexts[key] = server_context(tcp.tls, subject, sans)
+            self._contexts[key] = server_context(tcp.tls, subject, sans, unit.number)
         return self._contexts[key]
 
     async def _serve(self, sock: socket.socket, unit: Unit, tcp: Tcp, port: int) -> None:

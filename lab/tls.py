@@ -36,7 +36,8 @@ _VERSIONS = {
     "1.2": ssl.TLSVersion.TLSv1_2,
     "1.3": ssl.TLSVersion.TLSv1_3,
 }
-_POOL = 3
+_POOL = 32
+"""Keys per kind: units take them in turn, so that only shared factory certificates share a key."""
 _LEGACY_CONNECT = 0x4
 _CHUNK = 16384
 _memory: dict[str, Path] = {}
@@ -121,16 +122,18 @@ def _san(text: str) -> x509.GeneralName | None:
     return None
 
 
-def certificate_file(cert: Certificate, subject: str, sans: tuple[str, ...]) -> Path:
-    """PEM file of key and certificate, made once and kept in the cache."""
-    identity = f"{cert}|{subject}|{sans}" if not cert.shared else f"shared|{cert.shared}"
+def certificate_file(cert: Certificate, subject: str, sans: tuple[str, ...], turn: int = 0) -> Path:
+    """PEM file of key and certificate, made once and kept in the cache; `turn` picks the key."""
+    identity = (
+        f"{cert}|{subject}|{sans}|{turn % _POOL}" if not cert.shared else f"shared|{cert.shared}"
+    )
     digest = hashlib.sha256(identity.encode()).hexdigest()
     path = cache_folder() / f"cert-{digest[:32]}.pem"
     if path.exists():
         return path
     if cert.shared:
         sans = tuple(name for name in sans if "{" not in name)
-    slot = f"shared-{digest[:8]}" if cert.shared else str(int(digest[:4], 16) % _POOL)
+    slot = f"shared-{digest[:8]}" if cert.shared else str(turn % _POOL)
     key = _key(cert.key, cert.key_bits, slot)
     ca_slot = hashlib.sha256(cert.issuer.encode()).hexdigest()[:8]
     signer = _key("rsa", 2048, f"ca-{ca_slot}") if cert.issuer else key
@@ -167,7 +170,7 @@ def warm(certificates: Iterable[Certificate]) -> None:
             _ensure("rsa", 2048, f"ca-{hashlib.sha256(cert.issuer.encode()).hexdigest()[:8]}")
 
 
-def server_context(tls: Tls, subject: str, sans: tuple[str, ...]) -> ssl.SSLContext:
+def server_context(tls: Tls, subject: str, sans: tuple[str, ...], turn: int = 0) -> ssl.SSLContext:
     """A server context as old as the device."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with warnings.catch_warnings():
@@ -177,7 +180,7 @@ def server_context(tls: Tls, subject: str, sans: tuple[str, ...]) -> ssl.SSLCont
     with suppress(ssl.SSLError):
         context.set_ciphers("ALL:@SECLEVEL=0")
     context.options |= _LEGACY_CONNECT
-    context.load_cert_chain(certificate_file(tls.cert, subject, sans))
+    context.load_cert_chain(certificate_file(tls.cert, subject, sans, turn))
     return context
 
 
