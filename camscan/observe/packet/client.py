@@ -162,7 +162,9 @@ class PacketHelper:
             reply = Refused(job=0, kind="error", message="the packet helper did not start in time")
         if not isinstance(reply, Ready):
             await self.close()
-            raise _error(reply) if isinstance(reply, Refused) else ObserveError("error", "helper")
+            why = _error(reply) if isinstance(reply, Refused) else ObserveError("error", "helper")
+            # A helper that cannot run at all is like one that may not: there is the other way.
+            raise PrivilegeError(str(why)) if isinstance(why, ObserveError) else why
         self.ready = reply
         return reply
 
