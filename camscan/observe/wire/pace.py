@@ -81,7 +81,7 @@ class Budget(Struct, frozen=True, kw_only=True):
     total: float = 3.0
     """On further ports of a device that never answered."""
     least_first_byte: float = 1.5
-    """A device that has been measured is waited for 0.3 s + 4 x its slowest answer, at least this."""
+    """A device that has been measured is waited for 0.3 s + 4 x its mean answer, at least this."""
     slow_first_byte: float = 5.0
     """Once, for the first question to a device; and for one measured as slow."""
     slow_total: float = 8.0
@@ -103,9 +103,9 @@ class Budget(Struct, frozen=True, kw_only=True):
     def connect_within(self, rtt: float | None) -> float:
         return self.connect if rtt is None else min(self.connect * 2, 4 * rtt + 1.0)
 
-    def answer_within(self, slowest: float) -> float:
-        """First-byte budget of a device whose slowest answer took `slowest` seconds."""
-        return min(self.slow_first_byte, max(self.least_first_byte, 0.3 + 4 * slowest))
+    def answer_within(self, typical: float) -> float:
+        """First-byte budget of a device whose answers take `typical` seconds."""
+        return min(self.slow_first_byte, max(self.least_first_byte, 0.3 + 4 * typical))
 
 
 # A laboratory, or a network whose owner is in a hurry: the slowest personas of facts: scanning 5

@@ -60,6 +60,8 @@ class Talk:
         """Port -> seconds its TLS handshake took."""
         self._kept: Kept | None = None
         self._waited_out = False
+        self._answers = 0
+        self._waited = 0.0
 
     async def close(self) -> None:
         """End the kept connection, if any."""
@@ -101,6 +103,8 @@ class Talk:
     def measured(self, waited: float) -> None:
         """An answer came after `waited` seconds, counted from the request."""
         self.slowest = waited if self.slowest is None else max(self.slowest, waited)
+        self._answers += 1
+        self._waited += waited
         self.answered = True
 
     def limits(self, job: Job, *, slow: bool = False, speaks_first: bool = False) -> Limits:
@@ -115,7 +119,8 @@ class Talk:
             return Limits.of(budget, slow=True)
         if self.slowest is None:
             return Limits.of(budget, slow=not self._waited_out)
-        within = budget.answer_within(self.slowest)
+        # The mean: one answer that came late because this machine was busy says little.
+        within = budget.answer_within(self._waited / self._answers)
         if speaks_first:
             within = max(within, budget.first_byte)
         return Limits.of(budget, slow=self.slowest > _SLOW, first_byte=within)
