@@ -53,6 +53,17 @@ class AssessOptions(Struct, frozen=True, kw_only=True):
     """Path of the user's MMDB, empty if none."""
 
 
+_matchers: dict[str, Matcher] = {}
+
+
+def matcher_of(knowledge: Knowledge) -> Matcher:
+    """The compiled tables of this knowledge, made once: a scan's readings serve its assessment too."""
+    if knowledge.content_hash not in _matchers:
+        _matchers.clear()
+        _matchers[knowledge.content_hash] = Matcher(knowledge)
+    return _matchers[knowledge.content_hash]
+
+
 def tool_version() -> str:
     try:
         return version("camscan")
@@ -71,7 +82,7 @@ async def scan(
     helper: PacketHelper | None,
 ) -> ScanSummary:
     """Look at every address of the scope; everything seen is in the writer's intake when it returns."""
-    matcher = Matcher(knowledge)
+    matcher = matcher_of(knowledge)
     return await scan_network(
         scope=scope,
         plan=knowledge.probe_plan,
@@ -94,7 +105,9 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
     intakes = run.intakes()
     observations = tuple(run.observations())
     attempts = tuple(run.attempts())
-    devices = placed(identify(observations, knowledge, assets=site.assets), site)
+    devices = placed(
+        identify(observations, knowledge, assets=site.assets, matcher=matcher_of(knowledge)), site
+    )
     devices, endpoints = attribute_endpoints(devices, knowledge, owner=options.networks)
     covered = coverage(intakes, observations, attempts, devices, knowledge, site)
     as_of = options.as_of or last_moment(run, observations, attempts)

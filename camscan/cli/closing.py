@@ -14,14 +14,13 @@ import click
 from camscan import audit, site
 from camscan.errors import UsageError
 from camscan.knowledge import load
-from camscan.model.finding import Assessment
 from camscan.model.knowledge import Knowledge, Network
 from camscan.model.site import Site
 from camscan.report import csv as csv_report
 from camscan.report import html as html_report
 from camscan.report import json as json_report
 from camscan.report import table as table_report
-from camscan.report.model import build
+from camscan.report.model import ReportModel, build
 from camscan.run import Run
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -101,8 +100,8 @@ def close(
     what an earlier command left open is in the coverage, not in the exit code of this one.
     """
     assessment, folder = audit.assess(run, knowledge, options)
-    html, csv = write_files(assessment, knowledge, folder)
     model = build(assessment, knowledge)
+    html, csv = write_files(model, folder)
     if as_json:
         click.echo(json_report.write(model), nl=False)
     else:
@@ -115,9 +114,8 @@ def close(
     return 2 if audit.unfinished(run, intake, assessment, knowledge) else 0
 
 
-def write_files(assessment: Assessment, knowledge: Knowledge, folder: Path) -> tuple[Path, Path]:
+def write_files(model: ReportModel, folder: Path) -> tuple[Path, Path]:
     """report.html and findings.csv beside the assessment."""
-    model = build(assessment, knowledge)
     html = folder / "report.html"
     csv = folder / "findings.csv"
     html.write_text(html_report.write(model), encoding="utf-8")

@@ -37,11 +37,16 @@ def match(devices: Sequence[Device], assets: Sequence[Asset]) -> tuple[Device, .
     """The devices with their rows, then a Device for each row nothing answered for; sorted."""
     taken: dict[str, tuple[str, str]] = {}
     found = {d.device_id: d for d in devices}
+    near = _Near(devices)
     for rank in (_by_serial, _by_mac, _by_address, _by_address_and_name):
         for asset in sorted(assets, key=lambda a: a.id):
             if asset.id in taken:
                 continue
-            fits = [(d, why) for d in found.values() if (why := rank(asset, d)) and not d.listed_as]
+            fits = [
+                (d, why)
+                for name in near.of(asset)
+                if not (d := found[name]).listed_as and (why := rank(asset, d))
+            ]
             if len(fits) != 1:
                 continue  # none, or several: a row is one device, so nothing is matched
             device, why = fits[0]
@@ -59,6 +64,37 @@ def match(devices: Sequence[Device], assets: Sequence[Asset]) -> tuple[Device, .
             taken[asset.id] = (device.device_id, "")
     placed = _behind(found, assets, {row: name for row, (name, _) in taken.items()})
     return tuple(_counted(placed[name], placed) for name in sorted(placed))
+
+
+class _Near:
+    """Devices that could be a row at all: an address, a MAC or a part of a serial number in common.
+
+    Only saves work: whether one fits is decided by the ranks.
+    """
+
+    def __init__(self, devices: Sequence[Device]) -> None:
+        self._by_key: dict[str, dict[str, None]] = {}
+        self._serials: list[tuple[str, str]] = []
+        for device in devices:
+            macs = (*device.macs, *device.values(Attribute.MAC))
+            for key in (device.device_id, *device.addresses, *macs):
+                self._by_key.setdefault(key, {})[device.device_id] = None
+            serial = _letters(device.value(Attribute.SERIAL) or "")
+            if serial:
+                self._serials.append((serial, device.device_id))
+
+    def of(self, asset: Asset) -> list[str]:
+        """Names of the devices, in the order of their ids."""
+        names = dict(self._by_key.get(asset.address or "", {}))
+        names.update(self._by_key.get(mac(asset.mac or ""), {}))
+        wanted = _letters(asset.serial)
+        if wanted:
+            names.update((n, None) for s, n in self._serials if wanted in s or s in wanted)
+        return sorted(names)
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
 
 
 def _by_serial(asset: Asset, device: Device) -> str:

@@ -66,6 +66,8 @@ class Table:
         )
         self._results: dict[Point, Result] = {p: self._first(p) for p in self.points()}
         self._boxes: dict[Box, Ends] = {}
+        self.effects: dict[tuple[Box, frozenset[str]], tuple[bool, bool]] = {}
+        """Answers of `effect`, kept: few boxes occur on many devices."""
 
     def points(self) -> Iterator[Point]:
         """Every combination of levels, in the order of FACTORS."""
@@ -222,6 +224,13 @@ def effect(
 ) -> tuple[bool, bool]:
     """What closing these factors together can do: (moves an end, can bring both ends together)."""
     whole = box_of(factors)
+    key = (whole, names)
+    if key not in table.effects:
+        table.effects[key] = _effect(whole, names, table)
+    return table.effects[key]
+
+
+def _effect(whole: Box, names: frozenset[str], table: Table) -> tuple[bool, bool]:
     total = table.ends(whole)
     spans = [
         range(low, high + 1) if name in names else (None,)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -96,14 +97,28 @@ def _rank(device: Device, subjects: Iterable[str]) -> int | None:
 
 
 def _contains(subject: str, addresses: Iterable[str]) -> int | None:
-    try:
-        network = ipaddress.ip_network(subject, strict=False)
-    except ValueError:
+    network = _network(subject)
+    if network is None:
         return None
     for address in addresses:
-        try:
-            if ipaddress.ip_address(address) in network:
-                return network.prefixlen
-        except ValueError:
-            continue
+        place = _address(address)
+        if place is not None and place in network:
+            return network.prefixlen
     return None
+
+
+# A site names few networks and every device asks for each of them.
+@lru_cache(maxsize=4096)
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None

@@ -20,7 +20,10 @@ class Action(StrEnum):
 
     @property
     def rank(self) -> int:
-        return list(Action).index(self)
+        return _RANK[self.value]
+
+
+_RANK = {action.value: place for place, action in enumerate(Action)}
 
 
 class Interval(Struct, frozen=True, kw_only=True, omit_defaults=True):
