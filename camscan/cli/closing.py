@@ -5,6 +5,7 @@ Shared by scan, ingest and assess, so that all three end alike.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -99,16 +100,23 @@ def close(
     `intake`: the one this command took. 2 where a test of it did not finish for something in scope;
     what an earlier command left open is in the coverage, not in the exit code of this one.
     """
-    assessment, folder = audit.assess(run, knowledge, options)
-    model = build(assessment, knowledge)
-    html, csv = write_files(model, folder)
-    if as_json:
-        click.echo(json_report.write(model), nl=False)
-    else:
-        click.echo(table_report.write(model))
-        click.echo(f"Findings: {csv}")
-        click.echo(f"Report:   {html}")
-        click.echo(f"Explain:  camscan explain {run.path} FINDING    Next: camscan next {run.path}")
+    gc.disable()  # what is built here lives until the end: nothing to collect meanwhile
+    try:
+        assessment, folder = audit.assess(run, knowledge, options)
+        model = build(assessment, knowledge)
+        html, csv = write_files(model, folder)
+        if as_json:
+            for part in json_report.parts(model):
+                click.echo(part, nl=False)
+        else:
+            click.echo(table_report.write(model))
+            click.echo(f"Findings: {csv}")
+            click.echo(f"Report:   {html}")
+            click.echo(
+                f"Explain:  camscan explain {run.path} FINDING    Next: camscan next {run.path}"
+            )
+    finally:
+        gc.enable()
     if intake is None:
         return 0
     return 2 if audit.unfinished(run, intake, assessment, knowledge) else 0
@@ -118,6 +126,7 @@ def write_files(model: ReportModel, folder: Path) -> tuple[Path, Path]:
     """report.html and findings.csv beside the assessment."""
     html = folder / "report.html"
     csv = folder / "findings.csv"
-    html.write_text(html_report.write(model), encoding="utf-8")
-    csv.write_text(csv_report.write(model), encoding="utf-8", newline="")
+    for path, parts in ((html, html_report.parts(model)), (csv, csv_report.parts(model))):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(parts)
     return html, csv

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 
 from camscan.report.model import ReportModel
 
@@ -13,11 +14,17 @@ HEADER = (
     "action_upper", "rows", "factor", "concerns", "rules", "laws", "does_not_show", "would_change", "details",
 )  # fmt: skip
 
+_PIECE = 1 << 16
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write(model: ReportModel) -> str:
     """UTF-8 text with CRLF lines (RFC 4180); as many lines as findings, plus the header."""
+    return "".join(parts(model))
+
+
+def parts(model: ReportModel) -> Iterator[str]:
+    """The lines, one after the other."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(HEADER)
@@ -36,10 +43,14 @@ def write(model: ReportModel) -> str:
             f.does_not_show, f.would_change, "; ".join(f.details),
         )  # fmt: skip
         writer.writerow([defuse(cell) for cell in row])
-    return out.getvalue()
+        if out.tell() > _PIECE:
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+    yield out.getvalue()
 
 
 def defuse(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
-    flat = cell.replace("\r", " ").replace("\n", " ")
+    flat = " ".join(cell.splitlines()) if "\n" in cell or "\r" in cell else cell
     return f"'{flat}" if flat.lstrip(" ").startswith(_FORMULA) else flat

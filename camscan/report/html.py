@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 
 from jinja2 import DictLoader, Environment, StrictUndefined
@@ -53,6 +53,11 @@ class _Concern(Struct, frozen=True):
 
 def write(model: ReportModel) -> str:
     """A whole HTML document; the same bytes for the same model."""
+    return "".join(parts(model))
+
+
+def parts(model: ReportModel) -> Iterator[str]:
+    """The document in pieces, so that a report of thousands of devices is never whole in memory."""
     style, script = _own("report.css"), _own("report.js")
     environment = Environment(
         loader=DictLoader({"report.html": _own("report.html")}),
@@ -61,7 +66,7 @@ def write(model: ReportModel) -> str:
         trim_blocks=True,
     )
     printed = {r.record.id for r in model.laws}
-    return environment.get_template("report.html").render(
+    stream = environment.get_template("report.html").stream(
         model=_WithConcerns(model, printed),
         coverage=model.assessment.coverage,
         columns=en.COLUMNS,
@@ -89,6 +94,8 @@ def write(model: ReportModel) -> str:
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
+    stream.enable_buffering(500)
+    yield from stream
 
 
 class _WithConcerns:

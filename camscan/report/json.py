@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 from msgspec import Struct
 
 from camscan.decode.text import clean_lines
 from camscan.model.claim import Attribute, Claim, Device, Endpoint
 from camscan.model.finding import (
+    Assessment,
     ConcernLink,
     ConcernResult,
     Coverage,
@@ -99,45 +102,64 @@ class Document(Struct, frozen=True, kw_only=True):
     next_tests: tuple[NextTest, ...]
 
 
-def document(model: ReportModel) -> Document:
+def write(model: ReportModel) -> str:
+    """UTF-8 JSON, one device or finding per line; the same bytes for the same model."""
+    return "".join(parts(model))
+
+
+def parts(model: ReportModel) -> Iterator[str]:
+    """The document in pieces, so that a report of thousands of devices is never whole in memory."""
     a = model.assessment
     decisions = dict(a.decisions)
     factors = dict(a.factors)
-    table = next((d.table for d in decisions.values()), "")
-    return Document(
-        schema=REPORT_SCHEMA,
-        run=RunEntry(
-            run_id=a.run_id,
-            owner=a.owner,
-            authority=a.authority,
-            scope=a.scope,
-            as_of=a.as_of,
-            jurisdiction=a.jurisdiction,
-            knowledge=a.knowledge_hash,
-            tool_version=a.tool_version,
-            decision_table=table,
-            inputs=a.inputs,
-            seals=a.seals,
-            declarations=a.declarations,
-            networks_supplied=a.networks_supplied,
-            options=a.options,
+    yield "{\n"
+    for name, value in (("schema", REPORT_SCHEMA), ("run", _run(a)), ("coverage", a.coverage)):
+        yield f' "{name}": {_text(value)},\n'
+    lists: tuple[tuple[str, Iterable[Struct]], ...] = (
+        (
+            "devices",
+            (
+                _device(d, decisions.get(d.device_id), factors.get(d.device_id, ()))
+                for d in a.devices
+            ),
         ),
-        coverage=a.coverage,
-        devices=tuple(
-            _device(d, decisions.get(d.device_id), factors.get(d.device_id, ())) for d in a.devices
-        ),
-        endpoints=a.endpoints,
-        findings=tuple(_finding(f) for f in a.findings),
-        concerns=a.concerns,
-        next_tests=a.next_tests,
+        ("endpoints", a.endpoints),
+        ("findings", (_finding(f) for f in a.findings)),
+        ("concerns", a.concerns),
+        ("next_tests", a.next_tests),
     )
+    for name, entries in lists:
+        yield f' "{name}": ['
+        separator = "\n"
+        for entry in entries:
+            yield f"{separator}  {_text(entry)}"
+            separator = ",\n"
+        yield "\n ]" + ("\n" if name == lists[-1][0] else ",\n")
+    yield "}\n"
 
 
-def write(model: ReportModel) -> str:
-    """UTF-8 JSON, indented, one trailing newline; the same bytes for the same model."""
-    text = msgspec.json.format(msgspec.json.encode(document(model)), indent=1).decode()
+def _text(value: object) -> str:
     # Decoders clean what they read; this catches bidi characters from files the owner wrote.
-    return clean_lines(text) + "\n"
+    return clean_lines(msgspec.json.encode(value).decode())
+
+
+def _run(a: Assessment) -> RunEntry:
+    return RunEntry(
+        run_id=a.run_id,
+        owner=a.owner,
+        authority=a.authority,
+        scope=a.scope,
+        as_of=a.as_of,
+        jurisdiction=a.jurisdiction,
+        knowledge=a.knowledge_hash,
+        tool_version=a.tool_version,
+        decision_table=next((d.table for _, d in a.decisions), ""),
+        inputs=a.inputs,
+        seals=a.seals,
+        declarations=a.declarations,
+        networks_supplied=a.networks_supplied,
+        options=a.options,
+    )
 
 
 def _device(

@@ -139,7 +139,7 @@ def test_every_camera_is_found_and_has_the_right_maker(demo, seen):
         makers = {d["maker"] for d in devices}
         if unit["shares_address"]:
             continue  # see test_several_cameras_behind_one_address_are_told_apart
-        elif unit["maker"] is None:
+        if unit["maker"] is None:
             right = makers == {None}
         elif unit["persona"] in MAC_ONLY:
             # It answers nothing: only the registrant of its MAC block is known, and the registrant is
