@@ -261,7 +261,7 @@ def test_a_listed_device_that_answered_is_not_called_absent():
     site = Site(assets=(Asset(id="C1"), Asset(id="C2"), Asset(id="C3")))
     found = {f.id: f for f in run((known, mute), site=site).findings}["inventory-delta@site"]
     assert "in the list, not found: C3" in found.details
-    assert "in the list, answered, not recognised as a camera: C2" in found.details
+    assert "listed and answering, not recognised as a camera: C2" in found.details
     assert not any("C1" in d or d == "in the list, not found: C2" for d in found.details)
 
 

@@ -32,7 +32,7 @@ def check(site: SiteSubject) -> Answer | None:
     details = (
         *(f"found, not in the list: {d.device_id}" for d in unlisted),
         *(f"in the list, not found: {a.id}" + (f" ({a.place})" if a.place else "") for a in absent),
-        *(f"in the list, answered, not recognised as a camera: {a.id}" for a in unnamed),
+        *(f"listed and answering, not recognised as a camera: {a.id}" for a in unnamed),
     )
     words = (
         f"{len(found)} cameras and recorders were found, {len(site.site.assets)} are in the asset list: "

@@ -112,7 +112,11 @@ async def captured(helper, sweep, filter_text):
 
 async def main():
     far = raise_network()
-    scope = build_scope(["10.20.0.0/24", "10.30.0.0/24", "fd00::254", "fd00::77"], authority="test")
+    # As ranges: a network as CIDR leaves out its edges, and the sweeps below name whole networks.
+    scope = build_scope(
+        ["10.20.0.0-10.20.0.255", "10.30.0.0-10.30.0.255", "fd00::254", "fd00::77"],
+        authority="test",
+    )
     OUT["segments"] = [s.text for s in segments(scope)]
     helper = PacketHelper()
     ready = await helper.start(scope)
