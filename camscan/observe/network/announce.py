@@ -95,8 +95,12 @@ class Announcer:
         self._per_device: dict[tuple[str, str], int] = {}
         self._sent: set[bytes] = set()
 
-    async def run(self) -> None:
-        """Open, send the repeats, wait, close. Never raises for a single protocol."""
+    async def run(self, flooded: float = 0.0) -> None:
+        """Open, send the repeats, wait, close. Never raises for a single protocol.
+
+        `flooded`: seconds for which a neighbour sweep fills the link. Answers drown in it, so the last
+        repeat comes after it.
+        """
         sockets: list[tuple[GroupSocket, Announcement, tuple[bytes, ...]]] = []
         overheard: list[Overhearing] = []
         listeners: list[GroupSocket] = []
@@ -111,9 +115,11 @@ class Announcer:
                         self._sent.update(messages)
                         sockets.append((sender, announcement, messages))
                 await self._overhear(way, sockets, overheard)
-            for turn in range(pace.repeats):
+            repeats = pace.repeats if flooded <= pace.repeat_span else pace.repeats + 1
+            span = max(pace.repeat_span, flooded)
+            for turn in range(repeats):
                 if turn:
-                    await asyncio.sleep(pace.repeat_span / (pace.repeats - 1))
+                    await asyncio.sleep(span / (repeats - 1))
                 await self._send(sockets, first=turn == 0)
             await asyncio.sleep(pace.window)
         finally:

@@ -21,6 +21,9 @@ from camscan.observe.wire.talk import Talk
 
 _CHUNK = 64
 """Addresses handed to another program together: what it loses when it is killed."""
+_ARP_ROUNDS = 2
+_AFTER_SWEEP = 0.5
+"""Seconds after which a sweep is long enough to drown group answers, and the margin behind it."""
 _LOOKING = 1024
 """Addresses whose first SYN is waited for at the same time, without the helper."""
 
@@ -51,7 +54,9 @@ async def announce(session: Session) -> None:
     announcer = Announcer(
         session.gate, protocols, over, heard=session.hear, failed=failed, helper=session.helper
     )
-    await announcer.run()
+    on_link = sum(segment.hosts for segment in reach if segment.on_link)
+    sweep = _ARP_ROUNDS * on_link / session.gate.pace.arp if session.helper is not None else 0.0
+    await announcer.run(flooded=sweep + _AFTER_SWEEP if sweep > _AFTER_SWEEP else 0.0)
     session.stage_done("announcements")
     session.progress.stage("announcements", announcer.count, announcer.count)
 
