@@ -200,3 +200,29 @@ def test_a_port_that_cannot_be_bound_is_said():
         assert "39703" in failed[0][2]
 
     asyncio.run(run())
+
+
+def test_a_long_sweep_is_followed_by_one_more_search(monkeypatch):
+    """Answers drown in the requests of a sweep, so the last search comes after it."""
+
+    def times(flooded: float) -> list[float]:
+        now, sent = [0.0], []
+        announcer = _announcer(_plain(), [])
+
+        async def sleep(seconds: float) -> None:
+            now[0] += seconds
+
+        async def opened(*_):
+            return None, []
+
+        async def send(_, *, first):
+            sent.append(round(now[0], 2))
+
+        monkeypatch.setattr("camscan.observe.network.announce.asyncio.sleep", sleep)
+        monkeypatch.setattr(announcer, "_open", opened)
+        monkeypatch.setattr(announcer, "_send", send)
+        asyncio.run(announcer.run(flooded=flooded))
+        return sent
+
+    assert times(0.0) == [0.0, 0.6]
+    assert times(7.0) == [0.0, 3.5, 7.0]
