@@ -65,12 +65,11 @@ def _matching(subject: Subject, found: list[AdvisoryMatch], *, exploited: bool) 
     version = subject.device.value(Attribute.FIRMWARE) or "stated version"
     words = f"{subject.name}: version {version} is in the affected range of {', '.join(ids[:_SHOWN])}{more}"
     if exploited:
-        first = found[0]
-        record = next(a for a in subject.knowledge.advisories if a.id == first.advisory)
-        words += (
-            f", on the known-exploited list since {record.known_exploited} "
-            f"(list as of {record.known_exploited_as_of})"
-        )
+        named = {m.advisory for m in found}
+        records = [a for a in subject.knowledge.advisories if a.id in named]
+        since = ", ".join(sorted({a.known_exploited for a in records}))
+        as_of = max(a.known_exploited_as_of for a in records)
+        words += f", on the known-exploited list since {since} (list as of {as_of})"
     firm = claims and all(c.level in {Level.E3, Level.E4} for c in claims)
     return Answer(
         state=State.OBSERVED,

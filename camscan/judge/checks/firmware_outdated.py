@@ -40,12 +40,14 @@ def check(subject: Subject) -> Answer | None:
         first = newer[0]
         return Answer(
             state=State.OBSERVED,
-            statement=f"{subject.name}: {text}{age} is older than {first.fixed}, which {first.source} "
-            f"names as fixed for {first.id}.",
+            statement=f"{subject.name}: {text}{age}, is older than {first.fixed}, the fixed version "
+            f"that the record of {first.id.partition('.')[0]} names.",
             level=cap(max(c.level for c in claims), Level.E2),
             confidence=Confidence.LOW,
             claims=claims,
-            details=tuple(f"{a.id}: fixed {a.fixed}" for a in newer),
+            details=tuple(
+                f"{a.id}: fixed {a.fixed} (source: {a.source}, {a.as_of})" for a in newer
+            ),
         )
     words = f"{subject.name}: {text}{age}; the maker's current release is not in the data."
     return unknown(subject, words, Reason.NO_DATABASE)
