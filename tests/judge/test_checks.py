@@ -156,7 +156,8 @@ def test_brand_and_maker_are_compared_by_name_not_by_origin():
 def test_firmware_age_is_stated_and_newer_only_where_a_fixed_build_is_known():
     old = ask("firmware-outdated", *hikvision(firmware="V5.4.5 build 170401", built="2017-04-01"))
     assert old.state is OBSERVED
-    assert "names as fixed for CVE-2021-36260" in old.statement
+    assert "the fixed version that the record of CVE-2021-36260 names" in old.statement
+    assert any("CVE-2021-36260: fixed" in d and "source: " in d for d in old.details)
     assert "9.6 years before 2026-11-23" in old.statement
     assert old.level is Level.E2
     current = ask("firmware-outdated", *hikvision())
