@@ -1,0 +1,127 @@
+"""What did a capture show: names, flows, services, facts about clients, and what could not be read?
+
+Records of `observe/traffic` and of imported Zeek and Suricata logs. Each is stored in a run as one
+observation (kind `name`, `flow`, `service` or `capture`) whose bytes are this record as JSON, so that
+identify and attribute read captures and imported logs alike.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class NameSeen(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A client named a remote party over one protocol."""
+
+    client: str
+    """Address of the client, text form."""
+    proto: str
+    """dns | mdns | llmnr | tls | tls-cert | http | http-connect | quic | mqtt | rtsp | sip | ..."""
+    name: str
+    """Lower case, without trailing dot, control and bidi characters removed."""
+    first: float
+    """UTC seconds since the epoch."""
+    last: float
+    count: int
+    client_mac: str | None = None
+    remote: str | None = None
+    """Server address of the flow in which it stood; None for DNS questions."""
+    port: int | None = None
+    answers: tuple[str, ...] = ()
+    """DNS: addresses the name resolved to, through its CNAME chain."""
+    aliases: tuple[str, ...] = ()
+    """DNS: the CNAME chain in order."""
+    alpn: tuple[str, ...] = ()
+    ech: bool = False
+    """An encrypted ClientHello was offered: the name is the outer one."""
+
+
+class ServiceSeen(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A client spoke a camera service, by a signature of signatures/services/."""
+
+    client: str
+    service: str
+    """Id of the signature."""
+    remote: str
+    port: int
+    transport: str
+    first: float
+    last: float
+    packets: int
+    """Packets that matched."""
+    client_mac: str | None = None
+    announced: str = ""
+    """Device id or serial the protocol announced."""
+    detail: str = ""
+
+
+class Minute(Struct, frozen=True, array_like=True):
+    """One minute of a flow."""
+
+    start: int
+    """UTC seconds since the epoch, a multiple of 60."""
+    bytes_up: int
+    bytes_down: int
+
+
+class Flow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All packets between one client and one remote port. Bytes are original frame lengths (of the
+    inner frame where a mirror was unwrapped)."""
+
+    client: str
+    remote: str
+    port: int
+    transport: str
+    """tcp | udp | icmp | the IP protocol number as text."""
+    bytes_up: int
+    bytes_down: int
+    packets_up: int
+    packets_down: int
+    first: float
+    last: float
+    client_mac: str | None = None
+    names: tuple[str, ...] = ()
+    """Names that led to this remote: DNS answer of this client, SNI, Host."""
+    service: str = ""
+    minutes: tuple[Minute, ...] = ()
+    media: bool | None = None
+    """Upload that looks like media; None = not judged."""
+    media_why: str = ""
+
+
+class ClientFact(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a client said of itself in a capture: a DHCP request, an announcement, an answer."""
+
+    client: str
+    kind: str
+    """Kind of the observation this becomes: `dhcp`, `mdns`, `ssdp`, `http`, `rtsp`, `wsd`, `sadp` ..."""
+    payload: bytes
+    """As sent, at most 64 KB; secrets are cut before it is stored."""
+    at: float
+    port: int | None = None
+    transport: str = "udp"
+    client_mac: str | None = None
+
+
+class CaptureSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Under which circumstances was it seen? The coverage record of scoring section 5."""
+
+    vantage: str
+    """mirror | file | host, as the user named it; `file` where nothing was named."""
+    first: float | None = None
+    last: float | None = None
+    packets: int = 0
+    bytes: int = 0
+    lost: int | None = None
+    """Packets the capture itself says it lost; None = it does not say."""
+    clients: int = 0
+    dns_visible: bool = False
+    encrypted_resolvers: tuple[str, ...] = ()
+    """Resolvers spoken to under encryption: names hidden."""
+    phases: tuple[tuple[str, float, float], ...] = ()
+    """(name, begin, end) of stimuli noted by the user."""
+    link_types: tuple[str, ...] = ()
+    encapsulations: tuple[tuple[str, int], ...] = ()
+    """(tzsp | erspan2 | vxlan ..., packets unwrapped)"""
+    not_examined: tuple[tuple[str, int], ...] = ()
+    """(reason in words, packets): encapsulated, unknown link type, damaged ..."""
