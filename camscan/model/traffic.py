@@ -65,8 +65,10 @@ class Minute(Struct, frozen=True, array_like=True):
 
 
 class Flow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All packets between one client and one remote port. Bytes are original frame lengths (of the
-    inner frame where a mirror was unwrapped)."""
+    """All packets between one client and one remote port.
+
+    Bytes are original frame lengths (of the inner frame where a mirror was unwrapped).
+    """
 
     client: str
     remote: str
