@@ -36,6 +36,7 @@ from camscan.model.knowledge import (
     Signature,
 )
 from camscan.model.probe import Probe, ProbePlan
+from camscan.model.service import ServiceSignature
 
 LOCAL = "local."
 """Prefix of every id a user's own folder may bring (DESIGN rule 14)."""
@@ -63,6 +64,7 @@ _TABLES: tuple[_Table, ...] = (
     _Table("endpoints", "endpoint", EndpointName, local=True),
     _Table("networks", "network", Network, local=True),
     _Table("advisories", "advisory", Advisory, local=True),
+    _Table("services", "service", ServiceSignature, local=True),
     _Table("laws", "law", Law, local=False),
     _Table("laws", "position", LawPosition, local=False),
     _Table("rules", "rule", Rule, local=False),
@@ -198,6 +200,7 @@ def _build(files: Mapping[str, bytes], own: Mapping[str, bytes], digest: str) ->
         vocabulary=dict(sorted(parts.vocabulary.items())),
         places={f"{table} {ident}": file for (table, ident), file in sorted(parts.seen.items())},
         law_positions=tuple(of(LawPosition)),
+        services=tuple(of(ServiceSignature)),
     )
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from camscan.model.claim import Attribute, Family, Level
 from camscan.model.observation import Kind
 from camscan.model.probe import ProbePlan
+from camscan.model.service import ServiceSignature
 
 
 class Test(StrEnum):
@@ -392,6 +393,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     files: Mapping[str, str]
     """File below signatures/ -> sha256."""
     law_positions: tuple[LawPosition, ...] = ()
+    services: tuple[ServiceSignature, ...] = ()
     vocabulary: Mapping[str, tuple[str, ...]] = {}
     """From vocab/: claim attribute -> words allowed beside ids of other records."""
     places: Mapping[str, str] = {}  # `signature axis.ftp.banner` -> file below signatures/

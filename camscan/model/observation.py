@@ -48,6 +48,11 @@ class Kind(StrEnum):
     NEIGHBOUR = "neighbour"
     PORTS = "ports"
     GREETING = "greeting"
+    # records of captures and of other tools' traffic logs (model/traffic.py), as JSON
+    NAME = "name"
+    FLOW = "flow"
+    SERVICE = "service"
+    CAPTURE = "capture"
 
 
 class Reason(StrEnum):
@@ -232,7 +237,7 @@ FIELDS: Mapping[Kind, tuple[str, ...]] = {
         "signature-algorithm",
         "spki-sha256",
         "sha256",
-    ),
+    ),  # fmt: skip
     Kind.TLS: ("version", "cipher", "alert", "fallback"),
     Kind.SSH: ("protocol", "software", "comment", "banner"),
     Kind.FTP: ("code", "text", "banner"),
@@ -391,4 +396,8 @@ FIELDS: Mapping[Kind, tuple[str, ...]] = {
     Kind.NEIGHBOUR: ("mac", "registrant", "local", "oui"),
     Kind.PORTS: ("open", "closed", "silent", "udp-closed", "open-count", "probed-count"),
     Kind.GREETING: ("port", "hex", "text", "length"),
+    Kind.NAME: ("proto", "name", "remote", "port", "answer", "alias", "alpn", "ech", "odd"),
+    Kind.FLOW: ("remote", "port", "transport", "bytes-up", "bytes-down", "name", "service"),
+    Kind.SERVICE: ("service", "remote", "port", "transport", "announced", "packets", "detail"),
+    Kind.CAPTURE: ("vantage", "packets", "bytes", "lost", "clients", "dns-visible", "phase"),
 }

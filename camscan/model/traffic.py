@@ -34,6 +34,8 @@ class NameSeen(Struct, frozen=True, kw_only=True, omit_defaults=True):
     alpn: tuple[str, ...] = ()
     ech: bool = False
     """An encrypted ClientHello was offered: the name is the outer one."""
+    odd: bool = False
+    """No host name that can be looked up (`*.example.com`): kept as sent, joined with nothing."""
 
 
 class ServiceSeen(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -127,3 +129,13 @@ class CaptureSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """(tzsp | erspan2 | vxlan ..., packets unwrapped)"""
     not_examined: tuple[tuple[str, int], ...] = ()
     """(reason in words, packets): encapsulated, unknown link type, damaged ..."""
+
+
+class Captured(Struct, frozen=True, kw_only=True):
+    """Everything one capture, or one set of logs, showed."""
+
+    summary: CaptureSummary
+    names: tuple[NameSeen, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    services: tuple[ServiceSeen, ...] = ()
+    facts: tuple[ClientFact, ...] = ()
