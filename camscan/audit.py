@@ -18,9 +18,11 @@ from camscan import assessments
 from camscan.attribute.attribution import attribute
 from camscan.attribute.endpoints import attribute_endpoints
 from camscan.clock import Clock, iso, parse_iso
+from camscan.identify.destinations import Traffic, with_destinations
 from camscan.identify.devices import identify
 from camscan.identify.match import Matcher
 from camscan.identify.plan import make_next_jobs
+from camscan.identify.watch import watched
 from camscan.journal import read_attempts, read_observations
 from camscan.judge.coverage import coverage
 from camscan.judge.judge import judge
@@ -108,7 +110,10 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
     devices = placed(
         identify(observations, knowledge, assets=site.assets, matcher=matcher_of(knowledge)), site
     )
+    traffic = Traffic(observations)
+    devices = with_destinations(devices, traffic, knowledge.services)
     devices, endpoints = attribute_endpoints(devices, knowledge, owner=options.networks)
+    watches = watched(devices, traffic)
     covered = coverage(intakes, observations, attempts, devices, knowledge, site)
     as_of = options.as_of or last_moment(run, observations, attempts)
     jurisdiction = options.jurisdiction or site.jurisdiction
@@ -120,6 +125,7 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         as_of=as_of,
         jurisdiction=jurisdiction,
         attributions=attribute(devices, knowledge),
+        watches={w.device_id: w.watch for w in watches},
     )
     assessment = Assessment(
         schema=REPORT_SCHEMA,
@@ -152,6 +158,7 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         options=tuple(
             f"{intake.id} {name}={value}" for intake in intakes for name, value in intake.options
         ),
+        traffic=watches,
     )
     return assessment, assessments.write(run.path, assessment)
 

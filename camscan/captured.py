@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from camscan.clock import iso
+from camscan.decode.own_networks import Own
 from camscan.intake import IntakeWriter
 from camscan.model.observation import Kind
 from camscan.model.traffic import Captured, Flow, Minute, NameSeen, ServiceSeen
@@ -24,7 +26,8 @@ SUBJECT = "capture"
 MAX_RECORDS = 200_000
 MAX_MINUTES = 1440
 """Intervals of a flow that are kept; a longer capture gets wider ones."""
-_UNSET = ("0.0.0.0", "::")  # noqa: S104 - the address of a client that has none yet
+_UNSET = ("0.0.0.0", "::")
+"""The address of a client that has none yet."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -39,6 +42,7 @@ class Sighting(Struct, frozen=True):
 def store(writer: IntakeWriter, captured: Captured) -> int:
     """Write everything; the number of records that found no place (counted in the summary)."""
     owners = device_ids(captured)
+    own = Own(captured.summary.local)
     summary = captured.summary
     dropped = 0
     written = 0
@@ -48,14 +52,14 @@ def store(writer: IntakeWriter, captured: Captured) -> int:
             continue
         written += 1
         writer.observe(
-            device_id=owners.get((record.client, record.client_mac), record.client),
+            device_id=_subject(record, owners, own),
             kind=kind,
             response=_encode(record),
             port=record.port,
             transport="" if isinstance(record, NameSeen) else record.transport,
-            address=_address(record.client),
-            mac=record.client_mac,
-            at=iso(record.first),
+            address=_address(_end(record, own)),
+            mac=record.client_mac if _end(record, own) == record.client else None,
+            at=_moment(record.first),
         )
     for fact in captured.facts:
         writer.observe(
@@ -66,7 +70,7 @@ def store(writer: IntakeWriter, captured: Captured) -> int:
             transport=fact.transport,
             address=_address(fact.client),
             mac=fact.client_mac,
-            at=iso(fact.at),
+            at=_moment(fact.at),
         )
     if dropped:
         lost = (*summary.not_examined, ("records beyond the limit", dropped))
@@ -75,9 +79,32 @@ def store(writer: IntakeWriter, captured: Captured) -> int:
         device_id=SUBJECT,
         kind=Kind.CAPTURE,
         response=_encode(summary),
-        at=iso(summary.first) if summary.first is not None else None,
+        at=_moment(summary.first),
     )
     return dropped
+
+
+def _end(record: NameSeen | Flow | ServiceSeen, own: Own) -> str:
+    """The owner's side: the client, unless only the other side lies in the owner's networks."""
+    inbound = isinstance(record, Flow) and not own(record.client) and own(record.remote)
+    return record.remote or record.client if inbound else record.client
+
+
+def _subject(
+    record: NameSeen | Flow | ServiceSeen, owners: Mapping[tuple[str, str | None], str], own: Own
+) -> str:
+    end = _end(record, own)
+    if end != record.client:
+        return next((name for (a, _), name in owners.items() if a == end), end)
+    return owners.get((end, record.client_mac), end)
+
+
+def _moment(seconds: float | None) -> str | None:
+    """ISO 8601; None for a time that no calendar has (a capture may claim any)."""
+    try:
+        return iso(seconds) if seconds is not None else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def device_ids(captured: Captured) -> Mapping[tuple[str, str | None], str]:
@@ -118,11 +145,12 @@ def _four(moved: Mapping[str, Sighting]) -> dict[str, Sighting]:
 def _in_turn(moved: Mapping[str, Sighting]) -> bool:
     """Whether all sightings lie one after the other; a router uses several addresses at once."""
     spans = sorted((s.first, s.last) for s in moved.values())
-    return all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    return all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
 def _sightings(captured: Captured) -> dict[tuple[str, str | None], Sighting]:
     found: dict[tuple[str, str | None], Sighting] = {}
+    own = Own(captured.summary.local)
     spans: Iterable[tuple[str, str | None, float, float]] = (
         *((r.client, r.client_mac, r.first, r.last) for r in captured.names),
         *((r.client, r.client_mac, r.first, r.last) for r in captured.flows),
@@ -130,7 +158,7 @@ def _sightings(captured: Captured) -> dict[tuple[str, str | None], Sighting]:
         *((f.client, f.client_mac, f.at, f.at) for f in captured.facts),
     )
     for client, mac, first, last in spans:
-        if client in _UNSET:
+        if client in _UNSET or not own(client):
             continue
         old = found.get((client, mac))
         if old is not None:
@@ -145,8 +173,10 @@ def _records(captured: Captured) -> Iterable[tuple[Kind, NameSeen | Flow | Servi
         yield Kind.SERVICE, service
     for name in captured.names:
         yield Kind.NAME, name
+    own = Own(captured.summary.local)
     for flow in sorted(captured.flows, key=lambda f: (-(f.bytes_up + f.bytes_down), f.client, f.remote, f.port)):  # fmt: skip
-        yield Kind.FLOW, replace(flow, minutes=coarse(flow.minutes))
+        if own(flow.client) or own(flow.remote):
+            yield Kind.FLOW, replace(flow, minutes=coarse(flow.minutes))
 
 
 def coarse(minutes: tuple[Minute, ...], limit: int = MAX_MINUTES) -> tuple[Minute, ...]:

@@ -162,6 +162,12 @@ kv: `key=value` lines of text/plain bodies; body: text, control characters remov
 _XML = ("root", "namespace", "path")
 """path: every leaf as `a/b/c=text` with local names, in document order, at most 512."""
 
+_CERTIFICATE = (
+    "subject", "subject.cn", "subject.o", "subject.ou", "subject.email", "subject.l", "subject.c",
+    "issuer", "issuer.cn", "issuer.o", "san", "serial", "not-before", "not-after", "self-signed",
+    "key-type", "key-bits", "signature-algorithm", "spki-sha256", "sha256",
+)  # fmt: skip
+
 FIELDS: Mapping[Kind, tuple[str, ...]] = {
     Kind.HTTP: _HTTP,
     Kind.TITLE: _HTTP,
@@ -216,28 +222,7 @@ FIELDS: Mapping[Kind, tuple[str, ...]] = {
         "sdp.media",
         "sdp.attribute",
     ),
-    Kind.HTTPS_CERT: (
-        "subject",
-        "subject.cn",
-        "subject.o",
-        "subject.ou",
-        "subject.email",
-        "subject.l",
-        "subject.c",
-        "issuer",
-        "issuer.cn",
-        "issuer.o",
-        "san",
-        "serial",
-        "not-before",
-        "not-after",
-        "self-signed",
-        "key-type",
-        "key-bits",
-        "signature-algorithm",
-        "spki-sha256",
-        "sha256",
-    ),  # fmt: skip
+    Kind.HTTPS_CERT: _CERTIFICATE,
     Kind.TLS: ("version", "cipher", "alert", "fallback"),
     Kind.SSH: ("protocol", "software", "comment", "banner"),
     Kind.FTP: ("code", "text", "banner"),

@@ -11,12 +11,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
+from camscan.decode.own_networks import Own, is_group
 from camscan.decode.service_match import ServiceTable
 from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic.facts import FACT_GATES, Facts
-from camscan.observe.traffic.local import Local, is_group
 from camscan.observe.traffic.packet import Gate, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.server_names import certificate_names
@@ -48,7 +48,7 @@ class Namer:
     ) -> None:
         """`local`: whether an address is the owner's. `resolvers`: name or address -> whose resolver."""
         self._table = ServiceTable(signatures)
-        self._local = local or Local()
+        self._local = local or Own()
         self._resolvers = dict(resolvers or {})
         self._register = Register()
         self._facts = Facts(self._local)

@@ -19,7 +19,7 @@ _OWN = (
 _MAX_REMEMBERED = 65_536
 
 
-class Local:
+class Own:
     """A test that is asked for every packet; answers are remembered."""
 
     def __init__(self, ranges: Iterable[str] = ()) -> None:
