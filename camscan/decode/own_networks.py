@@ -13,8 +13,10 @@ _OWN = (
     "172.16.0.0/12",
     "192.168.0.0/16",
     "169.254.0.0/16",
+    "127.0.0.0/8",
     "fc00::/7",
     "fe80::/10",
+    "::1/128",
 )
 _MAX_REMEMBERED = 65_536
 
@@ -24,7 +26,11 @@ class Own:
 
     def __init__(self, ranges: Iterable[str] = ()) -> None:
         texts = tuple(ranges) or _OWN
-        self._networks = tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+        networks = [ipaddress.ip_network(text, strict=False) for text in texts]
+        if not any(n.version == 6 for n in networks):
+            # Ranges of IPv4 say nothing of IPv6: there the usual rule holds.
+            networks += [n for n in map(ipaddress.ip_network, _OWN) if n.version == 6]
+        self._networks = tuple(networks)
         self._known: dict[str, bool] = {}
 
     def __call__(self, address: str) -> bool:

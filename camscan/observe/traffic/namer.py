@@ -235,7 +235,7 @@ class Namer:
     def _hello(self, packet: Packet, hello: client_hello.ClientHello, proto: str) -> None:
         if not self._local(packet.src):
             return
-        whose = self._resolvers.get(hello.name) or self._resolvers.get(packet.dst, "")
+        whose = self._resolvers.get(hello.name or packet.dst, "")
         doq = proto == "quic" and packet.dport in _DOQ
         if packet.dport == _DOT or doq or whose:
             how = "DoQ" if doq else "DoT" if packet.dport == _DOT else "DoH"
