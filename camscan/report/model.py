@@ -15,6 +15,7 @@ from camscan.model.claim import Attribute, Claim, Device, State, Visibility
 from camscan.model.finding import Assessment, Decision, Finding, NextTest
 from camscan.model.identity import confidence
 from camscan.model.knowledge import Knowledge, Law, Rule
+from camscan.report.paths import Paths, build_paths
 from camscan.report.rows import (
     ConcernRow,
     CoverageRow,
@@ -38,6 +39,7 @@ class ReportModel(Struct, frozen=True, kw_only=True):
     others: tuple[DeviceRow, ...]
     findings: tuple[FindingRow, ...]
     endpoints: tuple[EndpointRow, ...]
+    paths: Paths
     concerns: tuple[ConcernRow, ...]
     laws: tuple[Reference, ...]
     rules: tuple[Reference, ...]
@@ -74,6 +76,7 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
         others=tuple(sorted(other, key=lambda r: (r.is_camera != "unknown", _address_key(r.device_id)))),
         findings=findings,
         endpoints=_endpoints(assessment),
+        paths=build_paths(assessment, knowledge),
         concerns=_concerns(assessment, knowledge),
         laws=_references(assessment.findings, "laws", knowledge.laws),
         rules=tuple(r for r in _references(assessment.findings, "rules", knowledge.rules) if _binds(r.record, assessment.jurisdiction)),
