@@ -180,6 +180,7 @@ class _Reader:
         self.done = 0
         self._damages = 0
         self._skipped = 0
+        self._lost = 0
 
     def buffers(self) -> Iterator[None]:
         """Read to the end; yields after every buffer."""
@@ -235,11 +236,16 @@ class _Reader:
                 self._source.problem = f"stopped: damaged in more than {_MOST_DAMAGES} places"
                 return begin, False
             begin += 1
+            self._skipped += 1
             searching = True
 
     def _collect(self, framer: Framer) -> None:
         if framer.lost is not None:
-            self._engine.lost = framer.lost
+            # One source after another: what the others lost stays.
+            self._engine.lost = (self._engine.lost or 0) + framer.lost - self._lost
+            self._lost = framer.lost
+        self._engine.tally.skip(_NO_INTERFACE, framer.no_interface)
+        framer.no_interface = 0
 
     def _finish(self, left: int, *, searching: bool) -> None:
         problems, name = self._engine.problems, self._source.name

@@ -43,6 +43,8 @@ class Framed(NamedTuple):
 class Framer(Protocol):
     lost: int | None
     """Packets the capture itself says it lost."""
+    no_interface: int
+    """Packets of interfaces that were not described, since it was last set to 0."""
 
     def cut(self, data: Bytes, view: memoryview, begin: int, end: int, offset: int) -> Framed: ...
 

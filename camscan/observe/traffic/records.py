@@ -31,6 +31,7 @@ class PcapFramer:
         # The upper bits say whether frames end with a checksum; the snap length is not believed.
         self.link = struct.unpack_from(f"{self.order}I", header, 20)[0] & 0x03FF_FFFF
         self.lost: int | None = None
+        self.no_interface = 0
         self._sweeper = Sweeper()
         fields = tuple(
             (name, f"{self.order}u4", at)
