@@ -24,7 +24,6 @@ from camscan.observe.traffic.batch import (
     Bytes,
     Columns,
     Ints,
-    Keys,
     gather,
 )
 from camscan.observe.traffic.fragments import Whole
@@ -148,22 +147,15 @@ class Candidates:
             look[hit] = _PORT
         self._look[before + 1 : count + 1] = look
 
-    def renumber(self, table: PairTable, old: tuple[Keys, Keys]) -> None:
-        """The table was emptied: flows that more is wanted of get numbers again, from their old keys."""
-        wanted = sorted(self._wanted)
-        self._wanted.clear()
-        if not wanted:
-            return
-        index = np.array(wanted, np.int64)
-        numbers = table.numbers(old[0][index], old[1][index])
-        self.welcome(table, 0)
-        for number in numbers.tolist():
-            self._look[number] |= _WANTED
-            self._wanted.add(number)
+    def wanted(self) -> Ints:
+        """Numbers of the five-tuples that more is wanted of."""
+        return np.array(sorted(self._wanted), np.int64)
 
-    @property
-    def wanted(self) -> set[int]:
-        return self._wanted
+    def renumber(self, table: PairTable, numbers: Numbers) -> None:
+        """The table was emptied; these are the new numbers of what is wanted."""
+        self.welcome(table, 0)
+        self._wanted = set(numbers.tolist())
+        self._look[numbers] |= _WANTED
 
     def offer(
         self,

@@ -17,13 +17,15 @@ from camscan.model.traffic import CaptureSummary, Flow
 from camscan.observe.traffic.batch import PAD, Batch, Bytes, Tally
 from camscan.observe.traffic.candidates import Candidates
 from camscan.observe.traffic.flows import MOST_FLOWS, MOST_TUPLES, FiveTuples
+from camscan.observe.traffic.forms import framer_of
 from camscan.observe.traffic.fragments import ORPHAN, OVERLAP
-from camscan.observe.traffic.framing import HEADER, Framer, PcapFramer, framer_of
+from camscan.observe.traffic.framing import Framer
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
 from camscan.observe.traffic.ledger import Ledger
 from camscan.observe.traffic.packet import Feed, Gate, nothing
 from camscan.observe.traffic.places import Places
+from camscan.observe.traffic.records import HEADER, PcapFramer
 from camscan.observe.traffic.source import Source, open_source
 from camscan.observe.traffic.table import PairTable
 
@@ -130,12 +132,10 @@ class Engine:
         table = self.tuples.table
         lots = self.tuples.minutes_taken()
         self.ledger.take(self.tuples.tuples(), lots)
-        old = (table.a, table.b)
-        if self._candidates.wanted:
-            index = max(self._candidates.wanted) + 1
-            old = (table.a[:index].copy(), table.b[:index].copy())
+        wanted = self._candidates.wanted()
+        a, b = table.a[wanted], table.b[wanted]
         self.tuples.clear()
-        self._candidates.renumber(table, old)
+        self._candidates.renumber(table, self.tuples.reserve(a, b))
 
     def flows(self) -> Iterator[Flow]:
         """Every flow, sorted by address, port and transport. Ends the counting."""
@@ -180,6 +180,7 @@ class _Reader:
         self.done = 0
         self._damages = 0
         self._skipped = 0
+        self._lost = 0
 
     def buffers(self) -> Iterator[None]:
         """Read to the end; yields after every buffer."""
@@ -235,11 +236,16 @@ class _Reader:
                 self._source.problem = f"stopped: damaged in more than {_MOST_DAMAGES} places"
                 return begin, False
             begin += 1
+            self._skipped += 1
             searching = True
 
     def _collect(self, framer: Framer) -> None:
         if framer.lost is not None:
-            self._engine.lost = framer.lost
+            # One source after another: what the others lost stays.
+            self._engine.lost = (self._engine.lost or 0) + framer.lost - self._lost
+            self._lost = framer.lost
+        self._engine.tally.skip(_NO_INTERFACE, framer.no_interface)
+        framer.no_interface = 0
 
     def _finish(self, left: int, *, searching: bool) -> None:
         problems, name = self._engine.problems, self._source.name

@@ -88,6 +88,25 @@ class FiveTuples:
     def _welcome(
         self, columns: Columns, data: Bytes, numbers: Numbers, before: int, after: int
     ) -> None:
+        self._reset(before, after)
+        new = np.flatnonzero(numbers > before)
+        # The first packet of each: written last to first, so that the first one stays.
+        new = new[::-1]
+        where = columns.mac[new]
+        place = np.maximum(where, 0)
+        mac = np.ndarray((len(data) - 16,), "V8", data, strides=(1,))[place + 4]
+        # Six bytes of source MAC are the lower part of the eight that begin two before it.
+        value = (mac.view(">u8").astype(np.uint64) & np.uint64(0xFFFF_FFFF_FFFF)) + np.uint64(1)
+        self._mac[numbers[new]] = np.where(where >= 0, value, np.uint64(0))
+
+    def reserve(self, a: Keys, b: Keys) -> Numbers:
+        """Numbers for five-tuples of which no packet is counted yet."""
+        before = self.table.count
+        numbers = self.table.numbers(a, b)
+        self._reset(before, self.table.count)
+        return numbers
+
+    def _reset(self, before: int, after: int) -> None:
         size = after + 1
         for name in ("_packets", "_size", "_first", "_last", "marks", "_mac"):
             setattr(self, name, grown(getattr(self, name), size))
@@ -99,15 +118,6 @@ class FiveTuples:
         self.marks[fresh] = np.where(
             self._places.leaves(self.table.a[fresh], self.table.b[fresh]), OUTSIDE, 0
         )
-        new = np.flatnonzero(numbers > before)
-        # The first packet of each: written last to first, so that the first one stays.
-        new = new[::-1]
-        where = columns.mac[new]
-        place = np.maximum(where, 0)
-        mac = np.ndarray((len(data) - 16,), "V8", data, strides=(1,))[place + 4]
-        # Six bytes of source MAC are the lower part of the eight that begin two before it.
-        value = (mac.view(">u8").astype(np.uint64) & np.uint64(0xFFFF_FFFF_FFFF)) + np.uint64(1)
-        self._mac[numbers[new]] = np.where(where >= 0, value, np.uint64(0))
 
     def tuples(self) -> Tuples:
         """What was counted so far."""

@@ -48,7 +48,7 @@ class Ledger:
 
     def take(self, tuples: Tuples, lots: list[Lot]) -> None:
         """Enter five-tuples, and minutes that are counted by their place in `tuples` + 1."""
-        pair = paired(tuples.a, tuples.b)
+        pair = _counted(paired(tuples.a, tuples.b), tuples.packets)
         there, back = pair.forward, np.maximum(pair.backward, 0)
         silent = pair.backward < 0
         if not len(there):
@@ -202,6 +202,13 @@ class Ledger:
         part = slice(1, self._table.count + 1)
         family = self._table.b[part] & np.uint64(FAMILY6)
         return len(np.unique(self._table.a[part] >> _32 | family))
+
+
+def _counted(pair: Paired, packets: Ints) -> Paired:
+    """Without conversations of which only the number was kept."""
+    total = packets[pair.forward] + np.where(pair.backward < 0, 0, packets[pair.backward])
+    some = total > 0
+    return pair if some.all() else Paired(pair.forward[some], pair.backward[some])
 
 
 def _summed(parts: list[_Minutes]) -> _Minutes:

@@ -45,10 +45,8 @@ class Source:
         self.compression = ""
         self._stream: Stream = self._counted
         if head[:2] == _GZIP:
-            import gzip
-
             self.compression = "gzip"
-            self._stream = cast("Stream", gzip.GzipFile(fileobj=self._counted))
+            self._stream = _Gunzip(self._counted)
         elif head == _ZSTD:
             import zstandard
 
@@ -126,6 +124,37 @@ class _Counted(io.RawIOBase):
             got = cast("io.RawIOBase", self._raw).readinto(buffer) or 0
         self.taken += got
         return got
+
+
+class _Gunzip:
+    """RFC 1952, members one after another. Gives what there is before it complains of the end."""
+
+    def __init__(self, raw: _Counted) -> None:
+        self._raw = raw
+        self._member = zlib.decompressobj(31)
+        self._input = b""
+        self._ended = False
+
+    def readinto(self, buffer: memoryview) -> int:
+        while True:
+            if not self._input and not self._ended:
+                self._input = self._raw.read(1 << 18) or b""
+                self._ended = not self._input
+            if self._member.eof:
+                # Zeros behind a member are padding.
+                self._input = (self._member.unused_data + self._input).lstrip(b"\0")
+                self._member = zlib.decompressobj(31)
+                if not self._input:
+                    if self._ended:
+                        return 0
+                    continue
+            if self._ended and not self._input:
+                raise EOFError("the compressed data is cut")
+            out = self._member.decompress(self._input, len(buffer))
+            self._input = self._member.unconsumed_tail
+            if out:
+                buffer[: len(out)] = out
+                return len(out)
 
 
 def open_source(path: str | Path) -> Source:
