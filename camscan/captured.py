@@ -171,9 +171,10 @@ def _records(captured: Captured) -> Iterable[tuple[Kind, NameSeen | Flow | Servi
     # Services and names first: should a limit bite, the many small flows go.
     for service in captured.services:
         yield Kind.SERVICE, service
-    for name in captured.names:
-        yield Kind.NAME, name
     own = Own(captured.summary.local)
+    for name in captured.names:
+        if own(name.client):
+            yield Kind.NAME, name
     for flow in sorted(captured.flows, key=lambda f: (-(f.bytes_up + f.bytes_down), f.client, f.remote, f.port)):  # fmt: skip
         if own(flow.client) or own(flow.remote):
             yield Kind.FLOW, replace(flow, minutes=coarse(flow.minutes))

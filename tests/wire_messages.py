@@ -129,3 +129,41 @@ def segments(
     for n in range(0, len(data), size):
         part = data[n : n + size]
         yield Packet(at, src, dst, sport, dport, "tcp", part, (seq + n) & 0xFFFFFFFF, False, *macs, 0, len(part))  # fmt: skip
+
+
+def frame(p: Packet) -> bytes:
+    """An Ethernet frame of a packet (IPv4, checksums zero)."""
+
+    def raw(mac):
+        return bytes.fromhex((mac or "ffffffffffff").replace(":", ""))
+
+    if p.transport == "udp":
+        inner, proto = struct.pack(">HHHH", p.sport, p.dport, 8 + len(p.payload), 0) + p.payload, 17
+    else:
+        flags = 0x02 if p.syn else 0x18
+        inner = (
+            struct.pack(">HHIIBBHHH", p.sport, p.dport, p.seq, 0, 0x50, flags, 65535, 0, 0)
+            + p.payload
+        )
+        proto = 6
+    ends = [bytes(map(int, a.split("."))) for a in (p.src, p.dst)]
+    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(inner), 0, 0, 64, proto, 0, *ends)
+    return raw(p.dst_mac) + raw(p.src_mac) + b"\x08\x00" + head + inner  # fmt: skip
+
+
+def write_pcap(path, packets: Iterable[Packet]) -> None:
+    """A pcap file with microseconds, in the order given."""
+    with path.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
+        for p in packets:
+            data = frame(p)
+            at = (int(p.at), int(p.at % 1 * 1e6))
+            file.write(struct.pack("<IIII", *at, len(data), len(data)) + data)
+
+
+def back(packet: Packet, payload: bytes, later: float = 0.1) -> Packet:
+    """An answer to a packet."""
+    return packet._replace(
+        at=packet.at + later, src=packet.dst, dst=packet.src, sport=packet.dport, dport=packet.sport,
+        payload=payload, src_mac=packet.dst_mac, dst_mac=packet.src_mac, length=len(payload),
+    )  # fmt: skip

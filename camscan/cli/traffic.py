@@ -12,7 +12,13 @@ from msgspec import Struct
 
 from camscan import audit
 from camscan.captured import store
-from camscan.cli.closing import close, judging_options, read_knowledge, read_options
+from camscan.cli.closing import (
+    close,
+    judging_options,
+    read_knowledge,
+    read_options,
+    write_files,
+)
 from camscan.cli.progress import StatusLine
 from camscan.clock import Clock, SystemClock, compact, iso, parse_iso
 from camscan.decode.text import clean_lines
@@ -25,6 +31,7 @@ from camscan.model.run import Input, IntakeInfo
 from camscan.model.traffic import Captured, Flow, NameSeen
 from camscan.observe.traffic.engine import Problem, Progress
 from camscan.observe.traffic.take import TakeOptions, take
+from camscan.report.model import build
 from camscan.run import IntakeWriter, Run
 
 
@@ -146,8 +153,9 @@ def traffic(
     if as_json:
         for line in lines(captured, knowledge, options):
             click.echo(line)
-        _, folder = audit.assess(run, knowledge, options)
-        click.echo(f"camscan: run {run.path}, assessment {folder.name}", err=True)
+        assessment, folder = audit.assess(run, knowledge, options)
+        html, _ = write_files(build(assessment, knowledge), folder)
+        click.echo(f"camscan: run {run.path}, report {html}", err=True)
         code = 0
     else:
         code = close(run, knowledge, options, as_json=False, intake=writer.info.id)
