@@ -178,3 +178,20 @@ def test_a_capture_cut_short_says_so_and_keeps_what_was_there(tmp_path, capsys):
     assert CLOUD in said.out
     assert "not examined" in said.err
     assert assessments.read(out).coverage.incomplete
+
+
+def test_logs_of_other_tools_give_the_findings_of_the_capture(taken, tmp_path):
+    base = {"ts": T, "id.orig_h": wire.CAMERA, "id.orig_p": 40000, "orig_l2_addr": wire.CAMERA_MAC}
+    conn = {**base, "id.resp_h": wire.SERVER, "id.resp_p": 8800, "proto": "udp", "duration": 9.0, "conn_state": "SF", "orig_pkts": 4, "orig_ip_bytes": 9000, "resp_pkts": 2, "resp_ip_bytes": 500}  # fmt: skip
+    dns = {**base, "id.resp_h": wire.RESOLVER, "id.resp_p": 53, "query": CLOUD, "qtype_name": "A", "answers": [wire.SERVER]}  # fmt: skip
+    for name, line in (("conn.log", conn), ("dns.log", dns)):
+        (tmp_path / name).write_text(json.dumps(line) + "\n")
+    out = tmp_path / "logs"
+    assert camscan(["ingest", str(out), str(tmp_path / "conn.log"), str(tmp_path / "dns.log"), "--networks", str(tmp_path / "networks.toml")]) == 0  # fmt: skip
+    (end,) = assessments.read(out).endpoints
+    (same,) = [e for e in assessments.read(taken[1]).endpoints if e.port == 8800]
+    for field in ("device_id", "name", "address", "marks", "service_operator", "registry_country", "network_parent_country"):  # fmt: skip
+        assert getattr(end, field) == getattr(same, field)
+    lines = assessments.read(out).coverage.not_examined
+    assert any("totals only" in line for line in lines)
+    assert not any(line.startswith("data path") for line in lines)
