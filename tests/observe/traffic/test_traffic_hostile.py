@@ -98,7 +98,7 @@ def test_a_decompression_bomb_is_stopped(monkeypatch):
     bomb = gzip.compress(f.pcap([]) + bytes(16 << 20))
     engine = engine_of(bomb)
     assert "a decompression bomb" in engine.problems[-1].what
-    assert engine.packets < (3 << 20) / 16
+    assert engine.packets < (12 << 20) / 16
 
 
 def test_tunnels_in_tunnels_end():
