@@ -138,7 +138,8 @@ class Engine:
         self._candidates.renumber(table, self.tuples.reserve(a, b))
 
     def flows(self) -> Iterator[Flow]:
-        """Every flow, sorted by address, port and transport. Ends the counting."""
+        """Every flow, sorted by address, port and transport. Ends the counting; tells the feed of repeats."""
+        self._candidates.tell()
         self.settle()
         return self.ledger.flows()
 

@@ -14,12 +14,12 @@ _SIP_WORDS = (b"REGI", b"INVI", b"SIP/", b"SUBS", b"MESS", b"NOTI")
 
 GATES: tuple[Gate, ...] = (
     # RFC 1035, 6762 (mDNS), 4795 (LLMNR); NBNS is RFC 1002.
-    Gate(id="dns", ports=(53, 5353, 5355), shortest=12),
-    Gate(id="nbns", transport="udp", ports=(137,), shortest=12),
+    Gate(id="dns", ports=(53, 5353, 5355), shortest=12, alike="question"),
+    Gate(id="nbns", transport="udp", ports=(137,), shortest=12, alike="question"),
     Gate(id="dhcp", transport="udp", ports=(67, 68), shortest=240),
     Gate(id="dhcp6", transport="udp", ports=(546, 547), shortest=4),
-    Gate(id="ntp", transport="udp", ports=(123,), shortest=48),
-    Gate(id="ssdp", transport="udp", ports=(1900,), shortest=12),
+    Gate(id="ntp", transport="udp", ports=(123,), shortest=48, alike="ends"),
+    Gate(id="ssdp", transport="udp", ports=(1900,), shortest=12, alike="payload"),
     Gate(id="ws-discovery", transport="udp", ports=(3702,), shortest=12),
     # RFC 8446 section 5.1: handshake record, version 3.x; byte 5 is ClientHello, ServerHello or Certificate.
     Gate(

@@ -19,6 +19,8 @@ _RATIO = 3.0
 _LARGE = 500
 """Mean bytes of packets that carry pictures; telemetry and keep-alives stay far below."""
 _STEADY = 0.7
+_PICTURE = 64_000
+"""Bytes in all that may be one picture or a few small ones."""
 
 
 def judge(flow: Flow) -> Flow:
@@ -33,6 +35,8 @@ def _judged(flow: Flow) -> tuple[bool | None, str]:
     active = [m for m in flow.minutes if m.bytes_up]
     if not flow.packets_up:
         return False, "nothing was sent"
+    if up < _PICTURE:
+        return False, f"sent {_size(up)} in all: too little for more than one picture"
     mean = up / flow.packets_up
     rate = up * 8 / seconds
     busy = sum(1 for m in active if m.bytes_up * 8 / min(60.0, seconds) >= _VIDEO_RATE)
@@ -46,8 +50,6 @@ def _judged(flow: Flow) -> tuple[bool | None, str]:
             False,
             f"{shape}: at most {_speed(peak)} in any minute, too slow for sound or pictures",
         )
-    if up < 64_000:
-        return False, f"{shape}: too little for more than one picture"
     if up < _RATIO * down or mean < _LARGE:
         if peak < _VIDEO_RATE:
             return False, f"{shape}: at most {_speed(peak)} in any minute, no picture stream"

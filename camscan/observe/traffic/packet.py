@@ -45,6 +45,9 @@ class Packet(NamedTuple):
     """FIN or RST set."""
     source: int = 0
     """Number of the input, in the order they are read."""
+    times: int = 1
+    """Packets this one stands for: more than one only where it repeats one handed over before (`Gate.alike`);
+    `at` is then the time of the last of them."""
 
 
 class Gate(Struct, frozen=True, kw_only=True):
@@ -64,7 +67,13 @@ class Gate(Struct, frozen=True, kw_only=True):
     shortest: int = 1
     """Payload bytes on the wire, at least."""
     longest: int = 65_535
+    alike: str = ""
+    """UDP: which packets say the same, so that only the first is handed over, and the number of the others
+    at the end (`Packet.times`). `payload`: same direction, addresses and payload; `question`: the same without
+    its first two bytes, a transaction number; `ends`: same direction, addresses and server port. Empty: none."""
 
+
+ALIKE = ("", "payload", "question", "ends")
 
 Feed = Callable[[Packet], bool]
 """True: hand over the next packets of this direction of the flow as well."""

@@ -22,7 +22,7 @@ REMOTES = [f"93.184.216.{i}" for i in range(1, 6)] + [f"2606:2800::{i}" for i in
 
 
 def engine_of(data: bytes, *, name: str = "x.pcap", **options) -> Engine:
-    engine = Engine(**options)
+    engine = Engine(**{"buffer": 1 << 18} | options)
     engine.read(Source(name, io.BytesIO(data)))
     return engine
 
@@ -374,14 +374,52 @@ def test_gates_of_signatures_by_bytes_mask_offset_and_port():
 
 
 def test_a_packet_carries_addresses_macs_and_the_place_of_its_record():
-    frame = f.ether(f.ip4("10.0.0.2", "9.9.9.9", 17, f.udp(40000, 53, b"q" * 20)))
-    data = f.pcap(timed([frame, frame]))
+    frame, other = (
+        f.ether(f.ip4("10.0.0.2", "9.9.9.9", 17, f.udp(40000, 53, text * 20)))
+        for text in (b"q", b"p")
+    )
+    data = f.pcap(timed([frame, other]))
     fed = []
     engine_of(data, feed=lambda p: fed.append(p) or False)
     first, second = fed
     assert (first.src_mac, first.dst_mac) == ("02:11:22:33:44:55", "02:66:77:88:99:aa")
     assert (first.input_offset, second.input_offset) == (24, 24 + 16 + len(frame))
     assert (first.at, first.syn, first.length) == (1_700_000_000.0, False, 20)
+
+
+def test_packets_that_repeat_others_are_told_once_with_their_number():
+    def question(n: int, name: bytes, *, client: str = "10.0.0.2", port: int = 40000) -> bytes:
+        body = n.to_bytes(2, "big") + b"\x01\x00\x00\x01" + bytes(6) + name
+        return f.ether(f.ip4(client, "9.9.9.9", 17, f.udp(port, 53, body)))
+
+    frames = [
+        question(1, b"a"),
+        question(2, b"a", port=40001),
+        question(3, b"b"),
+        question(4, b"a", client="10.0.0.3"),
+        question(5, b"a", port=40002),
+        question(6, b"a" + bytes(200)),
+        question(7, b"a" + bytes(200)),
+        f.ether(
+            f.ip4("9.9.9.9", "10.0.0.2", 17, f.udp(53, 40000, frames_body := b"\0\1" + bytes(14)))
+        ),
+        f.ether(f.ip4("10.0.0.2", "9.9.9.9", 17, f.udp(40000, 123, b"\x23" + bytes(47)))),
+        f.ether(f.ip4("10.0.0.2", "9.9.9.9", 17, f.udp(40001, 123, b"\x23" + bytes(46) + b"x"))),
+    ]
+    assert frames_body
+    fed = []
+    engine = engine_of(f.pcap(timed(frames)), feed=lambda p: fed.append(p) or False)
+    assert [(p.payload[1], p.times) for p in fed] == [
+        (1, 1), (3, 1), (4, 1), (6, 1), (7, 1), (1, 1), (0, 1),
+    ]  # fmt: skip
+    fed.clear()
+    assert flows_of(engine) == count(timed(frames), set(CLIENTS))
+    first, ntp = fed
+    assert (first.payload[1], first.times, round(first.at - 1_700_000_000, 3)) == (1, 2, 0.052)
+    assert (ntp.dport, ntp.times) == (123, 1)
+    fed.clear()
+    engine._candidates.tell()
+    assert fed == []
 
 
 def test_flows_beyond_the_bound_are_counted_as_not_examined():

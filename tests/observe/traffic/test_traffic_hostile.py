@@ -98,7 +98,7 @@ def test_a_decompression_bomb_is_stopped(monkeypatch):
     bomb = gzip.compress(f.pcap([]) + bytes(16 << 20))
     engine = engine_of(bomb)
     assert "a decompression bomb" in engine.problems[-1].what
-    assert engine.packets < (3 << 20) / 16
+    assert engine.packets < (12 << 20) / 16
 
 
 def test_tunnels_in_tunnels_end():
@@ -135,7 +135,7 @@ def test_no_change_of_bytes_breaks_the_reader(form, draw):
     for flow in engine.flows():
         assert flow.packets_up + flow.packets_down > 0
         assert flow.first <= flow.last
-    assert sum(n for _, n in engine.summary().not_examined) <= 4 * engine.packets + 4
+    assert sum(n for _, n in engine.summary().not_examined) <= 4 * len(RECORDS)
 
 
 @settings(max_examples=150, deadline=None)
@@ -156,8 +156,7 @@ def test_no_packet_breaks_the_layers(body, proto, six):
     maker = f.ip6 if six else f.ip4
     ends = ("fd00::2", "2606:2800::1") if six else ("10.0.0.2", "93.184.216.1")
     shapes = [f.ether(maker(*ends, proto, body))]
-    for port in (37008, 4789, 6081):
-        shapes.append(f.ether(maker(*ends, 17, f.udp(40000, port, body))))
+    shapes += [f.ether(maker(*ends, 17, f.udp(40000, port, body))) for port in (37008, 4789, 6081)]
     engine = engine_of(f.pcap(timed(shapes)))
     total = sum(w.packets_up + w.packets_down for w in engine.flows())
     assert total <= 4
