@@ -204,6 +204,11 @@ def declarations(site: Site) -> tuple[str, ...]:
         lines.append(
             f"{d.factor} = {d.value} for {', '.join(d.subjects)} by {d.by}, {d.date}{text}"
         )
+    for document in site.documents:
+        text = f": {document.text}" if document.text else ""
+        lines.append(
+            f"{document.condition} {'present' if document.present else 'absent'} by {document.by}, {document.date}{text}"
+        )
     return tuple(lines)
 
 

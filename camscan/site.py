@@ -19,7 +19,7 @@ import msgspec
 from camscan.errors import InputError
 from camscan.model.claim import Device
 from camscan.model.knowledge import Network
-from camscan.model.site import Asset, Site
+from camscan.model.site import DOCUMENT_CONDITIONS, Asset, Site
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -60,6 +60,13 @@ def load_site(path: Path) -> Site:
             raise InputError(
                 f"{path}: declaration {number}: a declaration needs a named function (by)"
             )
+    for number, document in enumerate(site.documents, 1):
+        if document.condition not in DOCUMENT_CONDITIONS:
+            raise InputError(
+                f"{path}: document {number}: {document.condition!r} is not one of {', '.join(DOCUMENT_CONDITIONS)}"
+            )
+        if not document.by:
+            raise InputError(f"{path}: document {number}: needs a named function (by)")
     if site.asset_list:
         listed = load_assets(path.parent / site.asset_list)
         site = msgspec.structs.replace(site, assets=(*site.assets, *listed))

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from camscan.model.attribution import EndpointTie
 from camscan.model.claim import Confidence, Device, Endpoint, Level, Mark
-from camscan.model.knowledge import Network, Party
+from camscan.model.knowledge import Network
+from camscan.model.party import Party
 
 CN = "CN"
 OPERATOR = "cloud-operator-cn-group"
