@@ -20,6 +20,10 @@ from camscan.model.claim import Device, Endpoint
 from camscan.model.knowledge import EndpointName, Knowledge, Network
 from camscan.model.lookups import NO_LOOKUPS, Lookups
 
+MOVABLE = frozenset({"cdn", "resolver"})
+"""Kinds of network whose registration says nothing of a place: one address stands in many."""
+KIND = "network_kind: "
+
 
 class NameTable:
     """Cloud names by registrable suffix; the most specific pattern wins."""
@@ -233,6 +237,8 @@ class Columns:
         operator = self._knowledge.parties.get(network.operator)
         where = f"{prefix}{network.source} ({network.as_of})"
         sources = [f"network_operator: {where}"]
+        if network.kind in MOVABLE:
+            sources.append(f"{KIND}{network.kind}")
         for column, value in (
             ("network_parent_country", network.parent_country),
             ("registry_country", network.registry_country),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ipaddress
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -400,10 +401,16 @@ def test_one_register_entry_is_no_nexus_and_two_are():
 
 
 def test_cdn_addresses_never_carry_a_mainland_registration():
-    cdn = next(n for n in KNOWN.networks if n.kind == "cdn" and n.operator)
-    far = endpoint("t.example", "203.0.113.9", registry_country="CN",
-                   network_operator=KNOWN.parties[cdn.operator].name)  # fmt: skip
-    assert attribute([device("d", endpoints=(far,))], KNOWN)["d"].ties == ()
+    cdn = next(n for n in KNOWN.networks if n.kind == "cdn" and n.prefixes)
+    far = endpoint("t.example", cdn.prefixes[0].partition("/")[0])
+    looked = Lookups(registry=Country(lambda _: "CN", "registers, 2026"))
+    filled, _ = attribute_endpoints([device("d", endpoints=(far,))], KNOWN, lookups=looked)
+    assert filled[0].endpoints[0].registry_country == "CN"
+    ties = attribute(filled, KNOWN)["d"].ties
+    assert {t.condition for t in ties} <= {"cloud-operator-cn-group"}
+    bare = msgspec.structs.replace(filled[0].endpoints[0], sources=("registry_country: a",))
+    ties = attribute([device("d", endpoints=(bare,))], KNOWN)["d"].ties
+    assert "endpoint-located-cn" in {t.condition for t in ties}
 
 
 def test_rules_with_makers_stand_beside_them_alone_and_capability_is_not_biometric():
