@@ -74,6 +74,13 @@ class Relations:
         ]
         return min(chosen, key=lambda r: r.id) if len(makers) == 1 and chosen else None
 
+    def self_named(self, brand: str) -> str | None:
+        """The maker that bears the brand's name, where nobody else is declared to stand behind it."""
+        party = self.party(brand)
+        if party is None or not self.is_maker(party) or self._of_brand.get(brand.casefold()):
+            return None
+        return party
+
     def makers_of_brand(self, brand: str) -> frozenset[str]:
         relations = self._of_brand.get(brand.casefold(), [])
         return frozenset(r.maker for r in relations if r.kind in _AGREEING)

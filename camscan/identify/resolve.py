@@ -101,14 +101,13 @@ def expand(evidence: Iterable[Evidence], relations: Relations) -> tuple[Evidence
                 note = f"maker of the platform {relations.platform_name(one.value)}"
                 pieces.add(replace(one, attribute=Attribute.MAKER, value=maker, note=note))
         elif one.attribute is Attribute.BRAND and one.family is not Family.MAC_BLOCK:
-            relation = relations.supported_maker(one.value)
-            if relation is not None:
-                note = f"{relation.brand}: {relation.kind}, {relation.strength} ({relation.id})"
+            maker, note = _behind(one.value, relations)
+            if maker is not None:
                 pieces.add(
                     replace(
                         one,
                         attribute=Attribute.MAKER,
-                        value=relation.maker,
+                        value=maker,
                         family=Family.LABEL,
                         level=Level.E1,
                         note=note,
@@ -118,6 +117,15 @@ def expand(evidence: Iterable[Evidence], relations: Relations) -> tuple[Evidence
     for piece in sorted(pieces, key=_weight):
         kept[piece.attribute, piece.value, piece.signature, piece.observation] = piece
     return tuple(sorted(kept.values(), key=_order))
+
+
+def _behind(brand: str, relations: Relations) -> tuple[str | None, str]:
+    """(maker, why) of whom a printed brand is a weak sign."""
+    relation = relations.supported_maker(brand)
+    if relation is not None:
+        note = f"{relation.brand}: {relation.kind}, {relation.strength} ({relation.id})"
+        return relation.maker, note
+    return relations.self_named(brand), f"{brand} names itself; nobody else is declared behind it"
 
 
 def unrelated_makers(pieces: Sequence[Evidence], relations: Relations) -> tuple[str, ...]:
