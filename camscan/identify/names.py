@@ -26,6 +26,7 @@ class KnownNames:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._names: dict[tuple[str, ...], str] = {}
+        self._shared = {w.casefold() for w in knowledge.vocabulary.get("ambiguous_name", ())}
         for relation in knowledge.brands:
             for text in (relation.brand, *relation.spellings):
                 self._add(text, relation.brand)
@@ -40,7 +41,8 @@ class KnownNames:
     def _add(self, text: str, printed: str) -> None:
         words = tuple(w.casefold() for w in _WORD.findall(text))
         plain = " ".join(words)
-        if 0 < len(words) <= _MOST_WORDS and len(plain) >= _SHORTEST and plain not in _NO_NAMES:
+        unfit = plain in _NO_NAMES or plain in self._shared or len(plain) < _SHORTEST
+        if 0 < len(words) <= _MOST_WORDS and not unfit:
             self._names.setdefault(words, printed)
 
     def find(self, text: str) -> str:

@@ -7,7 +7,7 @@ evidence arrives: groups are compared by strength, and a tie is a conflict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -68,6 +68,7 @@ def resolve(
     `doubt`: why nothing it says of its identity is believed, empty if there is no such reason.
     """
     pieces = expand(evidence, relations)
+    pieces += tuple(_usual_role(pieces, relations))
     makers = unrelated_makers(pieces, relations)
     if len(makers) >= UNRELATED:
         doubt = many_makers(len(makers))
@@ -126,6 +127,19 @@ def _behind(brand: str, relations: Relations) -> tuple[str | None, str]:
         note = f"{relation.brand}: {relation.kind}, {relation.strength} ({relation.id})"
         return relation.maker, note
     return relations.self_named(brand), f"{brand} names itself; nobody else is declared behind it"
+
+
+def _usual_role(pieces: Sequence[Evidence], relations: Relations) -> Iterator[Evidence]:
+    """What runs the platform, where nothing says what the device is."""
+    if any(p.attribute is Attribute.ROLE and p.level >= Level.E2 for p in pieces):
+        return
+    for piece in pieces:
+        role = relations.platform_role(piece.value) if piece.attribute is Attribute.PLATFORM else ""
+        if role:
+            name = relations.platform_name(piece.value)
+            note = f"nothing says what it is; {name} runs on video devices"
+            level = min(piece.level, Level.E2)
+            yield replace(piece, attribute=Attribute.ROLE, value=role, level=level, note=note)
 
 
 def unrelated_makers(pieces: Sequence[Evidence], relations: Relations) -> tuple[str, ...]:

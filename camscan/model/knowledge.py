@@ -55,8 +55,6 @@ class Extract(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Says(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A fixed value the signature supports."""
-
     attribute: Attribute
     value: str
 
@@ -109,6 +107,8 @@ class Platform(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     maker: str | None = None
     """Party id; None where several makers share it and the answer does not tell."""
+    role: str = ""
+    """What runs it, said of devices of which nothing else says a role; empty where that differs."""
     source: str
     as_of: str
     verification: str = "sourced"
