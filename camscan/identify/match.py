@@ -18,6 +18,8 @@ from msgspec.structs import replace
 from camscan.decode.registry import decode as decode_fields
 from camscan.decode.text import clean
 from camscan.errors import DecodeError, KnowledgeError
+from camscan.identify.lines import PRINTED, Lines
+from camscan.identify.names import KnownNames
 from camscan.identify.values import normal
 from camscan.model.claim import MANY_VALUED, Evidence, Level
 from camscan.model.knowledge import Condition, Extract, Knowledge, Says, Signature, Test
@@ -51,10 +53,12 @@ class Reading(Struct, frozen=True):
 class _FieldTable:
     """The conditions on one field of one kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: KnownNames) -> None:
+        self.names = names
         self.equals: dict[str, list[int]] = {}
         self.iequals: dict[str, list[int]] = {}
         self.present: list[int] = []
+        self.known: list[int] = []
         self.patterns: list[tuple[str, int]] = []
         self.set: re2.Set | None = None
 
@@ -72,6 +76,8 @@ class _FieldTable:
             into.update(found)
         if self.iequals and (found := self.iequals.get(value.casefold())):
             into.update(found)
+        if self.known and self.names.find(value):
+            into.update(self.known)
         if self.set is not None:
             for number in self.set.Match(value) or ():
                 into.add(self.patterns[number][1])
@@ -80,7 +86,8 @@ class _FieldTable:
 class _KindTable:
     """All signatures that may speak about one kind of observation."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: KnownNames) -> None:
+        self._names = names
         self.signatures: list[Signature] = []
         self.needs: list[int] = []
         self.fields: dict[str, _FieldTable] = {}
@@ -101,7 +108,7 @@ class _KindTable:
             return self._numbers[condition]
         number = self._numbers[condition] = len(self._numbers)
         self.users.append([])
-        table = self.fields.setdefault(condition.field, _FieldTable())
+        table = self.fields.setdefault(condition.field, _FieldTable(self._names))
         match condition.test:
             case Test.EQUALS:
                 table.equals.setdefault(condition.value, []).append(number)
@@ -109,6 +116,8 @@ class _KindTable:
                 table.iequals.setdefault(condition.value.casefold(), []).append(number)
             case Test.PRESENT:
                 table.present.append(number)
+            case Test.KNOWN:
+                table.known.append(number)
             case Test.PREFIX | Test.CONTAINS | Test.REGEX:
                 table.patterns.append((pattern_of(condition), number))
         return number
@@ -138,6 +147,8 @@ class Matcher:
         decode: Callable[[Observation], Fields] = decode_fields,
     ) -> None:
         self._decode = decode
+        self._names = KnownNames(knowledge)
+        self._lines = Lines(knowledge.lines, options())
         self._tables: dict[Kind, _KindTable] = {}
         self._extractors: dict[str, re2._Regexp] = {}
         self._excerpts: dict[Condition, re2._Regexp] = {}
@@ -155,7 +166,7 @@ class Matcher:
 
     def evidence(self, observation: Observation) -> tuple[Evidence, ...]:
         """What every matching signature says; bytes that do not decode say nothing."""
-        if observation.kind not in self._tables:
+        if observation.kind not in self._tables and observation.kind not in PRINTED:
             return ()
         return self.read(observation).evidence
 
@@ -218,7 +229,7 @@ class Matcher:
                 self._extractors[extract.pattern] = compiled
         for kind in kinds:
             if all(c.field in FIELDS[kind] for c in signature.when):
-                self._tables.setdefault(kind, _KindTable()).add(signature)
+                self._tables.setdefault(kind, _KindTable(self._names)).add(signature)
 
     def _read(self, observation: Observation) -> Reading:
         try:
@@ -226,13 +237,9 @@ class Matcher:
         except DecodeError as error:
             return Reading(NO_FIELDS, (), str(error)[:EXCERPT])
         table = self._tables.get(observation.kind)
-        if table is None:
-            return Reading(fields, ())
-        evidence = [
-            e
-            for signature in self._holding(table, fields, observation)
-            for e in self._speak(signature, fields, observation)
-        ]
+        holding = self._holding(table, fields, observation) if table is not None else []
+        evidence = [e for signature in holding for e in self._speak(signature, fields, observation)]
+        evidence += self._lines.evidence(observation.kind, fields, observation.id)
         return Reading(fields, tuple(evidence))
 
     @staticmethod
@@ -294,6 +301,8 @@ class Matcher:
                     continue
                 raw = match.group(1)
             raw = clean(raw)
+            if extract.known and not (raw := self._names.find(raw)):
+                continue
             if raw not in extract.values and extract.strict:
                 continue
             value = normal(extract.attribute, extract.values.get(raw, raw))
@@ -310,6 +319,9 @@ class Matcher:
             start = 0
             if condition.test in _WHOLE:
                 if value.casefold() != condition.value.casefold():
+                    continue
+            elif condition.test is Test.KNOWN:
+                if not self._names.find(value):
                     continue
             elif condition.test is not Test.PRESENT:
                 pattern = self._excerpts.get(condition)
