@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from camscan import knowledge_cache
 from camscan.errors import KnowledgeError
-from camscan.knowledge_records import convert, versioned
+from camscan.knowledge_records import convert, versioned, versioned_line
 from camscan.model.knowledge import (
     Advisory,
     BrandRelation,
@@ -30,12 +30,13 @@ from camscan.model.knowledge import (
     LawPosition,
     MacBlock,
     Network,
-    Party,
     Platform,
     Rule,
     Signature,
 )
+from camscan.model.party import Party
 from camscan.model.probe import Probe, ProbePlan
+from camscan.model.product import ProductLine, Withdrawn
 from camscan.model.service import ServiceSignature
 
 LOCAL = "local."
@@ -58,6 +59,8 @@ class _Table(Struct, frozen=True):
 _TABLES: tuple[_Table, ...] = (
     _Table("devices", "platform", Platform, local=True),
     _Table("devices", "signature", Signature, local=True),
+    _Table("devices", "line", ProductLine, local=True),
+    _Table("devices", "withdrawn", Withdrawn, local=False),
     _Table("brands", "brand", BrandRelation, local=True),
     _Table("parties", "party", Party, local=True),
     _Table("oui", "block", MacBlock, local=True, id_field="prefix"),
@@ -201,6 +204,8 @@ def _build(files: Mapping[str, bytes], own: Mapping[str, bytes], digest: str) ->
         places={f"{table} {ident}": file for (table, ident), file in sorted(parts.seen.items())},
         law_positions=tuple(of(LawPosition)),
         services=tuple(of(ServiceSignature)),
+        lines=tuple(of(ProductLine)),
+        withdrawn=by_id(Withdrawn),
     )
 
 
@@ -286,6 +291,8 @@ def _take_record(parts: _Parts, table: _Table, record: object, where: str, *, lo
     parts.seen[table.key, ident] = where.partition(":")[0]
     if isinstance(value, Signature):
         value = versioned(value, local=local)
+    elif isinstance(value, ProductLine):
+        value = versioned_line(value, local=local)
     parts.dates.add(getattr(value, "as_of", ""))
     parts.records[table.record].append(value)
 

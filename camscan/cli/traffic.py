@@ -167,7 +167,7 @@ def lines(captured: Captured, knowledge: Knowledge, options: audit.AssessOptions
     encode = msgspec.json.Encoder().encode
     for name in captured.names:
         yield clean_lines(encode(_name_line(name)).decode())
-    for flow, endpoint in audit.attributed_flows(captured, knowledge, options.networks):
+    for flow, endpoint in audit.attributed_flows(captured, knowledge, options):
         yield clean_lines(encode(_flow_line(flow, endpoint)).decode())
 
 

@@ -36,17 +36,18 @@ def path_step(endpoint: Endpoint) -> int:
     return 3
 
 
-def unnamed(device: Device) -> tuple[str, ...]:
+def strangers(device: Device) -> tuple[Endpoint, ...]:
     """Contacted endpoints of which neither the service nor the network has a known operator."""
     return tuple(
-        sorted(
-            {
-                e.name or e.address or ""
-                for e in device.endpoints
-                if Mark.CONTACTED in e.marks and not e.service_operator and not e.network_operator
-            }
-        )
+        e
+        for e in device.endpoints
+        if Mark.CONTACTED in e.marks and not e.service_operator and not e.network_operator
     )
+
+
+def unnamed(device: Device) -> tuple[str, ...]:
+    """Names, else addresses, of the strangers."""
+    return tuple(sorted({e.name or e.address or "" for e in strangers(device)}))
 
 
 def shown(names: Iterable[str]) -> str:

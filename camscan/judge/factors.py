@@ -7,7 +7,7 @@ x and m are declarations of a named person and never set here from anything else
 from __future__ import annotations
 
 from camscan.judge.declared import Declared, declared
-from camscan.judge.exchanges import kinds, path_step, shown, unnamed
+from camscan.judge.exchanges import kinds, path_step, shown, strangers, unnamed
 from camscan.judge.subject import (
     Subject,
     claims_of,
@@ -59,8 +59,11 @@ def _jurisdiction(subject: Subject) -> Interval:
         upper, above = 4, f"{_NO_CAPTURE}: the endpoint is unknown too"
     elif not line.known:
         upper, above = 4, "maker or operator not identified"
-    elif strangers := unnamed(subject.device):
-        upper, above = 4, f"contacted parties without a known operator: {shown(strangers)}"
+    elif met := strangers(subject.device):
+        # An address registered elsewhere can be operated by a PRC group, but is no mainland one (J4).
+        placed = all(e.registry_country for e in met)
+        upper = max(lower, line.upper, 3 if placed else 4)
+        above = f"contacted parties without a known operator: {shown(unnamed(subject.device))}"
     else:
         upper, above = max(lower, line.upper), "capture made: highest level that was seen"
     return Interval(
@@ -84,7 +87,7 @@ def _component(subject: Subject) -> Claim | None:
     """A component whose party is of a PRC group (facts: scoring 6, J1)."""
     for claim in claims_of(subject.device, Attribute.COMPONENT):
         party = subject.knowledge.parties.get((claim.value or "").lower())
-        if party is not None and party.jurisdiction[0] == "J2":
+        if party is not None and party.jurisdiction[0] in {"J1", "J2"}:
             return claim
     return None
 

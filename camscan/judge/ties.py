@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from camscan.judge.answer import Answer, unknown
 from camscan.judge.exchanges import shown, unnamed
-from camscan.judge.subject import Subject, least, strongest
+from camscan.judge.subject import Subject, most, strongest
 from camscan.judge.watching import absent
 from camscan.model.attribution import EndpointTie
 from camscan.model.claim import Level, Mark, State
@@ -30,7 +30,7 @@ def tied(subject: Subject, condition: str, what: str) -> Answer:
             state=State.OBSERVED,
             statement=f"{subject.name} {'; '.join(_words(t) for t in found)}.",
             level=strongest(t.level for t in found),
-            confidence=least(t.confidence for t in found),
+            confidence=most(t.confidence for t in found),
             details=tuple(f"{t.endpoint} ({t.mark.value}): {t.words}" for t in found),
             would_change="a second register or a certificate that names another operator or place",
         )

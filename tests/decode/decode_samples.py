@@ -205,4 +205,17 @@ SAMPLES: tuple[tuple[Kind, bytes], ...] = (
     (Kind.NEIGHBOUR, b"mac=02:BB:CC:00:11:22"),
     (Kind.PORTS, b'{"open":[80,554],"closed":[23],"silent":[]}'),
     (Kind.GREETING, b"\x00\x01hello"),
+    (
+        Kind.NAME,
+        b'{"client":"10.20.0.9","proto":"dns","name":"a.example.com","first":1.0,"last":2.0,"count":3,"answers":["203.0.113.7"]}',
+    ),
+    (
+        Kind.FLOW,
+        b'{"client":"10.20.0.9","remote":"203.0.113.7","port":443,"transport":"tcp","bytes_up":1,"bytes_down":2,"packets_up":1,"packets_down":1,"first":1.0,"last":2.0,"minutes":[[60,1,2]]}',
+    ),
+    (
+        Kind.SERVICE,
+        b'{"client":"10.20.0.9","service":"pppp","remote":"203.0.113.7","port":32100,"transport":"udp","first":1.0,"last":2.0,"packets":2}',
+    ),
+    (Kind.CAPTURE, b'{"vantage":"mirror","packets":3,"phases":[["login",1.0,2.0]]}'),
 )
