@@ -6,6 +6,7 @@ flows; the few packets that pass a gate go to the feed. Nothing else is kept of 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +37,8 @@ _FEW, _MANY = 12_000, 40_000
 """Packets in one filling: with fewer the next is larger, with more it is smaller."""
 SLICE = 32_768
 """Packets per step: columns of this length stay in the processor's cache."""
+_ENOUGH, _GATHER = 1 << 18, 0.01
+"""Bytes of a live chunk below which the reader waits so many seconds before it reads again."""
 _MOST_ADDRESSES = 1 << 20
 _MOST_DAMAGES = 1000
 _LEFT_OUT_MINUTES = "minutes of flows beyond those kept (totals are exact)"
@@ -94,9 +97,18 @@ class Engine:
         self._buffer = bytearray(buffer + PAD)
         self._sources = 0
 
-    def read(self, source: Source, *, on_chunk: Callable[[Progress], None] | None = None) -> None:
-        """One input to its end. What cannot be read is in `problems`, what was read stays."""
-        reader = _Reader(self, source, self._buffer, self._sources)
+    def read(
+        self,
+        source: Source,
+        *,
+        on_chunk: Callable[[Progress], None] | None = None,
+        live: bool = False,
+    ) -> None:
+        """One input to its end. What cannot be read is in `problems`, what was read stays.
+
+        `live`: whatever has arrived is counted at once, instead of when a buffer is full.
+        """
+        reader = _Reader(self, source, self._buffer, self._sources, live=live)
         self._sources += 1
         try:
             for _ in reader.buffers():
@@ -175,10 +187,13 @@ class Engine:
 class _Reader:
     """One source through one buffer."""
 
-    def __init__(self, engine: Engine, source: Source, buffer: bytearray, number: int) -> None:
+    def __init__(
+        self, engine: Engine, source: Source, buffer: bytearray, number: int, *, live: bool
+    ) -> None:
         self._engine = engine
         self._source = source
         self._number = number
+        self._live = live
         self._view = memoryview(buffer)
         self._data: Bytes = np.frombuffer(buffer, np.uint8)
         self._most = len(buffer) - PAD
@@ -198,7 +213,7 @@ class _Reader:
         offset = 0
         searching = False
         while True:
-            got = source.readinto(view[have : self._room])
+            got = self._more(view[have : self._room])
             end = have + got
             self.done = offset + end
             begin, searching = self._frames(framer, begin, end, offset, searching=searching)
@@ -246,6 +261,15 @@ class _Reader:
             begin += 1
             self._skipped += 1
             searching = True
+
+    def _more(self, space: memoryview) -> int:
+        if not self._live:
+            return self._source.readinto(space)
+        got = self._source.read_some(space)
+        if got < _ENOUGH:
+            # Packets come one by one: let some gather, so that they are worth a pass.
+            time.sleep(_GATHER)
+        return got
 
     def _fit(self) -> None:
         """Choose how much is filled next, by how many packets the last filling had."""
