@@ -12,7 +12,6 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from camscan.observe.packet.client import PacketHelper
-from camscan.observe.packet.messages import SweepSummary
 from camscan.observe.traffic.engine import Engine, Progress
 from camscan.observe.traffic.source import open_descriptor
 from camscan.scope import Scope
@@ -93,7 +92,16 @@ class Live:
             await reading
         finally:
             await helper.close()
-        return self._summary(summary)
+        why = self._why
+        if not why and not summary.complete:
+            why = "packets were lost" if summary.dropped else "the link went away"
+        return LiveSummary(
+            packets=summary.answered,
+            lost=summary.dropped,
+            promiscuous=summary.promiscuous,
+            complete=summary.complete and not self._why,
+            why=why,
+        )
 
     async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -111,18 +119,6 @@ class Live:
             self._next = now + self._options.every
             if not self._on_checkpoint():
                 self.stop("the disk limit is reached")
-
-    def _summary(self, summary: SweepSummary) -> LiveSummary:
-        why = self._why
-        if not why and not summary.complete:
-            why = "packets were lost" if summary.dropped else "the link went away"
-        return LiveSummary(
-            packets=summary.answered,
-            lost=summary.dropped,
-            promiscuous=summary.promiscuous,
-            complete=summary.complete and not self._why,
-            why=why,
-        )
 
 
 def watch(live: Live) -> LiveSummary:
