@@ -15,7 +15,7 @@ import numpy as np
 
 from camscan.errors import InputError
 from camscan.model.traffic import CaptureSummary, Flow
-from camscan.observe.traffic.batch import PAD, Batch, Bytes, Tally
+from camscan.observe.traffic.batch import PAD, Batch, Bytes, Ints, Tally
 from camscan.observe.traffic.candidates import Candidates
 from camscan.observe.traffic.flows import MOST_FLOWS, MOST_TUPLES, FiveTuples
 from camscan.observe.traffic.forms import framer_of
@@ -23,6 +23,7 @@ from camscan.observe.traffic.fragments import ORPHAN, OVERLAP
 from camscan.observe.traffic.framing import Framer
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
+from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.ledger import Ledger
 from camscan.observe.traffic.packet import Feed, Gate, nothing
 from camscan.observe.traffic.places import Places
@@ -41,6 +42,7 @@ _ENOUGH, _GATHER = 1 << 18, 0.01
 """Bytes of a live chunk below which the reader waits so many seconds before it reads again."""
 _MOST_ADDRESSES = 1 << 20
 _MOST_DAMAGES = 1000
+_NO_ROWS: Ints = np.empty(0, np.int64)
 _LEFT_OUT_MINUTES = "minutes of flows beyond those kept (totals are exact)"
 _NO_INTERFACE = "damaged: packet of an interface that is not described"
 
@@ -88,6 +90,8 @@ class Engine:
         self.lost: int | None = None
         self.on_batch: Callable[[Batch], None] | None = None
         """Called with every batch before it is counted (to keep packets)."""
+        self.keeper: Keeper | None = None
+        """Set to keep packets; see `keep`."""
         self.addresses = PairTable(_MOST_ADDRESSES)
         self.places = Places(self.addresses, scope)
         self.tuples = FiveTuples(self.places, self.tally, most=most_tuples)
@@ -138,10 +142,14 @@ class Engine:
                 self.settle()
             columns = self._headers.columns(part)
             if columns is None:
+                if self.keeper is not None:
+                    self.keeper.add(part, None, _NO_ROWS)
                 continue
             numbers, before = self.tuples.add(columns, batch.data)
             self._candidates.welcome(self.tuples.table, before)
             self._candidates.offer(part, columns, numbers, self._headers.whole, number)
+            if self.keeper is not None:
+                self.keeper.add(part, columns, self._candidates.read)
 
     def settle(self) -> None:
         """Enter all five-tuples into the ledger and begin anew; totals stay exact."""
