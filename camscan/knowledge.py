@@ -37,6 +37,7 @@ from camscan.model.knowledge import (
 from camscan.model.party import Party
 from camscan.model.probe import Probe, ProbePlan
 from camscan.model.product import ProductLine, Withdrawn
+from camscan.model.service import ServiceSignature
 
 LOCAL = "local."
 """Prefix of every id a user's own folder may bring (DESIGN rule 14)."""
@@ -66,6 +67,7 @@ _TABLES: tuple[_Table, ...] = (
     _Table("endpoints", "endpoint", EndpointName, local=True),
     _Table("networks", "network", Network, local=True),
     _Table("advisories", "advisory", Advisory, local=True),
+    _Table("services", "service", ServiceSignature, local=True),
     _Table("laws", "law", Law, local=False),
     _Table("laws", "position", LawPosition, local=False),
     _Table("rules", "rule", Rule, local=False),
@@ -203,6 +205,7 @@ def _build(files: Mapping[str, bytes], own: Mapping[str, bytes], digest: str) ->
         law_positions=tuple(of(LawPosition)),
         lines=tuple(of(ProductLine)),
         withdrawn=by_id(Withdrawn),
+        services=tuple(of(ServiceSignature)),
     )
 
 

@@ -25,6 +25,7 @@ from camscan.knowledge_traps import HONEYPOT, NEGATIVES, Trap
 from camscan.model.claim import VIDEO_ROLES, Attribute, Evidence, Role
 from camscan.model.knowledge import Knowledge, Sample, Signature, Test
 from camscan.model.observation import FIELDS, Observation
+from camscan.service_lint import services_wrong
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -53,6 +54,8 @@ _Make = Callable[[str, str], Problem]
 def lint(knowledge: Knowledge) -> tuple[Problem, ...]:
     """Everything that is wrong, sorted by file and record. Empty means accepted."""
     found = [*_references(knowledge)]
+    for name, field, text in services_wrong(knowledge):
+        found.append(Problem(knowledge.places.get(f"service {name}", ""), name, field, text))
     sound: list[Signature] = []
     for signature in knowledge.signatures:
         mine = list(_shape(knowledge, signature))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from camscan.decode import (
+    capture_record,
     certificate,
     dahua5050,
     dhcp,
@@ -186,5 +187,9 @@ DECODERS: Mapping[Kind, Decoder] = {
     Kind.NEIGHBOUR: lambda seen: neighbour.parse(_data(seen)).fields(),
     Kind.PORTS: lambda seen: ports.parse(_data(seen)).fields(),
     Kind.GREETING: lambda seen: greeting.parse(_data(seen), seen.port).fields(),
+    Kind.NAME: capture_record.fields,
+    Kind.FLOW: capture_record.fields,
+    Kind.SERVICE: capture_record.fields,
+    Kind.CAPTURE: capture_record.fields,
 }
 """A mapping, not a registration: every kind stands here once."""

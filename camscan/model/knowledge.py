@@ -12,6 +12,7 @@ from camscan.model.observation import Kind
 from camscan.model.party import Party
 from camscan.model.probe import ProbePlan
 from camscan.model.product import ProductLine, Withdrawn
+from camscan.model.service import ServiceSignature
 
 
 class Test(StrEnum):
@@ -363,6 +364,7 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     files: Mapping[str, str]
     """File below signatures/ -> sha256."""
     law_positions: tuple[LawPosition, ...] = ()
+    services: tuple[ServiceSignature, ...] = ()
     vocabulary: Mapping[str, tuple[str, ...]] = {}
     """From vocab/: claim attribute -> words allowed beside ids of other records."""
     lines: tuple[ProductLine, ...] = ()
