@@ -36,11 +36,11 @@ from camscan.model.knowledge import (
     LawPosition,
     MacBlock,
     Network,
-    Party,
     Platform,
     Rule,
     Signature,
 )
+from camscan.model.party import Party
 from camscan.model.probe import Probe, ProbePlan
 from camscan.model.product import ProductLine, Withdrawn
 

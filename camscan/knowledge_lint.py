@@ -19,6 +19,7 @@ from camscan.identify.match import Matcher, options
 from camscan.identify.relations import Relations
 from camscan.identify.values import normal
 from camscan.knowledge_lint_lines import lint_lines, lint_withdrawn
+from camscan.knowledge_phrases import phrase_faults
 from camscan.knowledge_references import references
 from camscan.knowledge_traps import HONEYPOT, NEGATIVES, Trap
 from camscan.model.claim import VIDEO_ROLES, Attribute, Evidence, Role
@@ -187,7 +188,10 @@ def _unknown(knowledge: Knowledge, attribute: Attribute, value: str) -> str:
     words = knowledge.vocabulary.get(attribute.value, ())
     match attribute:
         case Attribute.MAKER:
-            known = value in knowledge.parties
+            party = knowledge.parties.get(value)
+            if party is not None and not party.builds:
+                return f"{attribute} {value!r}: a supplier or a maker of chips makes no device"
+            known = party is not None
         case Attribute.PLATFORM:
             known = value in knowledge.platforms
         case Attribute.ROLE:
@@ -323,5 +327,5 @@ def _lines(
 
 
 def _references(knowledge: Knowledge) -> Iterator[Problem]:
-    for table, record, field, text in references(knowledge):
+    for table, record, field, text in (*references(knowledge), *phrase_faults(knowledge)):
         yield Problem(knowledge.places.get(f"{table} {record}", table), record, field, text)

@@ -100,7 +100,7 @@ class Identifier:
         evidence = list(self._evidence(ordered, readings, dropped, router_macs))
         why = doubt(ordered, readings, dropped, evidence)
         claims = resolve(name, evidence, self.relations, doubt=why)
-        role, camera = _role(claims)
+        role, camera = role_of(claims)
         told = list(notes)
         if any(o.id in dropped and not o.canary for o in ordered):
             told.append(f"{ANY_PATH}: those answers are no evidence")
@@ -239,7 +239,7 @@ def _distinct(observations: Iterable[Observation]) -> list[Observation]:
     return ordered
 
 
-def _role(claims: Sequence[Claim]) -> tuple[Role | None, bool | None]:
+def role_of(claims: Sequence[Claim]) -> tuple[Role | None, bool | None]:
     """The role, and whether it is networked video surveillance: null unless the evidence says."""
     claim = next((c for c in claims if c.attribute is Attribute.ROLE), None)
     if claim is None or claim.level < Level.E2:

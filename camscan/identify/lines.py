@@ -69,6 +69,15 @@ class Lines:
             if found is not None and found.group(1):
                 yield self._lines[number], clean(found.group(1))
 
+    def named(self, kind: Kind, fields: Fields) -> tuple[tuple[str, str], ...]:
+        """(id of the line, designation) of all that the fields of one observation name."""
+        return tuple(
+            (line.id, model)
+            for field in PRINTED.get(kind, ())
+            for text in fields.get(field, ())
+            for line, model in self.matching(text)
+        )
+
     def evidence(self, kind: Kind, fields: Fields, observation: str) -> Iterator[Evidence]:
         """What the names printed in one observation say, in the order of its fields."""
         said: set[tuple[str, Attribute, str]] = set()

@@ -9,12 +9,13 @@ that holds speaks; there is no first match.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import re2
 from msgspec import Struct
 from msgspec.structs import replace
 
+from camscan.decode.recent import Recent
 from camscan.decode.registry import decode as decode_fields
 from camscan.decode.text import clean
 from camscan.errors import DecodeError, KnowledgeError
@@ -30,6 +31,9 @@ _SET_MEMORY = 64 << 20
 _CACHE_BYTES = 4096
 """Answers up to this size are remembered: fleets repeat themselves."""
 _CACHE_ENTRIES = 8192
+
+_VALUE_ROOM = 2 << 20
+"""Bytes of values per field whose conditions are remembered: header lines repeat where answers differ."""
 
 NO_FIELDS: Fields = {}
 
@@ -61,6 +65,7 @@ class _FieldTable:
         self.known: list[int] = []
         self.patterns: list[tuple[str, int]] = []
         self.set: re2.Set | None = None
+        self._recent: Recent[str, frozenset[int]] = Recent(_VALUE_ROOM)
 
     def compile(self) -> None:
         if not self.patterns:
@@ -70,17 +75,24 @@ class _FieldTable:
             self.set.Add(pattern)
         self.set.Compile()
 
-    def held(self, value: str, into: set[int]) -> None:
-        into.update(self.present)
-        if self.equals and (found := self.equals.get(value)):
-            into.update(found)
-        if self.iequals and (found := self.iequals.get(value.casefold())):
-            into.update(found)
+    def held(self, value: str) -> frozenset[int]:
+        """Numbers of the conditions that this value meets."""
+        known = self._recent.get(value)
+        if known is None:
+            known = frozenset(self._held(value))
+            self._recent.put(value, known, len(value) + 100)
+        return known
+
+    def _held(self, value: str) -> Iterable[int]:
+        yield from self.present
+        yield from self.equals.get(value, ())
+        if self.iequals:
+            yield from self.iequals.get(value.casefold(), ())
         if self.known and self.names.find(value):
-            into.update(self.known)
+            yield from self.known
         if self.set is not None:
             for number in self.set.Match(value) or ():
-                into.add(self.patterns[number][1])
+                yield self.patterns[number][1]
 
 
 class _KindTable:
@@ -94,6 +106,7 @@ class _KindTable:
         self.users: list[list[int]] = []
         """Condition number -> signatures that need it."""
         self._numbers: dict[Condition, int] = {}
+        self._recent: Recent[frozenset[int], list[Signature]] = Recent(4 << 20)
 
     def add(self, signature: Signature) -> None:
         place = len(self.signatures)
@@ -128,14 +141,19 @@ class _KindTable:
             table = self.fields.get(name)
             if table is not None:
                 for value in values:
-                    table.held(value, held)
+                    held |= table.held(value)
         if not held:
             return []
-        counts: dict[int, int] = {}
-        for number in held:
-            for place in self.users[number]:
-                counts[place] = counts.get(place, 0) + 1
-        return [self.signatures[p] for p in sorted(counts) if counts[p] == self.needs[p]]
+        key = frozenset(held)
+        known = self._recent.get(key)
+        if known is None:
+            counts: dict[int, int] = {}
+            for number in held:
+                for place in self.users[number]:
+                    counts[place] = counts.get(place, 0) + 1
+            known = [self.signatures[p] for p in sorted(counts) if counts[p] == self.needs[p]]
+            self._recent.put(key, known, 100 + 32 * len(held))
+        return known
 
 
 class Matcher:
@@ -146,9 +164,10 @@ class Matcher:
         knowledge: Knowledge,
         decode: Callable[[Observation], Fields] = decode_fields,
     ) -> None:
-        self._decode = decode
+        self.decode = decode
+        """Fields of an observation; raises DecodeError."""
+        self.lines = Lines(knowledge.lines, options())
         self._names = KnownNames(knowledge)
-        self._lines = Lines(knowledge.lines, options())
         self._tables: dict[Kind, _KindTable] = {}
         self._extractors: dict[str, re2._Regexp] = {}
         self._excerpts: dict[Condition, re2._Regexp] = {}
@@ -201,14 +220,17 @@ class Matcher:
 
     def matching(self, observation: Observation) -> tuple[Signature, ...]:
         """The signatures that hold, whatever they say."""
-        table = self._tables.get(observation.kind)
-        if table is None:
+        if observation.kind not in self._tables:
             return ()
         try:
-            fields = self._decode(observation)
+            return tuple(self.holding(observation, self.decode(observation)))
         except DecodeError:
             return ()
-        return tuple(self._holding(table, fields, observation))
+
+    def holding(self, observation: Observation, fields: Fields) -> list[Signature]:
+        """The signatures that hold for these fields of the observation."""
+        table = self._tables.get(observation.kind)
+        return [] if table is None else self._holding(table, fields, observation)
 
     def _add(self, signature: Signature) -> None:
         kinds = [signature.kind]
@@ -233,14 +255,20 @@ class Matcher:
 
     def _read(self, observation: Observation) -> Reading:
         try:
-            fields = self._decode(observation)
+            fields = self.decode(observation)
         except DecodeError as error:
             return Reading(NO_FIELDS, (), str(error)[:EXCERPT])
-        table = self._tables.get(observation.kind)
-        holding = self._holding(table, fields, observation) if table is not None else []
-        evidence = [e for signature in holding for e in self._speak(signature, fields, observation)]
-        evidence += self._lines.evidence(observation.kind, fields, observation.id)
-        return Reading(fields, tuple(evidence))
+        return Reading(fields, tuple(self.said(observation, fields)))
+
+    def said(self, observation: Observation, fields: Fields) -> list[Evidence]:
+        """What the signatures and the product lines that hold say."""
+        spoken = [
+            piece
+            for signature in self.holding(observation, fields)
+            for piece in self.speak(signature, fields, observation)
+        ]
+        spoken += self.lines.evidence(observation.kind, fields, observation.id)
+        return spoken
 
     @staticmethod
     def _holding(table: _KindTable, fields: Fields, observation: Observation) -> list[Signature]:
@@ -250,7 +278,7 @@ class Matcher:
             return [s for s in found if not any(c.field in _LAYOUT for c in s.when)]
         return found
 
-    def _speak(
+    def speak(
         self, signature: Signature, fields: Fields, observation: Observation
     ) -> list[Evidence]:
         spoken: list[Evidence] = []
@@ -289,6 +317,10 @@ class Matcher:
                     )
                 )
         return spoken
+
+    def values(self, extract: Extract, fields: Fields) -> tuple[str, ...]:
+        """What an extract finds."""
+        return tuple([value for value, _ in self._extracted(extract, fields)])
 
     def _extracted(self, extract: Extract, fields: Fields) -> list[tuple[str, str]]:
         """(value, excerpt); only the first that is found where an attribute has one value."""
