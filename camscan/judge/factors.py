@@ -22,7 +22,8 @@ from camscan.model.finding import Interval
 
 _J = {"cloud-operator-cn-group": 3, "endpoint-located-cn": 4}
 _MEDIA = ("relay", "storage", "media")
-_TIME = frozenset({"ntp", "dns"})
+_TIME = frozenset({"ntp", "dns", "connectivity"})
+"""Name, time and reachability traffic: D2 (facts: scoring 6)."""
 _NO_CAPTURE = "the data path was not examined (no capture)"
 
 
