@@ -77,7 +77,10 @@ class Opening:
     def _tree(self, root: Path) -> Iterator[Entry]:
         try:
             for member in walk_tree(root, self._refused):
-                yield from self._member(member, "", 0)
+                entry = self._entry(member, "")
+                if entry is not None:
+                    yield entry
+                    yield from self._inside(entry, 0)
         except BudgetError as error:
             self._note("", 0, 0, "budget", f"{error}; the rest of the tree was not examined")
 
@@ -159,20 +162,24 @@ class Opening:
             created=iso(found.created) if found.created else "",
         )
         self.opened.append(record)
-        count = files = 0
+        tried = given = files = 0
         failed = False
         try:
             for member in found.members(self.watch):
-                count += 1
-                files += member.kind == "file"
-                yield from self._member(member, inner, depth + 1)
+                tried += 1
+                entry = self._entry(member, inner)
+                if entry is not None:
+                    given += 1
+                    files += entry.kind == "file"
+                    yield entry
+                    yield from self._inside(entry, depth + 1)
         except (*BROKEN, MemoryError) as error:
             if isinstance(error, BudgetError) and error.final:
                 raise
             failed = True
             self._note(inner, found.at, found.size, _reason(error), _said(error))
         finally:
-            if failed and not count:
+            if not given and (failed or tried):
                 del self.opened[place]  # nothing came out: it was not opened
             else:
                 values = {f: getattr(record, f) for f in record.__struct_fields__}
@@ -180,19 +187,22 @@ class Opening:
         if found.damage:
             self._note(inner, found.at, found.size, "damaged", found.damage)
 
-    def _member(self, member: Member, inner: str, depth: int) -> Iterator[Entry]:
+    def _entry(self, member: Member, inner: str) -> Entry | None:
         self.watch.entry()
         path = _join(inner, member.name)
+        mode = member.mode & 0o7777
         if member.kind != "file":
-            yield Entry(path, member.kind, NO_BYTES, member.target, member.mode & 0o7777, 0)
-            return
+            return Entry(path, member.kind, NO_BYTES, member.target, mode, 0)
         data = self._read(member, path)
         if data is None:
-            return
+            return None
         self.watch.grow(len(data))
-        yield Entry(path, "file", data, "", member.mode & 0o7777, max(member.size, len(data)))
-        if len(data) >= _SMALLEST:
-            yield from self._search(Source(memoryview(data)), path, max(depth, 1))
+        return Entry(path, "file", data, "", mode, max(member.size, len(data)))
+
+    def _inside(self, entry: Entry, depth: int) -> Iterator[Entry]:
+        """What lies in a file: containers are opened to the depth of the budget."""
+        if entry.kind == "file" and len(entry.data) >= _SMALLEST:
+            yield from self._search(Source(memoryview(entry.data)), entry.path, max(depth, 1))
 
     def _read(self, member: Member, path: str) -> Bytes | None:
         try:

@@ -180,7 +180,10 @@ def _content(view: memoryview, item: _Item, watch: Watch) -> Bytes:
     begin = item.local_at + 30 + head[9] + head[10]
     data = view[begin : begin + item.packed]
     if len(data) < item.packed:
-        raise PartialError("zip: cut off", _expanded(data, item, watch, cut=True))
+        left = _expanded(data, item, watch, cut=True)
+        if not left:
+            raise DecodeError("zip: cut off")
+        raise PartialError("zip: cut off", left)
     return _expanded(data, item, watch, cut=False)
 
 
