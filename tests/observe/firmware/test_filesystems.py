@@ -18,10 +18,10 @@ from firmware_images import (
     text,
     write_tree,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-REGULAR = {n: d for n, d in FILES.items() if n != "usr/share/a name with spaces.txt"} | {
-    "usr/share/a name with spaces.txt": b"spaces\n"
-}
+from camscan.observe.firmware.entry import Budget
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +173,112 @@ def test_a_fat_chain_that_comes_back_to_itself_ends():
     entries, opening = opened(bytes(image))
     assert len(files_of(entries)["LOOP.TXT"]) == 4000
     assert opening.opened[0].form == "fat"
+
+
+SMALL = {"etc/config": text(900), "bin/app": noise(300, 8) + text(5000, 9), "empty": b""}
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory):
+    """One small image of every filesystem."""
+    base = tmp_path_factory.mktemp("seeds")
+    root = write_tree(base / "root", SMALL, {"l": "etc/config", "loop": "loop"})
+    run("mkfs.cramfs", "-N", "little", root, base / "cramfs-le")
+    run("mkfs.cramfs", "-N", "big", root, base / "cramfs-be")
+    run("genromfs", "-d", root, "-f", base / "romfs")
+    run("mksquashfs", root, base / "squashfs", "-comp", "gzip", "-noappend", "-quiet", "-nopad")
+    run(
+        "mksquashfs",
+        root,
+        base / "squashfs-plain",
+        "-noI",
+        "-noD",
+        "-noF",
+        "-noappend",
+        "-quiet",
+        "-nopad",
+    )
+    run(
+        "mkfs.ubifs",
+        "-r",
+        root,
+        "-m",
+        512,
+        "-e",
+        15872,
+        "-c",
+        40,
+        "-j",
+        "64KiB",
+        "-o",
+        base / "ubifs",
+    )
+    plan = base / "plan"
+    plan.write_text(
+        f"[a]\nmode=ubi\nimage={base / 'squashfs'}\nvol_id=0\nvol_type=static\nvol_name=a\n"
+    )
+    run("ubinize", "-o", base / "ubi", "-m", 512, "-p", "16KiB", plan)
+    plan.unlink()
+    for kind in ("ext2", "ext4"):
+        run(
+            "mke2fs",
+            "-q",
+            "-F",
+            "-t",
+            kind,
+            "-b",
+            "1024",
+            "-N",
+            "32",
+            "-O",
+            "^has_journal",
+            "-d",
+            root,
+            base / kind,
+            "256K",
+        )
+    run("mkfs.vfat", "-C", "-F", "12", base / "fat", "256")
+    run("mcopy", "-i", base / "fat", "-s", root / "etc", root / "bin", "::")
+    return {p.name: p.read_bytes() for p in base.iterdir() if p.is_file()}
+
+
+NAMES = (
+    "cramfs-le",
+    "cramfs-be",
+    "romfs",
+    "squashfs",
+    "squashfs-plain",
+    "ubifs",
+    "ubi",
+    "ext2",
+    "ext4",
+    "fat",
+)
+
+
+@pytest.mark.needs(
+    "mkfs.cramfs", "genromfs", "mksquashfs", "mkfs.ubifs", "ubinize", "mke2fs", "mkfs.vfat", "mcopy"
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_changed_filesystems_end_in_a_report(seeds, name):
+    """Bytes where the tables are, changed: every outcome is bounded, and no exception leaves `entries`."""
+    seed = seeds[name]
+    assert SMALL["etc/config"] in files_of(opened(seed)[0]).values()
+    filled = [i for i, b in enumerate(seed) if b not in {0, 255}]
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def attempt(data):
+        image = bytearray(seed)
+        for _ in range(data.draw(st.integers(1, 8))):
+            near = filled[data.draw(st.integers(0, len(filled) - 1))]
+            place = min(len(image) - 1, near + data.draw(st.integers(0, 3)))
+            image[place] = data.draw(st.sampled_from((0, 1, 2, 0x7F, 0x80, 0xFE, 0xFF, 0x40, 0x10)))
+        image = image[: data.draw(st.integers(len(image) // 2, len(image)))]
+        entries, _ = opened(
+            bytes(image), Budget(one=1 << 20, expanded=1 << 24, files=5000, seconds=20)
+        )
+        assert entries[0].kind == "image"
+        assert sum(len(e.data) for e in entries) < 1 << 25
+
+    attempt()
