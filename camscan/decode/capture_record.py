@@ -50,7 +50,7 @@ def fields(observation: Observation) -> Fields:
 def _record(data: bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(f"no record of a capture: {error}") from error
 
 

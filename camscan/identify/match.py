@@ -202,7 +202,8 @@ class Matcher:
                 for e in s.extract
                 if e.attribute in IDENTITY
             }
-            wanted = self._wanted[kind] = frozenset(asked | taken)
+            wanted = frozenset({*asked, *taken, *PRINTED.get(kind, ())})
+            self._wanted[kind] = wanted
         return decode_fields(observation, wanted)
 
     def evidence(self, observation: Observation) -> tuple[Evidence, ...]:

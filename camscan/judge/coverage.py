@@ -163,8 +163,8 @@ def _tests(
             TestCoverage(
                 test=test,
                 about=about.get(test, "")
-                or capture_coverage.ABOUT.get(test, "")
-                or _about_stage(test),
+                or _about_stage(test)
+                or capture_coverage.ABOUT.get(test, ""),
                 asked=len(answered[test]) + len(missing),
                 answered=len(answered[test]),
                 not_examined=tuple(sorted(Counter(missing.values()).items())),

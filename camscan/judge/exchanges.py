@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from camscan.model.claim import Device, Endpoint, Mark
 
-_LITTLE = frozenset({"time", "name", "ntp", "dns"})
-"""Name and time traffic: no device identifier (facts: scoring 6, D2)."""
+_LITTLE = frozenset({"time", "name", "ntp", "dns", "connectivity"})
+"""Name, time and reachability traffic: no device identifier (facts: scoring 6, D2)."""
 _TELLS = 4096
 """Bytes sent above which unclassified traffic is more than a test whether the internet is there."""
 _SHOWN = 6
@@ -36,18 +36,13 @@ def path_step(endpoint: Endpoint) -> int:
     return 3
 
 
-def strangers(device: Device) -> tuple[Endpoint, ...]:
+def unnamed(device: Device) -> tuple[Endpoint, ...]:
     """Contacted endpoints of which neither the service nor the network has a known operator."""
     return tuple(
         e
         for e in device.endpoints
         if Mark.CONTACTED in e.marks and not e.service_operator and not e.network_operator
     )
-
-
-def unnamed(device: Device) -> tuple[str, ...]:
-    """Names, else addresses, of the strangers."""
-    return tuple(sorted({e.name or e.address or "" for e in strangers(device)}))
 
 
 def shown(names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ x and m are declarations of a named person and never set here from anything else
 from __future__ import annotations
 
 from camscan.judge.declared import Declared, declared
-from camscan.judge.exchanges import kinds, path_step, shown, strangers, unnamed
+from camscan.judge.exchanges import kinds, path_step, shown, unnamed
 from camscan.judge.subject import (
     Subject,
     claims_of,
@@ -21,7 +21,8 @@ from camscan.model.attribution import EndpointTie
 from camscan.model.claim import Attribute, Claim, Confidence, Level, Mark
 from camscan.model.finding import Interval
 
-_J = {"cloud-operator-cn-group": 3, "endpoint-located-cn": 4}
+_OPERATOR = "cloud-operator-cn-group"
+_J = {_OPERATOR: 3, "endpoint-located-cn": 4}
 _NO_CAPTURE = "the data path was not examined (no capture)"
 
 
@@ -59,13 +60,19 @@ def _jurisdiction(subject: Subject) -> Interval:
         upper, above = 4, f"{_NO_CAPTURE}: the endpoint is unknown too"
     elif not line.known:
         upper, above = 4, "maker or operator not identified"
-    elif met := strangers(subject.device):
-        # An address registered elsewhere can be operated by a PRC group, but is no mainland one (J4).
-        placed = all(e.registry_country for e in met)
-        upper = max(lower, line.upper, 3 if placed else 4)
-        above = f"contacted parties without a known operator: {shown(unnamed(subject.device))}"
+    elif strangers := unnamed(subject.device):
+        # Whoever operates them may belong to a PRC group (J3); an address of a register entry outside
+        # the mainland is never J4, one without any register entry may be (facts: scoring 6).
+        upper = 4 if any(e.address and not e.registry_country for e in strangers) else 3
+        upper = max(upper, lower)
+        names = sorted({e.name or e.address or "" for e in strangers})
+        above = f"contacted parties without a known operator: {shown(names)}"
     else:
         upper, above = max(lower, line.upper), "capture made: highest level that was seen"
+        open_ = _of_disputed_seat(subject)
+        if open_ and upper < _J[_OPERATOR]:
+            upper = _J[_OPERATOR]
+            above = f"{open_}: a service of a group whose seat is disputed"
     return Interval(
         factor="J",
         lower=lower,
@@ -74,6 +81,14 @@ def _jurisdiction(subject: Subject) -> Interval:
         why_upper=above,
         level=level,
         confidence=confidence,
+    )
+
+
+def _of_disputed_seat(subject: Subject) -> str:
+    """A destination whose operator's group seat is disputed: J3 stays possible (facts: vendors, tp-link)."""
+    met = destinations(subject.device, (Mark.CONTACTED, Mark.CONFIGURED, Mark.NAMED))
+    return next(
+        (e.name or e.address or "" for e in met if e.service_parent_country == "disputed"), ""
     )
 
 

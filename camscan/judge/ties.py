@@ -42,7 +42,7 @@ def tied(subject: Subject, condition: str, what: str) -> Answer:
     if unknown_parties := unnamed(subject.device):
         words = (
             f"{subject.name}: the capture shows no exchange with {what}, but parties nobody could be named for: "
-            f"{shown(unknown_parties)}."
+            f"{shown(sorted({e.name or e.address or '' for e in unknown_parties}))}."
         )
         return unknown(subject, words, Reason.NO_DATABASE)
     return absent(subject, f"exchange with {what}")
