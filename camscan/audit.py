@@ -26,6 +26,7 @@ from camscan.judge.coverage import coverage
 from camscan.judge.judge import judge
 from camscan.model.finding import Assessment
 from camscan.model.knowledge import Knowledge, Network
+from camscan.model.lookups import NO_LOOKUPS, Lookups
 from camscan.model.observation import Attempt, Observation
 from camscan.model.run import REPORT_SCHEMA
 from camscan.model.site import Site
@@ -49,8 +50,8 @@ class AssessOptions(Struct, frozen=True, kw_only=True):
     """ISO time; empty: end of the last intake."""
     inputs: tuple[tuple[str, str], ...] = ()
     """(name, sha256) of the files that were read: site file, asset list, network table."""
-    located: str = ""
-    """Path of the user's MMDB, empty if none."""
+    lookups: Lookups = NO_LOOKUPS
+    """Registration, place and AS of addresses, from the data of this machine."""
 
 
 _matchers: dict[str, Matcher] = {}
@@ -108,7 +109,9 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
     devices = placed(
         identify(observations, knowledge, assets=site.assets, matcher=matcher_of(knowledge)), site
     )
-    devices, endpoints = attribute_endpoints(devices, knowledge, owner=options.networks)
+    devices, endpoints = attribute_endpoints(
+        devices, knowledge, owner=options.networks, lookups=options.lookups
+    )
     covered = coverage(intakes, observations, attempts, devices, knowledge, site)
     as_of = options.as_of or last_moment(run, observations, attempts)
     jurisdiction = options.jurisdiction or site.jurisdiction
@@ -147,7 +150,11 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
             f"{n.name}: {', '.join(n.prefixes)} (parent country {n.parent_country or 'not given'}; {n.source})"
             for n in options.networks
         ),
-        inputs=(("signatures", knowledge.content_hash), *options.inputs),
+        inputs=(
+            ("signatures", knowledge.content_hash),
+            *options.inputs,
+            *options.lookups.inputs,
+        ),
         seals=run.seals(),
         options=tuple(
             f"{intake.id} {name}={value}" for intake in intakes for name, value in intake.options
@@ -196,6 +203,11 @@ def declarations(site: Site) -> tuple[str, ...]:
         text = f": {d.text}" if d.text else ""
         lines.append(
             f"{d.factor} = {d.value} for {', '.join(d.subjects)} by {d.by}, {d.date}{text}"
+        )
+    for document in site.documents:
+        text = f": {document.text}" if document.text else ""
+        lines.append(
+            f"{document.condition} {'present' if document.present else 'absent'} by {document.by}, {document.date}{text}"
         )
     return tuple(lines)
 

@@ -30,11 +30,11 @@ from camscan.model.knowledge import (
     LawPosition,
     MacBlock,
     Network,
-    Party,
     Platform,
     Rule,
     Signature,
 )
+from camscan.model.party import Party
 from camscan.model.probe import Probe, ProbePlan
 
 LOCAL = "local."

@@ -182,7 +182,10 @@ def _unknown(knowledge: Knowledge, attribute: Attribute, value: str) -> str:
     words = knowledge.vocabulary.get(attribute.value, ())
     match attribute:
         case Attribute.MAKER:
-            known = value in knowledge.parties
+            party = knowledge.parties.get(value)
+            if party is not None and not party.builds:
+                return f"{attribute} {value!r}: a supplier or a maker of chips makes no device"
+            known = party is not None
         case Attribute.PLATFORM:
             known = value in knowledge.platforms
         case Attribute.ROLE:

@@ -16,13 +16,14 @@ _ATTRIBUTES = frozenset(a.value for a in Attribute)
 def references(knowledge: Knowledge) -> Iterator[Missing]:
     """Every reference that leads nowhere."""
     parties, platforms = set(knowledge.parties), set(knowledge.platforms)
+    makers = {p.id for p in knowledge.parties.values() if p.builds}
     # Advisories may wait for a platform that no signature names yet, if vocab/ lists it.
     awaited = platforms | set(knowledge.vocabulary.get("platform", ()))
     conditions = set(knowledge.conditions)
     for platform in knowledge.platforms.values():
-        yield from _check("platform", platform.id, "maker", [platform.maker], parties)
+        yield from _check("platform", platform.id, "maker", [platform.maker], makers)
     for brand in knowledge.brands:
-        yield from _check("brand", brand.id, "maker", [brand.maker], parties)
+        yield from _check("brand", brand.id, "maker", [brand.maker], makers)
     for party in knowledge.parties.values():
         yield from _check("party", party.id, "parent", [party.parent], parties)
         if party.id in _line(knowledge, party.parent):
@@ -40,14 +41,14 @@ def references(knowledge: Knowledge) -> Iterator[Missing]:
         yield from _check("law", law.id, "triggers", law.triggers, conditions)
     for rule in knowledge.rules.values():
         yield from _check("rule", rule.id, "triggers", rule.triggers, conditions)
-        yield from _check("rule", rule.id, "makers", rule.makers, parties)
+        yield from _check("rule", rule.id, "makers", rule.makers, makers)
     for concern in knowledge.concerns.values():
         # `refutes` holds sentences for readers (facts: concerns); nothing refers by it.
         for field in ("supports", "precondition"):
             # `<condition>`, or `<condition> <state> ...`: the first word is the reference.
             named = [text.partition(" ")[0] for text in getattr(concern, field)]
             yield from _check("concern", concern.id, field, named, conditions)
-        yield from _check("concern", concern.id, "makers", concern.makers, parties)
+        yield from _check("concern", concern.id, "makers", concern.makers, makers)
         yield from _check("concern", concern.id, "laws", concern.laws, set(knowledge.laws))
         yield from _check("concern", concern.id, "rules", concern.rules, set(knowledge.rules))
     for condition in knowledge.law_nexus:

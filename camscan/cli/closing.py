@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from camscan import audit, site
+from camscan import audit, lookups, site
 from camscan.errors import UsageError
 from camscan.knowledge import load
 from camscan.model.knowledge import Knowledge, Network
@@ -26,9 +26,17 @@ from camscan.run import Run
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
+    """Keep it in the context: no command does anything with a database but hand it on to read_options."""
+    context.meta[f"camscan.{parameter.name}"] = value
+
+
 _OPTIONS = (
     click.option("--site", "site_file", type=click.Path(path_type=Path), help="site.toml: what only people know."),
     click.option("--networks", type=click.Path(path_type=Path), help="Your own table of networks (TOML); outranks the shipped one."),
+    click.option("--located", type=click.Path(path_type=Path), expose_value=False, callback=_remember, help="Your own MMDB of countries, for the place of an address; `none` for no place. Default: Debian's tor-geoipdb if installed."),
+    click.option("--asn", type=click.Path(path_type=Path), expose_value=False, callback=_remember, help="Your own MMDB of autonomous systems, for addresses the shipped table does not hold."),
     click.option("--jurisdiction", default="", help="Whose rules to print: RS or EU:xx."),
     click.option("--as-of", default="", help="Judge ages and expiries at this time (ISO 8601); default: end of the last intake."),
     click.option("--signatures", "local", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Folder of your own signatures, added under local."),
@@ -55,11 +63,7 @@ def read_options(
     """Read and check the files before anything is sent or judged."""
     from camscan.clock import iso, parse_iso
 
-    if (
-        jurisdiction
-        and jurisdiction != "RS"
-        and not (jurisdiction.startswith("EU:") and len(jurisdiction) == 5)
-    ):
+    if jurisdiction and not site.is_jurisdiction(jurisdiction):
         raise UsageError(f"--jurisdiction {jurisdiction!r}: RS or EU:xx (for example EU:HR)")
     if as_of:
         try:
@@ -78,7 +82,9 @@ def read_options(
     if networks is not None:
         owned = site.load_networks(networks)
         inputs.append((networks.name, site.file_digest(networks)))
+    kept = getattr(click.get_current_context(silent=True), "meta", {})
     return audit.AssessOptions(
+        lookups=lookups.lookups(kept.get("camscan.located"), kept.get("camscan.asn")),
         site=declared,
         networks=owned,
         jurisdiction=jurisdiction,

@@ -90,7 +90,7 @@ def _finding(finding: Finding, assessment: Assessment) -> None:
             f"at least because {interval.why_lower}; at most because {interval.why_upper}",
         )
     for name, ids in (
-        ("concerns", [c.concern for c in finding.concerns]),
+        ("concerns", [c.concern for c in finding.concerns if c.relation != "elsewhere"]),
         ("law", finding.laws),
         ("rules", finding.rules),
     ):

@@ -20,6 +20,12 @@ from camscan.model.site import Site
 
 UNFINISHED = frozenset({Reason.TIMEOUT, Reason.LOSS, Reason.ERROR})
 _ANNOUNCED = "announce."
+_STAGES = {
+    "neighbours": "Whether the address lives, and its MAC address (own segment only).",
+    "port-stage": "Which TCP ports are open.",
+    "igd-mappings": "The port mappings a gateway lists.",
+    "udp-searches": "Search messages to the single device, beyond those that answered to the group.",
+}
 _AREAS = (
     ("traffic", "data path: no capture was made, so no destination, volume or protocol is known"),
     ("settings", "settings: no login was used, so what only a login shows is not known"),
@@ -148,13 +154,20 @@ def _tests(
         rows.append(
             TestCoverage(
                 test=test,
-                about=about.get(test, ""),
+                about=about.get(test, "") or _about_stage(test),
                 asked=len(answered[test]) + len(missing),
                 answered=len(answered[test]),
                 not_examined=tuple(sorted(Counter(missing.values()).items())),
             ),
         )
     return tuple(rows)
+
+
+def _about_stage(test: str) -> str:
+    """What a step of the scan itself asks; empty where its name says it."""
+    if test.startswith(_ANNOUNCED):
+        return f"Group search or broadcast of the protocol {test.removeprefix(_ANNOUNCED)}."
+    return _STAGES.get(test, "")
 
 
 def _found(direct: Iterable[Device], site: Site) -> int:

@@ -83,7 +83,7 @@ def _component(subject: Subject) -> Claim | None:
     """A component whose party is of a PRC group (facts: scoring 6, J1)."""
     for claim in claims_of(subject.device, Attribute.COMPONENT):
         party = subject.knowledge.parties.get((claim.value or "").lower())
-        if party is not None and party.jurisdiction[0] == "J2":
+        if party is not None and party.jurisdiction[0] in {"J1", "J2"}:
             return claim
     return None
 

@@ -150,7 +150,7 @@ def _device_findings(subject: Subject, decision: Decision) -> list[Finding]:
                 subject=subject.device.device_id,
                 attribution=subject.attribution,
                 knowledge=subject.knowledge,
-                maker=maker,
+                makers=(maker,) if maker else (),
             )
             found.append(replace(finding, action=decision))
     return found
@@ -178,7 +178,12 @@ def _site_findings(
     )
     return [
         _finding(
-            check, answer, subject=SITE, attribution=attribution, knowledge=knowledge, maker=None
+            check,
+            answer,
+            subject=SITE,
+            attribution=attribution,
+            knowledge=knowledge,
+            makers=answer.makers,
         )
         for check in SITE_CHECKS
         if (answer := check.check(whole)) is not None
@@ -192,7 +197,7 @@ def _finding(
     subject: str,
     attribution: Attribution,
     knowledge: Knowledge,
-    maker: str | None,
+    makers: tuple[str, ...],
 ) -> Finding:
     condition = check.condition
     text = knowledge.conditions.get(condition)
@@ -209,7 +214,7 @@ def _finding(
         reason=reason or (Reason.NOT_REQUESTED if answer.state is State.NOT_OBSERVED else None),
         claims=answer.claims,
         factor=check.factor,
-        concerns=links(condition, answer.state, maker, knowledge.concerns.values()),
+        concerns=links(condition, answer.state, makers, knowledge.concerns.values()),
         rules=attribution.rules_for(condition) if beside else (),
         laws=attribution.laws_for(condition) if beside else (),
         does_not_show=text.does_not_show if text is not None else "",

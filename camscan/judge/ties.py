@@ -7,7 +7,7 @@ Without a flow: "configured" or "asked for"; with one and E3: "exchanged traffic
 from __future__ import annotations
 
 from camscan.judge.answer import Answer, unknown
-from camscan.judge.subject import Subject, least, strongest
+from camscan.judge.subject import Subject, most, strongest
 from camscan.model.attribution import EndpointTie
 from camscan.model.claim import Level, Mark, State
 from camscan.model.observation import Reason
@@ -28,7 +28,7 @@ def tied(subject: Subject, condition: str, what: str) -> Answer:
             state=State.OBSERVED,
             statement=f"{subject.name} {'; '.join(_words(t) for t in found)}.",
             level=strongest(t.level for t in found),
-            confidence=least(t.confidence for t in found),
+            confidence=most(t.confidence for t in found),
             details=tuple(f"{t.endpoint} ({t.mark.value}): {t.words}" for t in found),
             would_change="a second register or a certificate that names another operator or place",
         )

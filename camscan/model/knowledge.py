@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from camscan.model.claim import Attribute, Family, Level
 from camscan.model.observation import Kind
+from camscan.model.party import Party
 from camscan.model.probe import ProbePlan
 
 
@@ -130,36 +131,6 @@ class BrandRelation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     registrants: tuple[str, ...] = ()
     """Exact registry names of MAC blocks of this brand."""
     note: str = ""
-
-
-class Party(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A company or other body: maker, operator, intermediary, software vendor."""
-
-    id: str
-    name: str
-    kind: tuple[str, ...]
-    source: str
-    as_of: str
-    country: str | None = None
-    """Seat of the party itself, ISO 3166; None = not known or disputed."""
-    group_seat: str | None = None
-    """Country of the group's headquarters; None = not known; `disputed`: see seat_note."""
-    parent: str | None = None
-    jurisdiction: tuple[str, str] = ("J?", "J?")
-    """Lower and upper J level that the maker alone supports (facts: scoring 6, never above J2)."""
-    spellings: tuple[str, ...] = ()
-    """Exact texts devices print for this party as manufacturer."""
-    listing: str = ""
-    ownership: str = ""
-    note: str = ""
-    position: str = ""
-    """The party's published position, printed beside a jurisdiction finding."""
-    verification: str = "sourced"
-    seat_note: str = ""
-    restrictions: tuple[str, ...] = ()
-    """Listings elsewhere: text of the non-binding annex only, never a reason for a level."""
-    position_source: str = ""
-    city: str = ""
 
 
 class MacBlock(Struct, frozen=True, kw_only=True, omit_defaults=True):
