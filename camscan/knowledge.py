@@ -18,6 +18,7 @@ from msgspec import Struct
 from camscan import knowledge_cache
 from camscan.errors import KnowledgeError
 from camscan.knowledge_records import convert, versioned
+from camscan.model.imprint import Component, FirmwareKnowledge, Imprint
 from camscan.model.knowledge import (
     Advisory,
     BrandRelation,
@@ -63,6 +64,8 @@ _TABLES: tuple[_Table, ...] = (
     _Table("endpoints", "endpoint", EndpointName, local=True),
     _Table("networks", "network", Network, local=True),
     _Table("advisories", "advisory", Advisory, local=True),
+    _Table("components", "component", Component, local=True),
+    _Table("imprints", "imprint", Imprint, local=True),
     _Table("laws", "law", Law, local=False),
     _Table("laws", "position", LawPosition, local=False),
     _Table("rules", "rule", Rule, local=False),
@@ -198,6 +201,7 @@ def _build(files: Mapping[str, bytes], own: Mapping[str, bytes], digest: str) ->
         vocabulary=dict(sorted(parts.vocabulary.items())),
         places={f"{table} {ident}": file for (table, ident), file in sorted(parts.seen.items())},
         law_positions=tuple(of(LawPosition)),
+        firmware=FirmwareKnowledge(components=tuple(of(Component)), imprints=tuple(of(Imprint))),
     )
 
 

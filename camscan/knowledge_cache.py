@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from camscan import knowledge_records
-from camscan.model import claim, observation, probe
+from camscan.model import claim, imprint, observation, probe
 from camscan.model import knowledge as model
 from camscan.model.knowledge import Knowledge
 
@@ -65,7 +65,7 @@ def _ours(uid: int) -> bool:
 @lru_cache(maxsize=1)
 def _code() -> str:
     whole = hashlib.sha256()
-    readers = [m.__file__ for m in (claim, observation, probe, model, knowledge_records)]
+    readers = [m.__file__ for m in (claim, imprint, observation, probe, model, knowledge_records)]
     for name in (*readers, __file__, str(Path(__file__).with_name("knowledge.py"))):
         whole.update(Path(name or "").read_bytes())
     return whole.hexdigest()

@@ -128,6 +128,15 @@ def close(
     return 2 if audit.unfinished(run, intake, assessment, knowledge) else 0
 
 
+def close_quietly(
+    run: Run, knowledge: Knowledge, options: audit.AssessOptions, *, err: bool
+) -> None:
+    """Assess and write the files; only their places are printed, on stderr where stdout is data."""
+    assessment, folder = audit.assess(run, knowledge, options)
+    html, csv = write_files(build(assessment, knowledge), folder)
+    click.echo(f"Findings: {csv}\nReport:   {html}", err=err)
+
+
 def write_files(model: ReportModel, folder: Path) -> tuple[Path, Path]:
     """report.html and findings.csv beside the assessment."""
     html = folder / "report.html"

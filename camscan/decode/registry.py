@@ -18,6 +18,7 @@ from camscan.decode import (
     ftp,
     greeting,
     http,
+    image,
     mdns,
     miio,
     neighbour,
@@ -172,5 +173,6 @@ DECODERS: Mapping[Kind, Decoder] = {
     Kind.NEIGHBOUR: lambda seen: neighbour.parse(_data(seen)).fields(),
     Kind.PORTS: lambda seen: ports.parse(_data(seen)).fields(),
     Kind.GREETING: lambda seen: greeting.parse(_data(seen), seen.port).fields(),
+    Kind.IMAGE: lambda seen: image.parse(seen.response),
 }
 """A mapping, not a registration: every kind stands here once."""

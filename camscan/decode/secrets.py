@@ -12,7 +12,16 @@ from camscan.decode.http import MAX_INFLATED, inflate, unchunk
 from camscan.model.observation import Kind
 
 _UNTOUCHED = frozenset(
-    {Kind.FAVICON, Kind.NEIGHBOUR, Kind.PORTS, Kind.PPPP, Kind.TLS, Kind.DHCP, Kind.MDNS}
+    {
+        Kind.FAVICON,
+        Kind.NEIGHBOUR,
+        Kind.PORTS,
+        Kind.PPPP,
+        Kind.TLS,
+        Kind.DHCP,
+        Kind.MDNS,
+        Kind.IMAGE,
+    }
 )
 """Kinds whose form has no place for a secret."""
 

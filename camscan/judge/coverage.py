@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from camscan.model.claim import Attribute, Device, Visibility
 from camscan.model.finding import Coverage, TestCoverage
 from camscan.model.knowledge import Knowledge
-from camscan.model.observation import Attempt, Observation, Reason
+from camscan.model.observation import Attempt, Kind, Observation, Reason
 from camscan.model.run import IntakeInfo
 from camscan.model.site import Site
 
@@ -189,7 +189,7 @@ def _channels(devices: Sequence[Device]) -> tuple[int, int]:
 
 def _areas(kinds: Iterable[str], seen: Sequence[Observation], hidden: int) -> tuple[str, ...]:
     areas = [text for kind, text in _AREAS if kind not in set(kinds)]
-    if seen and not any(o.mac for o in seen):
+    if any(o.kind is not Kind.IMAGE for o in seen) and not any(o.mac for o in seen):
         areas.append("MAC addresses: none was seen (routed vantage, no privilege, or an import)")
     if hidden > 0:
         areas.append(f"{hidden} channels that recorders announce: no camera of theirs was seen")

@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from camscan.model.claim import Claim, Confidence, Device, Endpoint, Level, State
+from camscan.model.firmware import ExaminedImage
 from camscan.model.observation import Reason
 
 
@@ -197,3 +198,5 @@ class Assessment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seals: tuple[tuple[str, str], ...] = ()
     """(intake, hash of its seal)."""
     options: tuple[str, ...] = ()
+    images: tuple[ExaminedImage, ...] = ()
+    """Firmware images of the run."""

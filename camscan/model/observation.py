@@ -48,6 +48,8 @@ class Kind(StrEnum):
     NEIGHBOUR = "neighbour"
     PORTS = "ports"
     GREETING = "greeting"
+    IMAGE = "image"
+    """What was read from a firmware image: an ImageReport as JSON."""
 
 
 class Reason(StrEnum):
@@ -389,6 +391,7 @@ FIELDS: Mapping[Kind, tuple[str, ...]] = {
     Kind.PPPP: ("message", "id", "id-prefix", "obfuscated"),
     Kind.MIIO: ("device-id", "stamp"),
     Kind.NEIGHBOUR: ("mac", "registrant", "local", "oui"),
+    Kind.IMAGE: ("fact", "component", "endpoint"),
     Kind.PORTS: ("open", "closed", "silent", "udp-closed", "open-count", "probed-count"),
     Kind.GREETING: ("port", "hex", "text", "length"),
 }

@@ -63,7 +63,7 @@ SOURCE = frozenset({Role.CODE, Role.WEB_CODE})
 def role_of(path: str, data: bytes | memoryview) -> Role:
     """By the content where it says something, else by the name."""
     head = bytes(data[:_HEAD])
-    name = path.rpartition("!/")[2] if "!/" in path else path
+    name = path.replace("!/", "/")
     if head.startswith(b"\x7fELF"):
         return Role.ELF
     base = name.rpartition("/")[2]

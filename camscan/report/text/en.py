@@ -42,6 +42,9 @@ LAW_NOTE = (
     "the text provides for companies established, and data processed, in the People's Republic of China. It is not "
     "evidence that access has happened."
 )
+EMBEDDED_NOTE = (
+    "compiled into the platform or set by default; no statement that a camera contacts them"
+)
 PARTLY = " (the part a network can show)"
 """Behind the word of a concern that documents must decide in the rest."""
 UNKNOWN = "unknown"
