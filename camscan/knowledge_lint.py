@@ -18,6 +18,7 @@ from camscan.errors import DecodeError, KnowledgeError
 from camscan.identify.match import Matcher, options
 from camscan.identify.relations import Relations
 from camscan.identify.values import normal
+from camscan.knowledge_imprints import imprints
 from camscan.knowledge_references import references
 from camscan.knowledge_traps import HONEYPOT, NEGATIVES, Trap
 from camscan.model.claim import VIDEO_ROLES, Attribute, Role
@@ -282,5 +283,5 @@ def _caught(matcher: Matcher, signature: Signature, trap: Trap) -> str | None:
 
 
 def _references(knowledge: Knowledge) -> Iterator[Problem]:
-    for table, record, field, text in references(knowledge):
+    for table, record, field, text in (*references(knowledge), *imprints(knowledge)):
         yield Problem(knowledge.places.get(f"{table} {record}", table), record, field, text)

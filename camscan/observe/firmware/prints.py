@@ -13,6 +13,7 @@ import re2
 from msgspec import Struct
 
 from camscan.decode.text import clean
+from camscan.errors import KnowledgeError
 from camscan.model.firmware import ImageComponent, ImageFact
 from camscan.model.imprint import Component, FirmwareKnowledge, Imprint
 
@@ -52,16 +53,14 @@ class Prints:
     def _register(
         self, record: Component | Imprint, find: Iterable[str], pattern: str, path: str
     ) -> None:
+        try:
+            compiled = re2.compile(pattern.encode("latin-1"), _options()) if pattern else None
+            where = re2.compile(path) if path else None
+        except re2.error as error:
+            raise KnowledgeError(f"{record.id}: a pattern is not RE2: {error}") from error
         literals = tuple(text.encode("latin-1", "replace") for text in find)
         place = len(self._prints)
-        self._prints.append(
-            _Print(
-                record,
-                literals,
-                re2.compile(pattern.encode("latin-1"), _options()) if pattern else None,
-                re2.compile(path) if path else None,
-            )
-        )
+        self._prints.append(_Print(record, literals, compiled, where))
         if path and all(len(literal) < 2 for literal in literals):
             self._by_path += [(place, literal) for literal in literals]
             return

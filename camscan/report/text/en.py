@@ -67,7 +67,12 @@ COLUMNS: dict[str, str] = {
     "role": "Role",
 }
 
+IMAGE_NOTE = (
+    "What stands in an image is compiled into the platform or set by default; whether a camera contacts it is shown by a "
+    "capture alone. Absence is a result only for the parts that were opened."
+)
 HEADINGS: dict[str, str] = {
+    "images": "Firmware images",
     "coverage": "Coverage: what was looked at, and what was not",
     "summary": "Summary",
     "risk": "Risk table",
