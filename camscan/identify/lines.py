@@ -41,6 +41,8 @@ PRINTED: Mapping[Kind, tuple[str, ...]] = {
     Kind.MDNS: ("instance", "txt", "host"),
     Kind.HTTPS_CERT: ("subject.cn", "subject.ou"),
     Kind.VENDOR_DISC: ("model", "name"),
+    Kind.SADP: ("device-description",),
+    Kind.DHDISCOVER: ("device-type",),
 }
 """Kind -> fields in which a device prints its name."""
 

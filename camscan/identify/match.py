@@ -23,7 +23,7 @@ from camscan.identify.names import KnownNames
 from camscan.identify.resolve import IDENTITY
 from camscan.identify.tables import KindTable, options, pattern_of
 from camscan.identify.values import normal
-from camscan.model.claim import MANY_VALUED, Evidence, Level
+from camscan.model.claim import MANY_VALUED, Attribute, Evidence, Level
 from camscan.model.knowledge import Condition, Extract, Knowledge, Says, Signature, Test
 from camscan.model.observation import FIELDS, Fields, Kind, Observation
 
@@ -38,6 +38,8 @@ _WRAPPED = (Kind.TITLE, Kind.SERVER_HEADER, Kind.WWWAUTH)
 """One header or title in an HTTP answer made by the recorder: its layout says nothing."""
 _CARRIERS = (Kind.ISAPI, Kind.ONVIF, Kind.UPNP_XML)
 """Whole HTTP answers under a kind of their own."""
+_COMPANY = frozenset({"subject.o", "issuer.o", "manufacturer", "scope.manufacturer"})
+"""Fields that hold the name of a company and nothing else."""
 _WHOLE = frozenset({Test.EQUALS, Test.IEQUALS})
 _LAYOUT = frozenset({"header-names", "header-style", "version", "reason"})
 
@@ -250,8 +252,13 @@ class Matcher:
                     continue
                 raw = match.group(1)
             raw = clean(raw)
-            if extract.known and not (raw := self._names.find(raw)):
-                continue
+            if extract.known:
+                company = extract.field in _COMPANY
+                raw = self._names.organisation(raw) if company else self._names.find(raw)
+                if not raw:
+                    continue
+            elif extract.attribute is Attribute.BRAND:
+                raw = self._names.shortened(raw) or raw
             if raw not in extract.values and extract.strict:
                 continue
             value = normal(extract.attribute, extract.values.get(raw, raw))
