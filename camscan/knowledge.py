@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from camscan import knowledge_cache
 from camscan.errors import KnowledgeError
-from camscan.knowledge_records import convert, versioned
+from camscan.knowledge_records import convert, versioned, versioned_line
 from camscan.model.knowledge import (
     Advisory,
     BrandRelation,
@@ -36,6 +36,8 @@ from camscan.model.knowledge import (
 )
 from camscan.model.party import Party
 from camscan.model.probe import Probe, ProbePlan
+from camscan.model.product import ProductLine, Withdrawn
+from camscan.model.service import ServiceSignature
 
 LOCAL = "local."
 """Prefix of every id a user's own folder may bring (DESIGN rule 14)."""
@@ -57,12 +59,15 @@ class _Table(Struct, frozen=True):
 _TABLES: tuple[_Table, ...] = (
     _Table("devices", "platform", Platform, local=True),
     _Table("devices", "signature", Signature, local=True),
+    _Table("devices", "line", ProductLine, local=True),
+    _Table("devices", "withdrawn", Withdrawn, local=False),
     _Table("brands", "brand", BrandRelation, local=True),
     _Table("parties", "party", Party, local=True),
     _Table("oui", "block", MacBlock, local=True, id_field="prefix"),
     _Table("endpoints", "endpoint", EndpointName, local=True),
     _Table("networks", "network", Network, local=True),
     _Table("advisories", "advisory", Advisory, local=True),
+    _Table("services", "service", ServiceSignature, local=True),
     _Table("laws", "law", Law, local=False),
     _Table("laws", "position", LawPosition, local=False),
     _Table("rules", "rule", Rule, local=False),
@@ -198,6 +203,9 @@ def _build(files: Mapping[str, bytes], own: Mapping[str, bytes], digest: str) ->
         vocabulary=dict(sorted(parts.vocabulary.items())),
         places={f"{table} {ident}": file for (table, ident), file in sorted(parts.seen.items())},
         law_positions=tuple(of(LawPosition)),
+        lines=tuple(of(ProductLine)),
+        withdrawn=by_id(Withdrawn),
+        services=tuple(of(ServiceSignature)),
     )
 
 
@@ -283,6 +291,8 @@ def _take_record(parts: _Parts, table: _Table, record: object, where: str, *, lo
     parts.seen[table.key, ident] = where.partition(":")[0]
     if isinstance(value, Signature):
         value = versioned(value, local=local)
+    elif isinstance(value, ProductLine):
+        value = versioned_line(value, local=local)
     parts.dates.add(getattr(value, "as_of", ""))
     parts.records[table.record].append(value)
 

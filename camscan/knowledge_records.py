@@ -17,6 +17,7 @@ from msgspec import Struct
 from camscan.errors import KnowledgeError
 from camscan.model.claim import Level
 from camscan.model.knowledge import Signature
+from camscan.model.product import ProductLine
 
 T = TypeVar("T")
 
@@ -44,6 +45,13 @@ def versioned(signature: Signature, *, local: bool) -> Signature:
     if not any(s.origin == "documented" for s in signature.sample):
         level = min(level, _CAP_CONSTRUCTED)
     return msgspec.structs.replace(bare, version=short, level=level)
+
+
+def versioned_line(line: ProductLine, *, local: bool) -> ProductLine:
+    """With the short hash of its content, marked local."""
+    bare = msgspec.structs.replace(line, version="", local=local)
+    short = hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()[:12]
+    return msgspec.structs.replace(bare, version=short)
 
 
 def _plain(value: object) -> object:

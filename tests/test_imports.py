@@ -110,7 +110,7 @@ def test_nothing_linux_only_outside_observe():
         (n, t)
         for n, names in MODULES.items()
         for t in names & LINUX_ONLY
-        if not inside(n, ("camscan.observe", "camscan.workers"))
+        if not inside(n, ("camscan.observe", "camscan.worker", "camscan.workers"))
     }
     assert users == set()
 

@@ -117,6 +117,8 @@ def close(
         else:
             click.echo(table_report.write(model))
             click.echo(f"Findings: {csv}")
+            if model.paths.devices:
+                click.echo(f"Paths:    {csv.with_name('paths.csv')}")
             click.echo(f"Report:   {html}")
             click.echo(
                 f"Explain:  camscan explain {run.path} FINDING    Next: camscan next {run.path}"
@@ -135,4 +137,7 @@ def write_files(model: ReportModel, folder: Path) -> tuple[Path, Path]:
     for path, parts in ((html, html_report.parts(model)), (csv, csv_report.parts(model))):
         with path.open("w", encoding="utf-8", newline="") as file:
             file.writelines(parts)
+    if model.paths.devices:
+        with (folder / "paths.csv").open("w", encoding="utf-8", newline="") as file:
+            file.writelines(csv_report.path_parts(model))
     return html, csv

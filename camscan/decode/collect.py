@@ -27,14 +27,7 @@ class Collector:
         for value in values:
             if value is None:
                 continue
-            text = value if isinstance(value, str) else str(value)
-            if len(text) > MAX_VALUE:
-                # Bounded before cleaning too, so that a huge value costs no more than a large one.
-                text = clean(text[: 2 * MAX_VALUE])[:MAX_VALUE].rstrip()
-            elif text.isprintable():
-                text = text.strip()  # what `clean` does with it, without the call
-            else:
-                text = clean(text)
+            text = bounded(value if isinstance(value, str) else str(value))
             if not text:
                 continue
             if held is None:
@@ -52,9 +45,18 @@ class Collector:
         """Append unless the field already holds that very value."""
         if value is None:
             return
-        text = clean(str(value)[: 2 * MAX_VALUE])[:MAX_VALUE].rstrip()
+        text = bounded(str(value))
         if text and text not in self._values.get(field, ()):
             self._append(field, text)
+
+    def take(self, field: str, text: str) -> None:
+        """Append a value that `bounded` has seen; empty texts are left out."""
+        if text:
+            held = self._values.get(field)
+            if held is None:
+                self._values[field] = [text]
+            elif len(held) < MAX_VALUES:
+                held.append(text)
 
     def extend(self, fields: Fields) -> None:
         """Take over the fields of another decoder."""
@@ -70,6 +72,15 @@ class Collector:
     def done(self) -> Fields:
         """The fields gathered, in order of first mention."""
         return {field: tuple(values) for field, values in self._values.items()}
+
+
+def bounded(text: str) -> str:
+    """The text clean and not longer than a value may be."""
+    if len(text) > MAX_VALUE:
+        # Bounded before cleaning too, so that a huge value costs no more than a large one.
+        return clean(text[: 2 * MAX_VALUE])[:MAX_VALUE].rstrip()
+    # `clean` strips a printable text and does nothing else to it: that without the call.
+    return text.strip() if text.isprintable() else clean(text)
 
 
 def collect(pairs: Iterable[tuple[str, str | int | None]]) -> Fields:

@@ -16,11 +16,15 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from camscan.decode.collect import Collector
-from camscan.decode.message import Message, auth_params, challenges, header_style, split_message
+from camscan.decode.message import Message, add_headers, header_style, split_message
+from camscan.decode.recent import Recent
 from camscan.decode.text import decode_text
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
+_OWN = frozenset({"server", "content-type", "www-authenticate"})
+"""Headers that are fields of their own."""
+_BODIES: Recent[tuple[bytes, str], Fields] = Recent(16 << 20)
 MAX_INFLATED = 262_144
 """Bytes of a decompressed body; the rest is dropped (DESIGN rule 9)."""
 
@@ -65,32 +69,17 @@ class HttpResponse(Struct, frozen=True):
         names = tuple(name for name, _ in self.headers)
         out.add("header-names", ",".join(names))
         out.add("header-style", header_style(names))
+        add_headers(out, self.headers, _OWN)
         for name, value in self.headers:
             lower = name.lower()
-            out.add("header", f"{lower}: {value}")
-            if lower in {"server", "content-type", "www-authenticate"}:
-                out.add(lower, value)
-            if lower == "www-authenticate":
-                for challenge in challenges(value):
-                    out.add("auth-scheme", challenge.scheme)
-                    out.add("realm", challenge.param("realm"))
-                    out.add("auth-params", *auth_params(challenge))
-            elif lower == "location":
+            if lower == "location":
                 out.add("location", value)
                 out.add("location-path", url_path(value))
             elif lower == "set-cookie":
                 out.add("cookie-names", value.partition("=")[0])
         out.add("request-path", self.request_path)
         if self.body:
-            out.add("body-sha256", hashlib.sha256(self.body).hexdigest())
-            text = self.text()
-            _markup(out, text)
-            out.add_body("body", text)
-            if _is_plain(self.content_type, text):
-                for line in text[:MAX_INFLATED].splitlines()[:2048]:
-                    pair = _KV.match(line.strip())
-                    if pair is not None:
-                        out.add("kv", f"{pair[1]}={pair[2].strip()}")
+            out.extend(_body_fields(self.body, self.content_type))
         return out.done()
 
 
@@ -205,6 +194,28 @@ def _markup(out: Collector, text: str) -> None:
                 out.add("generator", html.unescape(content[1] or content[2] or content[3] or ""))
     for _, script in zip(range(256), _SCRIPT.finditer(text), strict=False):
         out.add("script-src", html.unescape(script[1]))
+
+
+def _body_fields(body: bytes, content_type: str) -> Fields:
+    """Remembered: pages come from the firmware, so a fleet has few."""
+    key = (body, content_type)
+    known = _BODIES.get(key)
+    if known is not None:
+        return known
+    out = Collector()
+    out.add("body-sha256", hashlib.sha256(body).hexdigest())
+    text = _body_text(body)
+    _markup(out, text)
+    out.add_body("body", text)
+    if _is_plain(content_type, text):
+        for line in text[:MAX_INFLATED].splitlines()[:2048]:
+            pair = _KV.match(line.strip())
+            if pair is not None:
+                out.add("kv", f"{pair[1]}={pair[2].strip()}")
+    found = out.done()
+    weight = 300 + len(body) + len(content_type)
+    _BODIES.put(key, found, weight + sum(len(t) for texts in found.values() for t in texts))
+    return found
 
 
 def _is_plain(content_type: str, text: str) -> bool:

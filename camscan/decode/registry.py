@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from camscan.decode import (
+    capture_record,
     certificate,
     dahua5050,
     dhcp,
@@ -39,6 +40,7 @@ from camscan.decode import (
 )
 from camscan.decode.collect import Collector
 from camscan.decode.message import auth_params, challenges
+from camscan.decode.recent import Recent
 from camscan.decode.text import decode_text
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields, Kind, Observation
@@ -106,7 +108,9 @@ def _over_http(read: Callable[[bytes], Fields]) -> Decoder:
     """Decoder of XML that comes in an HTTP answer, or alone.
 
     An HTTP answer without readable XML (a 404 page, a 401) is an answer too: HTTP fields alone.
+    Error pages repeat themselves, so what stood in a body is remembered.
     """
+    bodies: Recent[bytes, Fields] = Recent(4 << 20)
 
     def decode_xml(observation: Observation) -> Fields:
         data = _data(observation)
@@ -116,13 +120,24 @@ def _over_http(read: Callable[[bytes], Fields]) -> Decoder:
         out = Collector()
         out.extend(response.fields())
         if b"<" in response.body:
-            try:
-                out.extend(read(response.body))
-            except DecodeError:
-                return out.done()
+            known = bodies.get(response.body)
+            if known is None:
+                try:
+                    known = read(response.body)
+                except DecodeError:
+                    known = _NONE
+                bodies.put(response.body, known, len(response.body) + 4 * _length(known))
+            out.extend(known)
         return out.done()
 
     return decode_xml
+
+
+_NONE: Fields = {}
+
+
+def _length(fields: Fields) -> int:
+    return 100 + sum(len(text) + 50 for texts in fields.values() for text in texts)
 
 
 def _xml(data: bytes) -> Fields:
@@ -172,5 +187,9 @@ DECODERS: Mapping[Kind, Decoder] = {
     Kind.NEIGHBOUR: lambda seen: neighbour.parse(_data(seen)).fields(),
     Kind.PORTS: lambda seen: ports.parse(_data(seen)).fields(),
     Kind.GREETING: lambda seen: greeting.parse(_data(seen), seen.port).fields(),
+    Kind.NAME: capture_record.fields,
+    Kind.FLOW: capture_record.fields,
+    Kind.SERVICE: capture_record.fields,
+    Kind.CAPTURE: capture_record.fields,
 }
 """A mapping, not a registration: every kind stands here once."""

@@ -9,15 +9,18 @@ that holds speaks; there is no first match.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import re2
 from msgspec import Struct
 from msgspec.structs import replace
 
+from camscan.decode.recent import Recent
 from camscan.decode.registry import decode as decode_fields
 from camscan.decode.text import clean
 from camscan.errors import DecodeError, KnowledgeError
+from camscan.identify.lines import PRINTED, Lines
+from camscan.identify.names import KnownNames
 from camscan.identify.values import normal
 from camscan.model.claim import MANY_VALUED, Evidence, Level
 from camscan.model.knowledge import Condition, Extract, Knowledge, Says, Signature, Test
@@ -28,6 +31,9 @@ _SET_MEMORY = 64 << 20
 _CACHE_BYTES = 4096
 """Answers up to this size are remembered: fleets repeat themselves."""
 _CACHE_ENTRIES = 8192
+
+_VALUE_ROOM = 2 << 20
+"""Bytes of values per field whose conditions are remembered: header lines repeat where answers differ."""
 
 NO_FIELDS: Fields = {}
 
@@ -51,12 +57,15 @@ class Reading(Struct, frozen=True):
 class _FieldTable:
     """The conditions on one field of one kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: KnownNames) -> None:
+        self.names = names
         self.equals: dict[str, list[int]] = {}
         self.iequals: dict[str, list[int]] = {}
         self.present: list[int] = []
+        self.known: list[int] = []
         self.patterns: list[tuple[str, int]] = []
         self.set: re2.Set | None = None
+        self._recent: Recent[str, frozenset[int]] = Recent(_VALUE_ROOM)
 
     def compile(self) -> None:
         if not self.patterns:
@@ -66,27 +75,38 @@ class _FieldTable:
             self.set.Add(pattern)
         self.set.Compile()
 
-    def held(self, value: str, into: set[int]) -> None:
-        into.update(self.present)
-        if self.equals and (found := self.equals.get(value)):
-            into.update(found)
-        if self.iequals and (found := self.iequals.get(value.casefold())):
-            into.update(found)
+    def held(self, value: str) -> frozenset[int]:
+        """Numbers of the conditions that this value meets."""
+        known = self._recent.get(value)
+        if known is None:
+            known = frozenset(self._held(value))
+            self._recent.put(value, known, len(value) + 100)
+        return known
+
+    def _held(self, value: str) -> Iterable[int]:
+        yield from self.present
+        yield from self.equals.get(value, ())
+        if self.iequals:
+            yield from self.iequals.get(value.casefold(), ())
+        if self.known and self.names.find(value):
+            yield from self.known
         if self.set is not None:
             for number in self.set.Match(value) or ():
-                into.add(self.patterns[number][1])
+                yield self.patterns[number][1]
 
 
 class _KindTable:
     """All signatures that may speak about one kind of observation."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: KnownNames) -> None:
+        self._names = names
         self.signatures: list[Signature] = []
         self.needs: list[int] = []
         self.fields: dict[str, _FieldTable] = {}
         self.users: list[list[int]] = []
         """Condition number -> signatures that need it."""
         self._numbers: dict[Condition, int] = {}
+        self._recent: Recent[frozenset[int], list[Signature]] = Recent(4 << 20)
 
     def add(self, signature: Signature) -> None:
         place = len(self.signatures)
@@ -101,7 +121,7 @@ class _KindTable:
             return self._numbers[condition]
         number = self._numbers[condition] = len(self._numbers)
         self.users.append([])
-        table = self.fields.setdefault(condition.field, _FieldTable())
+        table = self.fields.setdefault(condition.field, _FieldTable(self._names))
         match condition.test:
             case Test.EQUALS:
                 table.equals.setdefault(condition.value, []).append(number)
@@ -109,6 +129,8 @@ class _KindTable:
                 table.iequals.setdefault(condition.value.casefold(), []).append(number)
             case Test.PRESENT:
                 table.present.append(number)
+            case Test.KNOWN:
+                table.known.append(number)
             case Test.PREFIX | Test.CONTAINS | Test.REGEX:
                 table.patterns.append((pattern_of(condition), number))
         return number
@@ -119,14 +141,19 @@ class _KindTable:
             table = self.fields.get(name)
             if table is not None:
                 for value in values:
-                    table.held(value, held)
+                    held |= table.held(value)
         if not held:
             return []
-        counts: dict[int, int] = {}
-        for number in held:
-            for place in self.users[number]:
-                counts[place] = counts.get(place, 0) + 1
-        return [self.signatures[p] for p in sorted(counts) if counts[p] == self.needs[p]]
+        key = frozenset(held)
+        known = self._recent.get(key)
+        if known is None:
+            counts: dict[int, int] = {}
+            for number in held:
+                for place in self.users[number]:
+                    counts[place] = counts.get(place, 0) + 1
+            known = [self.signatures[p] for p in sorted(counts) if counts[p] == self.needs[p]]
+            self._recent.put(key, known, 100 + 32 * len(held))
+        return known
 
 
 class Matcher:
@@ -137,7 +164,10 @@ class Matcher:
         knowledge: Knowledge,
         decode: Callable[[Observation], Fields] = decode_fields,
     ) -> None:
-        self._decode = decode
+        self.decode = decode
+        """Fields of an observation; raises DecodeError."""
+        self.lines = Lines(knowledge.lines, options())
+        self._names = KnownNames(knowledge)
         self._tables: dict[Kind, _KindTable] = {}
         self._extractors: dict[str, re2._Regexp] = {}
         self._excerpts: dict[Condition, re2._Regexp] = {}
@@ -155,7 +185,7 @@ class Matcher:
 
     def evidence(self, observation: Observation) -> tuple[Evidence, ...]:
         """What every matching signature says; bytes that do not decode say nothing."""
-        if observation.kind not in self._tables:
+        if observation.kind not in self._tables and observation.kind not in PRINTED:
             return ()
         return self.read(observation).evidence
 
@@ -190,14 +220,17 @@ class Matcher:
 
     def matching(self, observation: Observation) -> tuple[Signature, ...]:
         """The signatures that hold, whatever they say."""
-        table = self._tables.get(observation.kind)
-        if table is None:
+        if observation.kind not in self._tables:
             return ()
         try:
-            fields = self._decode(observation)
+            return tuple(self.holding(observation, self.decode(observation)))
         except DecodeError:
             return ()
-        return tuple(self._holding(table, fields, observation))
+
+    def holding(self, observation: Observation, fields: Fields) -> list[Signature]:
+        """The signatures that hold for these fields of the observation."""
+        table = self._tables.get(observation.kind)
+        return [] if table is None else self._holding(table, fields, observation)
 
     def _add(self, signature: Signature) -> None:
         kinds = [signature.kind]
@@ -218,22 +251,24 @@ class Matcher:
                 self._extractors[extract.pattern] = compiled
         for kind in kinds:
             if all(c.field in FIELDS[kind] for c in signature.when):
-                self._tables.setdefault(kind, _KindTable()).add(signature)
+                self._tables.setdefault(kind, _KindTable(self._names)).add(signature)
 
     def _read(self, observation: Observation) -> Reading:
         try:
-            fields = self._decode(observation)
+            fields = self.decode(observation)
         except DecodeError as error:
             return Reading(NO_FIELDS, (), str(error)[:EXCERPT])
-        table = self._tables.get(observation.kind)
-        if table is None:
-            return Reading(fields, ())
-        evidence = [
-            e
-            for signature in self._holding(table, fields, observation)
-            for e in self._speak(signature, fields, observation)
+        return Reading(fields, tuple(self.said(observation, fields)))
+
+    def said(self, observation: Observation, fields: Fields) -> list[Evidence]:
+        """What the signatures and the product lines that hold say."""
+        spoken = [
+            piece
+            for signature in self.holding(observation, fields)
+            for piece in self.speak(signature, fields, observation)
         ]
-        return Reading(fields, tuple(evidence))
+        spoken += self.lines.evidence(observation.kind, fields, observation.id)
+        return spoken
 
     @staticmethod
     def _holding(table: _KindTable, fields: Fields, observation: Observation) -> list[Signature]:
@@ -243,7 +278,7 @@ class Matcher:
             return [s for s in found if not any(c.field in _LAYOUT for c in s.when)]
         return found
 
-    def _speak(
+    def speak(
         self, signature: Signature, fields: Fields, observation: Observation
     ) -> list[Evidence]:
         spoken: list[Evidence] = []
@@ -283,6 +318,10 @@ class Matcher:
                 )
         return spoken
 
+    def values(self, extract: Extract, fields: Fields) -> tuple[str, ...]:
+        """What an extract finds."""
+        return tuple([value for value, _ in self._extracted(extract, fields)])
+
     def _extracted(self, extract: Extract, fields: Fields) -> list[tuple[str, str]]:
         """(value, excerpt); only the first that is found where an attribute has one value."""
         found: list[tuple[str, str]] = []
@@ -294,6 +333,8 @@ class Matcher:
                     continue
                 raw = match.group(1)
             raw = clean(raw)
+            if extract.known and not (raw := self._names.find(raw)):
+                continue
             if raw not in extract.values and extract.strict:
                 continue
             value = normal(extract.attribute, extract.values.get(raw, raw))
@@ -310,6 +351,9 @@ class Matcher:
             start = 0
             if condition.test in _WHOLE:
                 if value.casefold() != condition.value.casefold():
+                    continue
+            elif condition.test is Test.KNOWN:
+                if not self._names.find(value):
                     continue
             elif condition.test is not Test.PRESENT:
                 pattern = self._excerpts.get(condition)

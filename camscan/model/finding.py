@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from camscan.model.claim import Claim, Confidence, Device, Endpoint, Level, State
 from camscan.model.observation import Reason
+from camscan.model.traffic import DeviceTraffic
 
 
 class Action(StrEnum):
@@ -197,3 +198,5 @@ class Assessment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seals: tuple[tuple[str, str], ...] = ()
     """(intake, hash of its seal)."""
     options: tuple[str, ...] = ()
+    traffic: tuple[DeviceTraffic, ...] = ()
+    """One record per device that a capture shows."""

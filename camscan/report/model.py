@@ -16,6 +16,7 @@ from camscan.model.claim import Attribute, Claim, Device, State, Visibility
 from camscan.model.finding import Assessment, ConcernResult, Decision, Finding, NextTest
 from camscan.model.identity import confidence
 from camscan.model.knowledge import Knowledge
+from camscan.report.paths import Paths, build_paths
 from camscan.report.references import binding_first, binds, references, touched
 from camscan.report.rows import (
     ConcernRow,
@@ -40,6 +41,7 @@ class ReportModel(Struct, frozen=True, kw_only=True):
     others: tuple[DeviceRow, ...]
     findings: tuple[FindingRow, ...]
     endpoints: tuple[EndpointRow, ...]
+    paths: Paths
     concerns: tuple[ConcernRow, ...]
     laws: tuple[Reference, ...]
     rules: tuple[Reference, ...]
@@ -77,6 +79,7 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
         others=tuple(sorted(other, key=lambda r: (r.is_camera != "unknown", _address_key(r.device_id)))),
         findings=findings,
         endpoints=_endpoints(assessment),
+        paths=build_paths(assessment, knowledge),
         concerns=_concerns(assessment, knowledge),
         laws=references(assessment.findings, "laws", knowledge.laws),
         rules=tuple(sorted((r for r in named if binds(r.record, assessment.jurisdiction)), key=binding_first)),
