@@ -62,6 +62,7 @@ def lint(knowledge: Knowledge) -> tuple[Problem, ...]:
         found += mine
         if not any(p.field.startswith(("when", "extract")) for p in mine):
             sound.append(signature)
+    found += _wrong(knowledge)
     try:
         matcher = Matcher(_only(knowledge, sound))
     except KnowledgeError as error:
@@ -98,7 +99,8 @@ def _bytes(text: str) -> bytes:
 
 
 def _only(knowledge: Knowledge, signatures: list[Signature]) -> Knowledge:
-    return replace(knowledge, signatures=tuple(signatures))
+    lines = tuple(line for line in knowledge.lines if not _re2(line.pattern))
+    return replace(knowledge, signatures=tuple(signatures), lines=lines)
 
 
 def _shape(knowledge: Knowledge, signature: Signature) -> Iterator[Problem]:
@@ -291,12 +293,15 @@ def _believed(piece: Evidence, trap: Trap) -> str | None:
     return None
 
 
-def _lines(
-    knowledge: Knowledge, signatures: Iterable[Signature], matcher: Matcher
-) -> Iterator[Problem]:
+def _wrong(knowledge: Knowledge) -> Iterator[Problem]:
     for wrong in (*lint_lines(knowledge), *lint_withdrawn(knowledge)):
         file = knowledge.places.get(f"{wrong.table} {wrong.record}", wrong.table)
         yield Problem(file, wrong.record, wrong.field, wrong.text)
+
+
+def _lines(
+    knowledge: Knowledge, signatures: Iterable[Signature], matcher: Matcher
+) -> Iterator[Problem]:
     relations, lines = Relations(knowledge), {line.id: line for line in knowledge.lines}
     for signature in signatures:
         owner = relations.platform_maker(platform_of(signature.id))

@@ -64,6 +64,8 @@ class XmlDocument(Struct, frozen=True):
         """Add the fields root, namespace and path."""
         out.add("root", self.root)
         out.add("namespace", self.namespace)
+        if not out.wants("path"):
+            return
         for leaf in self.leaves[:MAX_VALUES]:
             out.add("path", f"{'/'.join(leaf.path)}={leaf.text}")
 

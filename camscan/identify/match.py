@@ -21,6 +21,7 @@ from camscan.decode.text import clean
 from camscan.errors import DecodeError, KnowledgeError
 from camscan.identify.lines import PRINTED, Lines
 from camscan.identify.names import KnownNames
+from camscan.identify.resolve import IDENTITY
 from camscan.identify.values import normal
 from camscan.model.claim import MANY_VALUED, Evidence, Level
 from camscan.model.knowledge import Condition, Extract, Knowledge, Says, Signature, Test
@@ -173,6 +174,7 @@ class Matcher:
         self._excerpts: dict[Condition, re2._Regexp] = {}
         """Compiled when a condition first held; there are as many as there are signatures."""
         self._said: dict[tuple[str, Says], str] = {}
+        self._wanted: dict[Kind, frozenset[str]] = {}
         self._cache: OrderedDict[tuple[object, ...], Reading] = OrderedDict()
         for signature in sorted(knowledge.signatures, key=lambda s: s.id):
             self._add(signature)
@@ -182,6 +184,27 @@ class Matcher:
                     table.compile()
                 except re2.error as error:
                     raise KnowledgeError(f"signatures on field {name}: {error}") from error
+
+    def identity_fields(self, observation: Observation) -> Fields:
+        """Fields of an observation as far as signatures look at them for a device's identity.
+
+        Raises DecodeError.
+        """
+        if self.decode is not decode_fields:
+            return self.decode(observation)
+        kind = observation.kind
+        wanted = self._wanted.get(kind)
+        if wanted is None:
+            asked = {c.field for s in self.signatures_for(kind) for c in s.when}
+            taken = {
+                e.field
+                for s in self.signatures_for(kind)
+                for e in s.extract
+                if e.attribute in IDENTITY
+            }
+            wanted = frozenset({*asked, *taken, *PRINTED.get(kind, ())})
+            self._wanted[kind] = wanted
+        return decode_fields(observation, wanted)
 
     def evidence(self, observation: Observation) -> tuple[Evidence, ...]:
         """What every matching signature says; bytes that do not decode say nothing."""

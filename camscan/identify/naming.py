@@ -139,7 +139,7 @@ class Namer:
 
     def _read(self, seen: Observation) -> _Said:
         try:
-            fields = self._matcher.decode(seen)
+            fields = self._matcher.identity_fields(seen)
         except DecodeError:
             return self._nothing
         holding = self._matcher.holding(seen, fields)

@@ -26,6 +26,7 @@ _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _STATISTICS, _ENHANCED = (
 _PACKETS = (_OLD_PACKET, _SIMPLE, _ENHANCED)
 _LARGEST_BLOCK = LARGEST + 65_536
 _MOST_INTERFACES = 4096
+_LAST_TIME = 253_402_300_799.0
 
 
 class _Interface(NamedTuple):
@@ -191,6 +192,8 @@ class PcapngFramer:
             at += chosen["low"]
             at *= interface.unit
             at += interface.begin
+            # Resolution and offset are the file's word: nothing before 1970 or after 9999.
+            np.clip(at, 0.0, _LAST_TIME, out=at)
             frame = (places if which.all() else places[which]) + 28
             wire = wire_lengths(chosen["wire"], held)
             out.append(Batch(data, chosen, frame, held, wire, at, interface.link, offset, 28))

@@ -29,7 +29,11 @@ from camscan.observe.traffic.records import HEADER, PcapFramer
 from camscan.observe.traffic.source import Source, open_source
 from camscan.observe.traffic.table import PairTable
 
-BUFFER = 8 << 20
+BUFFER = 32 << 20
+"""Bytes. Of small packets a part of it is filled at a time, so that columns stay small as well."""
+_FIRST = 4 << 20
+_FEW, _MANY = 12_000, 40_000
+"""Packets in one filling: with fewer the next is larger, with more it is smaller."""
 SLICE = 32_768
 """Packets per step: columns of this length stay in the processor's cache."""
 _MOST_ADDRESSES = 1 << 20
@@ -177,11 +181,13 @@ class _Reader:
         self._number = number
         self._view = memoryview(buffer)
         self._data: Bytes = np.frombuffer(buffer, np.uint8)
-        self._room = len(buffer) - PAD
+        self._most = len(buffer) - PAD
+        self._room = min(self._most, _FIRST)
         self.done = 0
         self._damages = 0
         self._skipped = 0
         self._lost = 0
+        self._before = engine.packets
 
     def buffers(self) -> Iterator[None]:
         """Read to the end; yields after every buffer."""
@@ -198,6 +204,7 @@ class _Reader:
             begin, searching = self._frames(framer, begin, end, offset, searching=searching)
             left = end - begin
             self._collect(framer)
+            self._fit()
             yield
             if got == 0 or source.problem:
                 self._finish(left, searching=searching)
@@ -239,6 +246,15 @@ class _Reader:
             begin += 1
             self._skipped += 1
             searching = True
+
+    def _fit(self) -> None:
+        """Choose how much is filled next, by how many packets the last filling had."""
+        count = self._engine.packets - self._before
+        self._before = self._engine.packets
+        if count < _FEW:
+            self._room = min(self._room * 2, self._most)
+        elif count > _MANY and self._room > _FIRST:
+            self._room //= 2
 
     def _collect(self, framer: Framer) -> None:
         if framer.lost is not None:

@@ -17,7 +17,7 @@ from camscan.observe.traffic.minutes import Lot, MinuteSeries
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 
-MOST_TUPLES = 1 << 19
+MOST_TUPLES = 1 << 18
 MOST_FLOWS = 1 << 20
 TOO_MANY = "more flows than are kept"
 

@@ -25,7 +25,7 @@ _TRANSPORTS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp"}
 
 class _Minutes(NamedTuple):
     number: NDArray[np.int32]
-    minute: NDArray[np.int32]
+    minute: Ints
     up: Ints
     down: Ints
 

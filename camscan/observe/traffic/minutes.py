@@ -22,7 +22,7 @@ class Lot(NamedTuple):
     """Bytes that one directed five-tuple carried in one minute."""
 
     number: NDArray[np.int32]
-    minute: NDArray[np.int32]
+    minute: Ints
     """Minutes since the epoch."""
     size: Ints
 
@@ -78,7 +78,7 @@ class MinuteSeries:
             return
         if len(numbers):
             self._kept += len(numbers)
-            minute = np.full(len(numbers), self._minute, np.int32)
+            minute = np.full(len(numbers), self._minute, np.int64)
             self.lots.append(Lot(numbers.astype(np.int32), minute, grew))
 
     def taken(self) -> list[Lot]:
