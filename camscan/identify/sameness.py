@@ -33,11 +33,11 @@ _MAX = 65_536
 _MAX_HEAD = 16_384
 _END = re.compile(rb"\r?\n\r?\n|\r\r")
 _LINES = re.compile(
-    rb"\n((?:date|expires|last-modified|etag|content-length|age|cseq):)[^\r\n]*", re.IGNORECASE
+    rb"(\n(?:(?:date|expires|last-modified|etag|content-length|age|cseq):|set-cookie:[^\r\n=]*=))"
+    rb"[^\r\n]+",
+    re.IGNORECASE,
 )
-"""Headers whose value reaches no field but `header`."""
-_COOKIE = re.compile(rb"\n(set-cookie:[^\r\n=]*=)[^\r\n]*", re.IGNORECASE)
-"""Of a cookie only the name is a field."""
+"""Headers whose value reaches no field but `header`; of a cookie the name is a field."""
 _LOGIN = re.compile(rb"\nwww-authenticate:[^\r\n]{1,2000}", re.IGNORECASE)
 _NONCE = re.compile(rb'([ ,](?:nonce|opaque)=")[^"\\]*(?=")', re.IGNORECASE)
 
@@ -101,9 +101,7 @@ def _message(response: bytes) -> bytes:
     head = response[: end.start()]
     if b"\n " in head or b"\n\t" in head:  # folded headers are joined, and then cut
         return response
-    head = _LINES.sub(rb"\n\1", head)
-    if b"ookie" in head:
-        head = _COOKIE.sub(rb"\n\1", head)
+    head = _LINES.sub(_first, head)
     if b"once=" in head:
         head = _LOGIN.sub(_without_nonce, head)
     return head + response[end.start() :]
@@ -125,4 +123,8 @@ def _document(response: bytes, leaves: re.Pattern[bytes]) -> bytes:
     odd = len(response) > _MAX or b"<!" in response or b"\x00" in response
     if odd or not response.startswith(b"<") or _NESTED.search(response):
         return response
-    return leaves.sub(rb"\1", response)
+    return leaves.sub(_first, response)
+
+
+def _first(match: re.Match[bytes]) -> bytes:
+    return match[1]
