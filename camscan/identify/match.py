@@ -70,7 +70,7 @@ class Matcher:
         self._excerpts: dict[Condition, re2._Regexp] = {}
         """Compiled when a condition first held; there are as many as there are signatures."""
         self._said: dict[tuple[str, Says], str] = {}
-        self._wanted: dict[Kind, frozenset[str]] = {}
+        self._asked: dict[Kind, frozenset[str]] = {}
         self._cache: OrderedDict[tuple[object, ...], Reading] = OrderedDict()
         for signature in sorted(knowledge.signatures, key=lambda s: s.id):
             self._add(signature)
@@ -82,25 +82,21 @@ class Matcher:
                     raise KnowledgeError(f"signatures on field {name}: {error}") from error
 
     def identity_fields(self, observation: Observation) -> Fields:
-        """Fields of an observation as far as signatures look at them for a device's identity.
-
-        Raises DecodeError.
-        """
+        """Fields of an observation as far as `asked` goes. Raises DecodeError."""
         if self.decode is not decode_fields:
             return self.decode(observation)
-        kind = observation.kind
-        wanted = self._wanted.get(kind)
-        if wanted is None:
-            asked = {c.field for s in self.signatures_for(kind) for c in s.when}
-            taken = {
-                e.field
-                for s in self.signatures_for(kind)
-                for e in s.extract
-                if e.attribute in IDENTITY
-            }
-            wanted = frozenset({*asked, *taken, *PRINTED.get(kind, ())})
-            self._wanted[kind] = wanted
-        return decode_fields(observation, wanted)
+        return decode_fields(observation, self.asked(observation.kind))
+
+    def asked(self, kind: Kind) -> frozenset[str]:
+        """The fields at which signatures of this kind look for a device's identity."""
+        known = self._asked.get(kind)
+        if known is None:
+            found = self.signatures_for(kind)
+            conditions = {c.field for s in found for c in s.when}
+            extracts = {e.field for s in found for e in s.extract if e.attribute in IDENTITY}
+            known = frozenset({*conditions, *extracts, *PRINTED.get(kind, ())})
+            self._asked[kind] = known
+        return known
 
     def evidence(self, observation: Observation) -> tuple[Evidence, ...]:
         """What every matching signature says; bytes that do not decode say nothing."""
