@@ -93,10 +93,11 @@ class Opening:
         end = 0
         opened_any = False
         candidates = self._candidates(source)
+        ceilings = _ceilings(candidates, len(view))
         for i, candidate in enumerate(candidates):
             if candidate.at < end:
                 continue
-            found = self._validated(view, candidate, candidates[i + 1 :], path)
+            found = self._validated(view, candidate, ceilings[i], path)
             if found is None:
                 continue
             if depth >= self.watch.budget.depth:
@@ -130,12 +131,11 @@ class Opening:
         return carve(source.view, FORMS, self.watch, source.extents)
 
     def _validated(
-        self, view: memoryview, candidate: Candidate, later: list[Candidate], path: str
+        self, view: memoryview, candidate: Candidate, ceiling: int, path: str
     ) -> Found | None:
         """A stream may run up to the next validated container."""
         if candidate.found is not None:
             return candidate.found
-        ceiling = next((c.at for c in later if c.found is not None), len(view))
         try:
             return probe(candidate.form, view[:ceiling], candidate.at, self.watch)
         except (BudgetError, NoLibraryError, MemoryError) as error:
@@ -243,6 +243,16 @@ class Opening:
                 entropy=round(value, 3),
             )
         )
+
+
+def _ceilings(candidates: list[Candidate], end: int) -> list[int]:
+    """For every candidate where the next validated container begins."""
+    ceilings = []
+    for candidate in reversed(candidates):
+        ceilings.append(end)
+        if candidate.found is not None:
+            end = candidate.at
+    return ceilings[::-1]
 
 
 def _join(outer: str, inner: str) -> str:
