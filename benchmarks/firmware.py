@@ -81,7 +81,7 @@ def flash(folder: Path, seed: int) -> tuple[Path, set[str]]:
     for share in (11, 9, 7, 5, 4):
         shutil.rmtree(work / "root")
         sums = fill(work / "root", share * MIB, seed)
-        command = [
+        command: list[str | Path] = [
             "mksquashfs",
             work / "root",
             squash,
@@ -181,7 +181,7 @@ def compare() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         image, truth = flash(folder, 1)
-        rows = []
+        rows: list[tuple[str, ...]] = []
         command = [sys.executable, "-m", "benchmarks.firmware", str(image)]
         wall, cpu, peak, said = measured(command, folder)
         result = json.loads(said)

@@ -67,7 +67,7 @@ def test_of_a_truncated_image_the_blocks_that_are_left_are_still_read(tree):
     assert ("squashfs@0x0", "damaged") in reasons(opening)
     assert f"{len(image[: len(image) // 2])} are here" in opening.unopened[0].detail
     found = files_of(entries)
-    assert any(data in FILES["bin/app"] for data in found.values() if len(data) == 131_072)
+    assert any(FILES["bin/app"][:131_072] in data for data in found.values())
 
 
 def test_version_3_is_said_to_be_not_read():

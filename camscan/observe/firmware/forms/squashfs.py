@@ -15,6 +15,7 @@ from functools import partial
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
+    DEEPEST,
     FILESYSTEM,
     Bytes,
     Form,
@@ -23,6 +24,7 @@ from camscan.observe.firmware.form import (
     inner_path,
     nothing,
     text_of,
+    too_deep,
 )
 from camscan.observe.firmware.unpack import block
 from camscan.observe.firmware.watch import NoLibraryError, PartialError, Watch
@@ -32,7 +34,6 @@ _COMPRESSORS = {1: "zlib", 2: "lzma", 3: "lzo", 4: "xz", 5: "lz4", 6: "zstd"}
 _NAMES = {"zlib": "gzip"}
 _META = 8192
 _DIRECTORY, _FILE, _LINK = (1, 8), (2, 9), (3, 10)
-_DEEPEST = 256
 _LISTING = 1 << 24
 """Bytes of one folder's list; 16 MiB hold half a million names."""
 _NO_FRAGMENT = 0xFFFFFFFF
@@ -228,9 +229,10 @@ class _Reader:
                     if member is not None:
                         yield member
                     if is_folder and child not in above and child != reference:
-                        if len(above) >= _DEEPEST:
-                            raise DecodeError(f"squashfs: deeper than {_DEEPEST} folders")
-                        below.append((inner, child, (*above, reference)))
+                        if len(above) < DEEPEST:
+                            below.append((inner, child, (*above, reference)))
+                        else:
+                            yield Member(inner, "file", too_deep)
             except NoLibraryError:
                 raise
             except BROKEN as error:
