@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import struct
 
 import pytest
-from firmware_images import FILES, LINKS, files_of, links_of, opened, reasons, squashfs, write_tree
+from firmware_images import (
+    FILES,
+    LINKS,
+    files_of,
+    links_of,
+    noise,
+    opened,
+    reasons,
+    squashfs,
+    write_tree,
+)
 
 pytestmark = pytest.mark.needs("mksquashfs")
 
@@ -35,6 +46,22 @@ def test_other_layouts(tree, options):
     entries, opening = opened(squashfs(tree, "xz", *options))
     assert files_of(entries) == FILES
     assert opening.unopened == []
+
+
+@pytest.mark.parametrize("options", [(), ("-noI",)])
+def test_thousands_of_files_whose_records_cross_the_blocks_of_the_tables(tmp_path, options):
+    sizes = random.Random(6)
+    files = {
+        f"{i % 7}/{'n' * (i % 11)}{i}": noise(sizes.randrange(400_000 if not i % 200 else 300), i)
+        for i in range(3000)
+    }
+    root = write_tree(
+        tmp_path / "root", files, {f"links/{i}": "x" * (i % 60 + 1) for i in range(300)}
+    )
+    entries, opening = opened(squashfs(root, "gzip", "-b", "4096", *options))
+    assert files_of(entries) == files
+    assert len(links_of(entries)) == 300
+    assert {u.reason for u in opening.unopened} <= {"encrypted"}  # the noise of the large ones
 
 
 def test_modes_are_kept(tree):

@@ -121,10 +121,10 @@ class _Reader:
         out = bytearray()
         while len(out) < size:
             data, at = self.meta(at)
-            part = data[within : within + size - len(out)]
-            if not part:
-                raise DecodeError("squashfs: metadata ends early")
-            out += part
+            if within >= len(data):
+                within -= len(data)  # a record begins in one block and goes on in the next
+                continue
+            out += data[within : within + size - len(out)]
             within = 0
         return bytes(out)
 
