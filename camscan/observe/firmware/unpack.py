@@ -111,6 +111,23 @@ def raw_lzma(data: Bytes, limit: int, *, lc: int, lp: int, pb: int, dictionary: 
     return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain).decompress(data, limit)
 
 
+def _lzma_short(data: Bytes, limit: int) -> bytes:
+    """LZMA with its five bytes of properties and no size, as the SDKs of several chip makers write it."""
+    if len(data) < 6 or data[0] >= 225:
+        raise DecodeError("lzma: no properties")
+    rest, lc = divmod(data[0], 9)
+    pb, lp = divmod(rest, 5)
+    dictionary = int.from_bytes(data[1:5], "little")
+    if not 4096 <= dictionary <= 1 << 27:
+        raise DecodeError("lzma: no dictionary size")
+    return raw_lzma(data[5:], limit, lc=lc, lp=lp, pb=pb, dictionary=dictionary)
+
+
+def _lzma_bare(data: Bytes, limit: int) -> bytes:
+    """LZMA without any header, in the settings the SDK of LZMA has by default."""
+    return raw_lzma(data, limit, lc=3, lp=0, pb=2, dictionary=1 << 20)
+
+
 def _none(data: Bytes, limit: int) -> bytes:
     return bytes(data[: limit + 1])
 
@@ -120,6 +137,8 @@ _BLOCKS = {
     "zlib": _zlib,
     "deflate": _deflate,
     "lzma": _lzma,
+    "lzma-short": _lzma_short,
+    "lzma-bare": _lzma_bare,
     "xz": _xz,
     "bzip2": _bzip2,
     "zstd": _zstd,

@@ -32,6 +32,8 @@ from camscan.observe.firmware.watch import NoLibraryError, PartialError, Watch
 _SUPER = struct.Struct("<4sIIIIHHHHHHQQQQQQQQ")
 _COMPRESSORS = {1: "zlib", 2: "lzma", 3: "lzo", 4: "xz", 5: "lz4", 6: "zstd"}
 _NAMES = {"zlib": "gzip"}
+_VARIANTS = ("lzma-short", "lzma-bare")
+"""What chip makers' kernels write where the superblock says gzip or lzma."""
 _META = 8192
 _DIRECTORY, _FILE, _LINK = (1, 8), (2, 9), (3, 10)
 _LISTING = 1 << 24
@@ -96,6 +98,11 @@ class _Reader:
             out = block(str(other), data, limit)
             self.compressor = str(other)
             return out
+
+    def forget(self) -> None:
+        """Drop what was expanded."""
+        self._metas.clear()
+        self._blocks.clear()
 
     def meta(self, at: int) -> tuple[bytes, int]:
         """The metadata block at a place, and where the next begins."""
@@ -288,20 +295,35 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
     if version:
         return version._replace(at=at) if version.size <= len(view) - at else None
     reader = _Reader(view[at:])
-    form = _NAMES.get(reader.compressor, reader.compressor)
     if reader.used > len(view) - at:
         why = f"squashfs: {reader.used} bytes long, {len(view) - at} are here"
         return Found(at, _SUPER.size, partial(_cut_off, why), "", 0, "squashfs")
     try:
-        root = reader.inode(reader.root)
+        opened = any(_opens(reader, kind) for kind in (reader.compressor, *_VARIANTS))
     except NoLibraryError as error:
         return Found(at, reader.used, partial(_refuse, str(error)), "", reader.created, "squashfs")
-    if root.kind not in _DIRECTORY:
-        return None
-    reader.run(reader.directories + root.start, root.within, min(root.size, _META))
+    if not opened:
+        why = "squashfs: its tables cannot be read"
+        return Found(at, _SUPER.size, partial(_cut_off, why), "", 0, "squashfs")
+    form = _NAMES.get(reader.compressor, reader.compressor)
     return Found(
         at, reader.used, reader.members, f"squashfs 4.0, {form}", reader.created, "squashfs"
     )
+
+
+def _opens(reader: _Reader, compressor: str) -> bool:
+    """Whether the root folder can be read in this compression."""
+    reader.compressor = compressor
+    reader.forget()
+    try:
+        root = reader.inode(reader.root)
+        if root.kind not in _DIRECTORY:
+            return False
+        return all(name and b"/" not in name for name, _ in reader.listing(root))
+    except NoLibraryError:
+        raise
+    except BROKEN:
+        return False
 
 
 def _refuse(why: str, watch: Watch) -> Iterator[Member]:
