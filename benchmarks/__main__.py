@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from benchmarks import firmware_contents
 from benchmarks.city import Outcome, measure, scan_command, verdict
 from camscan.clock import parse_iso
 
@@ -145,6 +146,7 @@ BENCHMARKS = {
     ),
     "ports-20": lambda: ports("city-20", "10.20.0.0/20"),
     "scan-16": lambda: large("city-16"),
+    "firmware-contents": firmware_contents.main,
 }
 
 
