@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks import identify_size
+from benchmarks import firmware_contents, identify_size
 from benchmarks.captures import SHARES
 from benchmarks.city import Outcome, measure, scan_command, verdict
 from benchmarks.firmware import firmware
@@ -154,6 +154,7 @@ BENCHMARKS = {
     **{f"traffic-{kind}": partial(traffic, (kind,)) for kind in SHARES},
     "identify-size": identify_size.run,
     "firmware": firmware,
+    "firmware-contents": firmware_contents.main,
 }
 
 

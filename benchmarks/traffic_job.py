@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import msgspec
-from camscan.observe.traffic.take import TakeOptions, take
 
 from camscan.knowledge import load
+from camscan.observe.traffic.take import TakeOptions, take
 
 
 def main() -> int:
