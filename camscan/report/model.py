@@ -16,6 +16,7 @@ from camscan.model.claim import Attribute, Claim, Device, State, Visibility
 from camscan.model.finding import Assessment, ConcernResult, Decision, Finding, NextTest
 from camscan.model.identity import confidence
 from camscan.model.knowledge import Knowledge
+from camscan.report.images import ImageRow, image_rows
 from camscan.report.paths import Paths, build_paths
 from camscan.report.references import binding_first, binds, references, touched
 from camscan.report.rows import (
@@ -46,6 +47,7 @@ class ReportModel(Struct, frozen=True, kw_only=True):
     laws: tuple[Reference, ...]
     rules: tuple[Reference, ...]
     annex: tuple[Reference, ...]
+    images: tuple[ImageRow, ...] = ()
 
 
 def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
@@ -84,6 +86,7 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
         laws=references(assessment.findings, "laws", knowledge.laws),
         rules=tuple(sorted((r for r in named if binds(r.record, assessment.jurisdiction)), key=binding_first)),
         annex=tuple(r for r in named if not binds(r.record, assessment.jurisdiction)),
+        images=image_rows(assessment.images, knowledge),
     )  # fmt: skip
 
 
