@@ -235,7 +235,7 @@ def resolvers(knowledge: Knowledge) -> dict[str, str]:
 
 
 def attributed_flows(
-    captured: Captured, knowledge: Knowledge, networks: tuple[Network, ...]
+    captured: Captured, knowledge: Knowledge, options: AssessOptions
 ) -> Iterator[tuple[Flow, Endpoint]]:
     """Every flow with its names and service, and the endpoint with the columns of DESIGN rule 6."""
     spoken = {(s.client, s.remote, s.port, s.transport): s.service for s in captured.services}
@@ -249,7 +249,10 @@ def attributed_flows(
         for name, remote in ends
     ]
     _, known = attribute_endpoints(
-        (Device(device_id="", endpoints=tuple(table)),), knowledge, owner=networks
+        (Device(device_id="", endpoints=tuple(table)),),
+        knowledge,
+        owner=options.networks,
+        lookups=options.lookups,
     )
     columns = {(e.name, e.address): e for e in known}
     for flow in flows:

@@ -48,6 +48,23 @@ def test_brands_without_a_known_maker_are_names_too():
     assert NAMES.find("Digital Watchdog MEGApix") == "Digital Watchdog"
 
 
+@pytest.mark.parametrize(
+    ("text", "organisation", "shortened"),
+    [
+        ("Speco Technologies", "Speco", "Speco"),
+        ("Brickcom Corporation", "Brickcom", ""),  # declared as it stands: nothing to take off
+        ("Lorex Technology Inc.", "Lorex", "Lorex"),
+        ("Milesight", "Milesight", ""),
+        ("Dahua Scale Factory", "", ""),
+        ("Axis Bank", "", ""),
+        ("ACME Co., Ltd.", "", ""),
+    ],
+)
+def test_a_company_is_its_name_and_the_words_of_its_form(text, organisation, shortened):
+    assert NAMES.organisation(text) == organisation
+    assert NAMES.shortened(text) == shortened
+
+
 DECLARED = (
     {b.brand for b in KNOWN.brands}
     | set(KNOWN.vocabulary["brand"])

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from camscan.observe.firmware import addresses, shape
 from camscan.observe.firmware.found import Found
-from camscan.observe.firmware.roles import SOURCE, Role
+from camscan.observe.firmware.roles import Role
 from camscan.observe.firmware.words import Words
 
 
@@ -27,7 +27,7 @@ _NAMESPACE = re.compile(
     re.IGNORECASE,
 )
 _XMLNS = re.compile(
-    r"xmlns(?::\w{1,24})?\s*=\s*\\?[\"']|targetNamespace\s*=\s*[\"']|namespace\s*=\s*[\"']|schemaLocation\s*=\s*[\"'][^\"']{0,100}",
+    r"(?:xmlns(?::\w{1,24})?|targetNamespace|namespace|schemaLocation)\s*=\s*\\?[\"'][^\"'<>]{0,120}$",
     re.IGNORECASE,
 )
 _TOLD = re.compile(
@@ -39,6 +39,9 @@ _ASIDE = re.compile(r"\w \((?:https?://)?$|\w <(?:https?://)?$")
 _MANUAL = re.compile(
     r"/(?:projects?|docs?|documentation|blog|wiki|faq|manuals?|licen[cs]es?|guidelines|specs?|rfc\d*|tutorials?|bugs?|issues|download/?\.html)\b",
     re.IGNORECASE,
+)
+_INTERFACE = re.compile(
+    r"/(?:api|v\d|ws|gw|gateway|rest|open|iot|device|rpc|oauth)\w*(?:/|$|\?)", re.IGNORECASE
 )
 _LOOPBACK = re.compile(r"(?:127\.\d+\.\d+\.\d+|0\.0\.0\.0|::1)[\s\\t]+(?:[\w.-]+[ \t]+){0,8}$")
 _COMMENT = re.compile(r"^\s*(?:#|//|/?\*+|<!--|;|--|%)(?!/)|[^:\"'=]//[^\"']*$|/\*(?!.*\*/)|<!--")
@@ -182,7 +185,7 @@ def _noise(found: Found, role: Role, words: Words) -> Graded | None:
     if found.left[-1:] == "@" and not found.scheme:
         return Graded("mail_domain", live=False, why="the domain of a mail address")
     if (
-        _XMLNS.search(found.left[-60:])
+        _XMLNS.search(found.left[-150:])
         or words.within(host, "namespace")
         or (found.scheme and _NAMESPACE.search(url))
     ):
@@ -216,7 +219,11 @@ def _noise(found: Found, role: Role, words: Words) -> Graded | None:
         found.scheme and _MANUAL.match(url)
     ):
         return Graded("documentation", live=False, why="a text refers the reader to it")
-    if role in SOURCE | {Role.WEB_PAGE} and _web(found):
+    if (
+        role in {Role.WEB_CODE, Role.WEB_PAGE}
+        and found.scheme in {"", "http", "https"}
+        and _web(found)
+    ):
         return Graded(
             "web_link",
             live=False,
@@ -229,6 +236,8 @@ def _web(found: Found) -> bool:
     if _LINK.search(found.left[-140:]):
         return True
     first = found.host.partition(".")[0]
+    if _INTERFACE.match(found.path):
+        return False
     return first == "www" or (found.host.count(".") == 1 and not shape.keyed(found))
 
 

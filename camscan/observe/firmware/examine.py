@@ -124,9 +124,10 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
                 )
         if _unpacked(entry.data):
             continue
-        role = role_of(entry.path, entry.data)
+        data = bytes(entry.data)
+        role = role_of(entry.path, data)
         examined += len(entry.data)
-        if not gatherer.take(entry.path, entry.data, role):
+        if not gatherer.take(entry.path, data, role):
             cut.append(
                 Unopened(
                     path=clean(entry.path),
@@ -136,14 +137,14 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
                     detail="more dots and numbers than one file is searched for",
                 )
             )
-        named, stated = searcher.prints.read(entry.path, entry.data, program=role in PROGRAM)
+        named, stated = searcher.prints.read(entry.path, data, program=role in PROGRAM)
         for component in named:
             components.setdefault((component.component, component.version), component)
         for fact in stated:
             if len(facts) < MOST_FACTS:
                 facts.setdefault((fact.attribute, fact.value), fact)
         if len(found) < MOST_KEYS:
-            found += [*keys.find(entry.path, entry.data), *accounts.find(entry.path, entry.data)]
+            found += [*keys.find(entry.path, data), *accounts.find(entry.path, data)]
     endpoints = gatherer.done()
     every = tuple(facts.values()) + tuple(_container_facts(opening.opened))
     return ImageReport(

@@ -38,11 +38,13 @@ _CERTIFICATE = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\\nr]{1,4}([^-]{64,16384})-----END"
 )
 _DER_KEY = re.compile(
-    rb"\x30\x82[\x01-\x12].(?:\x02\x01\x00\x02\x82[\x00-\x04]|\x02\x01\x00\x30[\x0d\x13]\x06[\x07\x09]\x2a\x86\x48)|\x30\x77\x02\x01\x01\x04\x20|\x30\x81.\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48",
+    rb"\x30(?=\x82[\x01-\x12].(?:\x02\x01\x00\x02\x82[\x00-\x04]|\x02\x01\x00\x30[\x0d\x13]\x06[\x07\x09]\x2a\x86\x48)"
+    rb"|\x77\x02\x01\x01\x04\x20|\x81.\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48)",
     re.DOTALL,
 )
+# One literal, then a look ahead: the search for it is memchr.
 _DER_CERTIFICATE = re.compile(
-    rb"\x30\x82[\x01-\x0f].\x30\x82[\x01-\x0f].\xa0\x03\x02\x01\x02", re.DOTALL
+    rb"\x30(?=\x82[\x01-\x0f].\x30\x82[\x01-\x0f].\xa0\x03\x02\x01\x02)", re.DOTALL
 )
 _ODD = (ValueError, TypeError, UnsupportedAlgorithm, OverflowError, binascii.Error, AttributeError)
 _Public = (
@@ -54,7 +56,7 @@ _Public = (
 )
 
 
-def find(path: str, data: bytes | memoryview) -> Iterator[ImageKey]:
+def find(path: str, data: bytes) -> Iterator[ImageKey]:
     """Every key and certificate of one file that parses."""
     where = clean(path)
     yield from _private(where, data)
@@ -73,8 +75,9 @@ def find(path: str, data: bytes | memoryview) -> Iterator[ImageKey]:
     )
 
 
-def _private(path: str, data: bytes | memoryview) -> Iterator[ImageKey]:
-    for number, match in enumerate(_PEM.finditer(data)):
+def _private(path: str, data: bytes) -> Iterator[ImageKey]:
+    texts = _PEM.finditer(data) if b"PRIVATE KEY-----" in data else ()
+    for number, match in enumerate(texts):
         if number >= MOST:
             return
         block = bytes(match[0]).replace(b"\\n", b"\n").replace(b"\\r", b"")
@@ -119,9 +122,10 @@ def _key(path: str, offset: int, public: object) -> ImageKey:
     )
 
 
-def _certificates(path: str, data: bytes | memoryview) -> Iterator[ImageKey]:
+def _certificates(path: str, data: bytes) -> Iterator[ImageKey]:
     seen = set()
-    for number, match in enumerate(_CERTIFICATE.finditer(data)):
+    texts = _CERTIFICATE.finditer(data) if b"CERTIFICATE-----" in data else ()
+    for number, match in enumerate(texts):
         if number >= MOST:
             break
         try:
@@ -169,7 +173,7 @@ def _public(key: object) -> tuple[str, int | None, str]:
     return ("ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "ed448"), None, fingerprint
 
 
-def _element(data: bytes | memoryview, start: int) -> bytes | None:
+def _element(data: bytes, start: int) -> bytes | None:
     """The DER element that begins here, by its own length."""
     head = bytes(data[start : start + 4])
     if len(head) < 4:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from camscan.observe.firmware.found import Found, surroundings, url_parts
+from camscan.observe.firmware.shape import service_name
 from camscan.observe.firmware.suffixes import STRONG, Suffixes, strength
 
 _ANCHOR = re.compile(
@@ -29,9 +30,6 @@ _VERB = re.compile(
 _CONVERSION = re.compile(r"[-+0-9.*]{0,6}(?:l{1,2}|h{1,2}|z)?[sdiuxXc]")
 _ESCAPE_HEX = re.compile(r"(?:2[fF]|3[aAdD]|40|26|20|22)")
 _GLUED = ("com", "net", "org", "cn", "gov", "edu", "io", "tw", "hk", "jp", "us", "eu", "de", "ru")
-_OPENERS = re.compile(
-    r"(?:www|ntp|time|api|mqtt|stun|p2p|push|http|cloud|iot|dev|update|ota|log|cn|us|eu|asia|pool|s1a|clock)\d{0,2}[a-z]{0,3}[.-]"
-)
 
 Known = Callable[[str], bool]
 """Whether signatures/ name a host or a name above it."""
@@ -257,9 +255,9 @@ def _two(left: str, right: str, suffixes: Suffixes, known: Known) -> bool:
         return True
     long = left.count(".") >= 2 and first.count(".") >= 2
     slot = len(left) >= 12 and len(left) % 4 == 0
-    opens = _OPENERS.match(first) is not None
+    opens = service_name(first)
     return long and (
-        (slot and (opens or known(left) or known(first)))
+        (slot and (opens or len(left) >= 16 or known(left) or known(first)))
         or (known(left) and opens)
         or first.startswith("www.")
     )

@@ -22,8 +22,8 @@ _TABLE = bytes.fromhex(
 )  # fmt: skip
 _KEY = 0x39
 _ALPHABET = b"ABCDEFGHIJKLMNOP"
+_LETTERS = re.compile(rb"[A-P]{16,4096}")
 _SHORTEST = 16
-_LONGEST = 4096
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-,:_")
 _ITEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{2,252}")
 _PREFIXES = 9
@@ -87,15 +87,14 @@ def _runs(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
     places = np.flatnonzero(four)
     if len(places) == 0:
         return
-    firsts = places[np.flatnonzero(np.diff(places, prepend=-2) != 1)][:_RUNS]
-    for first in firsts.tolist():
-        middle = first * 4
-        before = bytes(view[max(0, middle - 3) : middle])
-        start = middle - (len(before) - len(before.rstrip(_ALPHABET)))
-        window = bytes(view[start : start + _LONGEST])
-        length = len(window) - len(window.lstrip(_ALPHABET))
-        if length >= _SHORTEST:
-            yield start, window[:length]
+    # A NUL between two strings may fall between two samples: a region can hold several runs.
+    breaks = np.flatnonzero(np.diff(places) != 1)
+    firsts = places[np.concatenate(([0], breaks + 1))][:_RUNS]
+    lasts = places[np.concatenate((breaks, [len(places) - 1]))][:_RUNS]
+    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+        low = max(0, first * 4 - 3)
+        for match in _LETTERS.finditer(view[low : last * 4 + _SHORTEST + 4]):
+            yield low + match.start(), bytes(match[0])
 
 
 def _whole(letters: bytes, suffixes: Suffixes) -> tuple[int, tuple[str, ...], str] | None:

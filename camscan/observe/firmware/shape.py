@@ -129,7 +129,7 @@ def accepted(found: Found, role: Role, *, known: bool) -> bool:
         return (count >= 3 and (service or key)) or (
             key and quoted(found) and found.port is not None
         )
-    return count >= 3 and service and key and found.ending not in _FILES
+    return count >= 3 and service and (key or quoted(found)) and found.ending not in _FILES
 
 
 def _pattern(found: Found, role: Role, grade: int) -> bool:
@@ -199,5 +199,5 @@ def _in_program(found: Found, grade: int) -> bool:
             return count >= 3 or (found.ending in _PLAIN and len(host) > 7) or keyed(found)
         return count >= 3 and (service or keyed(found))
     if grade is WORD:
-        return count >= 3 and service and (alone or keyed(found))
-    return grade is FILE and count >= 3 and service and alone and found.ending not in _FILES
+        return count >= 3 and service
+    return grade is FILE and count >= 3 and service and found.ending not in _FILES

@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from camscan.observe.firmware.form import Bytes, Member, nothing, text_of
@@ -75,14 +76,17 @@ def _extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
         at = end
 
 
-def walk_tree(root: Path, refused: Callable[[str, OSError], None]) -> Iterator[Member]:
-    """Everything below a folder, sorted by name; what may not be read is handed to `refused`."""
+def walk_tree(root: Path, refused: Callable[[str, OSError], None], most: int) -> Iterator[Member]:
+    """Everything below a folder, sorted by name; what may not be read is handed to `refused`.
+
+    Of one folder no more than `most` + 1 names are taken: enough for the budget to end it.
+    """
     stack: list[tuple[bytes, str, int]] = [(os.fsencode(root), "", 0)]
     while stack:
         folder, inner, depth = stack.pop()
         try:
             with os.scandir(folder) as listing:
-                children = sorted(listing, key=lambda child: child.name)
+                children = sorted(islice(listing, most + 1), key=lambda child: child.name)
         except OSError as error:
             refused(inner, error)
             continue

@@ -19,6 +19,7 @@ from firmware_images import (
     noise,
     opened,
     reasons,
+    run,
     sparse_file,
     squashfs,
     text,
@@ -306,3 +307,32 @@ def test_nothing_is_written(tmp_path, monkeypatch):
     assert files_of(opened(Path(image))[0]) == {"etc/passwd": b"root::0:0\n"}
     assert sorted(p.name for p in tmp_path.iterdir()) == before
     assert [m for m in modes if len(m) > 1 and "w" in str(m[1])] == []
+
+
+@pytest.mark.needs("mke2fs", "mkfs.vfat", "mcopy")
+def test_a_disk_with_partitions(tmp_path):
+    """An image of an SD card or eMMC: partition table, FAT, ext4."""
+    boot, root = tmp_path / "boot", tmp_path / "root"
+    (tmp_path / "uEnv.txt").write_bytes(b"bootargs=console=ttyS0\n")
+    run("mkfs.vfat", "-C", "-F", "12", boot, "8192")
+    run("mcopy", "-i", boot, tmp_path / "uEnv.txt", "::")
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-d", write_tree(tmp_path / "tree"), root, "8M")
+    table = bytearray(512)
+    struct.pack_into("<B3xB3xII", table, 446, 0x80, 0x0C, 2048, 16384)
+    struct.pack_into("<B3xB3xII", table, 462, 0, 0x83, 2048 + 16384, 16384)
+    table[510:] = b"\x55\xaa"
+    disk = bytes(table).ljust(1 << 20, b"\0") + boot.read_bytes() + root.read_bytes()
+    entries, opening = opened(disk)
+    assert [(o.form, o.offset) for o in opening.opened] == [("fat", 1 << 20), ("ext", 9 << 20)]
+    assert files_of(entries, f"fat@0x{1 << 20:x}") == {"uEnv.txt": b"bootargs=console=ttyS0\n"}
+    assert files_of(entries, f"ext@0x{9 << 20:x}") == FILES
+    assert opening.unopened == []
+
+
+@pytest.mark.needs("mksquashfs")
+def test_folders_deeper_than_the_limit_are_said_and_the_rest_is_kept(tmp_path):
+    root = write_tree(tmp_path / "root", {"a/" * 300 + "deep": b"deep", "flat": b"flat"}, {})
+    entries, opening = opened(squashfs(root, "gzip"))
+    assert files_of(entries) == {"flat": b"flat"}
+    assert [u.reason for u in opening.unopened] == ["budget"]
+    assert "deeper than 256 folders" in opening.unopened[0].detail
