@@ -24,6 +24,7 @@ from camscan.knowledge_records import (
     versioned_line,
     with_line,
 )
+from camscan.model.imprint import Component, FirmwareKnowledge, Imprint
 from camscan.model.knowledge import (
     Advisory,
     BrandRelation,
@@ -43,6 +44,7 @@ from camscan.model.knowledge import (
 from camscan.model.party import Party
 from camscan.model.probe import Probe, ProbePlan
 from camscan.model.product import ProductLine, Withdrawn
+from camscan.model.service import ServiceSignature
 
 LOCAL = "local."
 """Prefix of every id a user's own folder may bring (DESIGN rule 14)."""
@@ -73,6 +75,9 @@ _TABLES: tuple[_Table, ...] = (
     _Table("endpoints", "endpoint", EndpointName, local=True),
     _Table("networks", "network", Network, local=True),
     _Table("advisories", "advisory", Advisory, local=True),
+    _Table("services", "service", ServiceSignature, local=True),
+    _Table("components", "component", Component, local=True),
+    _Table("imprints", "imprint", Imprint, local=True),
     _Table("laws", "law", Law, local=False),
     _Table("laws", "position", LawPosition, local=False),
     _Table("rules", "rule", Rule, local=False),
@@ -221,6 +226,8 @@ def _build(files: Mapping[str, bytes], own: Mapping[str, bytes], digest: str) ->
         law_positions=tuple(of(LawPosition)),
         lines=tuple(of(ProductLine)),
         withdrawn=by_id(Withdrawn),
+        services=tuple(of(ServiceSignature)),
+        firmware=FirmwareKnowledge(components=tuple(of(Component)), imprints=tuple(of(Imprint))),
     )
 
 

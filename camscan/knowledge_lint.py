@@ -15,9 +15,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from camscan.errors import DecodeError, KnowledgeError
-from camscan.identify.match import Matcher, options
+from camscan.identify.match import Matcher
 from camscan.identify.relations import Relations
+from camscan.identify.tables import options
 from camscan.identify.values import normal
+from camscan.knowledge_imprints import imprints
 from camscan.knowledge_lint_lines import lint_lines, lint_withdrawn
 from camscan.knowledge_phrases import phrase_faults
 from camscan.knowledge_references import references
@@ -25,6 +27,7 @@ from camscan.knowledge_traps import HONEYPOT, NEGATIVES, Trap
 from camscan.model.claim import VIDEO_ROLES, Attribute, Evidence, Role
 from camscan.model.knowledge import Knowledge, Sample, Signature, Test
 from camscan.model.observation import FIELDS, Observation
+from camscan.service_lint import services_wrong
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -53,6 +56,8 @@ _Make = Callable[[str, str], Problem]
 def lint(knowledge: Knowledge) -> tuple[Problem, ...]:
     """Everything that is wrong, sorted by file and record. Empty means accepted."""
     found = [*_references(knowledge)]
+    for name, field, text in services_wrong(knowledge):
+        found.append(Problem(knowledge.places.get(f"service {name}", ""), name, field, text))
     sound: list[Signature] = []
     for signature in knowledge.signatures:
         mine = list(_shape(knowledge, signature))
@@ -327,5 +332,9 @@ def _lines(
 
 
 def _references(knowledge: Knowledge) -> Iterator[Problem]:
-    for table, record, field, text in (*references(knowledge), *phrase_faults(knowledge)):
+    for table, record, field, text in (
+        *references(knowledge),
+        *phrase_faults(knowledge),
+        *imprints(knowledge),
+    ):
         yield Problem(knowledge.places.get(f"{table} {record}", table), record, field, text)

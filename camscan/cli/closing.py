@@ -119,6 +119,8 @@ def close(
         else:
             click.echo(table_report.write(model))
             click.echo(f"Findings: {csv}")
+            if model.paths.devices:
+                click.echo(f"Paths:    {csv.with_name('paths.csv')}")
             click.echo(f"Report:   {html}")
             click.echo(
                 f"Explain:  camscan explain {run.path} FINDING    Next: camscan next {run.path}"
@@ -145,6 +147,15 @@ def _name_withdrawn(run: Run, knowledge: Knowledge) -> None:
         click.echo(f"camscan: earlier finding {one.text()}", err=True)
 
 
+def close_quietly(
+    run: Run, knowledge: Knowledge, options: audit.AssessOptions, *, err: bool
+) -> None:
+    """Assess and write the files; only their places are printed, on stderr where stdout is data."""
+    assessment, folder = audit.assess(run, knowledge, options)
+    html, csv = write_files(build(assessment, knowledge), folder)
+    click.echo(f"Findings: {csv}\nReport:   {html}", err=err)
+
+
 def write_files(model: ReportModel, folder: Path) -> tuple[Path, Path]:
     """report.html and findings.csv beside the assessment."""
     html = folder / "report.html"
@@ -152,4 +163,7 @@ def write_files(model: ReportModel, folder: Path) -> tuple[Path, Path]:
     for path, parts in ((html, html_report.parts(model)), (csv, csv_report.parts(model))):
         with path.open("w", encoding="utf-8", newline="") as file:
             file.writelines(parts)
+    if model.paths.devices:
+        with (folder / "paths.csv").open("w", encoding="utf-8", newline="") as file:
+            file.writelines(csv_report.path_parts(model))
     return html, csv

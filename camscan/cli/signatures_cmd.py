@@ -121,36 +121,38 @@ def status_command(root: Path | None, local: Path | None, as_json: bool) -> None
 
 @signatures.command("measure")
 @_options
+@click.option(
+    "--leave-out",
+    "without",
+    multiple=True,
+    metavar="MAKER",
+    help="Take this maker's device signatures away and measure its cameras; `every`: one by one.",
+)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def measure_command(root: Path | None, local: Path | None, as_json: bool, file: Path) -> int:
+def measure_command(
+    root: Path | None, local: Path | None, as_json: bool, without: tuple[str, ...], file: Path
+) -> int:
     """Precision and recall on labelled answers (NDJSON with `label`), with 95 % intervals.
 
-    Exit code 1 if something that is no camera was called one.
+    Exit code 1 if something that is no camera was called one, with --leave-out if another maker was
+    named.
     """
+    from camscan.cli.measure_text import left_out_text, measure_text
     from camscan.identify.devices import Identifier
-    from camscan.identify.measure import Share, measure
+    from camscan.identify.measure import leave_out, makers, measure
 
-    identifier = Identifier(knowledge.load(root, local))
+    known = knowledge.load(root, local)
     try:
-        with file.open("rb") as lines:
-            result = measure(lines, identifier)
+        lines = file.read_bytes().splitlines()
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
-    if as_json:
-        click.echo(msgspec.json.encode(result).decode())
-        return 1 if result.false_cameras else 0
-    click.echo(f"{result.devices} devices: {result.cameras} cameras, {result.others} others")
-    if result.unreadable:
-        click.echo(f"{result.unreadable} lines were not read", err=True)
-    rows = []
-    for name in result.__struct_fields__:
-        share = getattr(result, name)
-        if isinstance(share, Share):
-            interval = f"{share.low:.1%} to {share.high:.1%}"
-            rows.append((name.replace("_", " "), f"{share.hits} of {share.total}", interval))
-    click.echo(tabulate(rows, ("figure", "count", "95 % interval"), disable_numparse=True))
-    for name in ("false_cameras", "wrong_makers", "missed"):
-        click.echo(f"{name.replace('_', ' ')}: {', '.join(getattr(result, name)) or 'none'}")
+    if without:
+        chosen = makers(lines, Identifier(known)) if "every" in without else without
+        left = [leave_out(lines, known, maker) for maker in chosen]
+        click.echo(msgspec.json.encode(left).decode() if as_json else left_out_text(left))
+        return 1 if any(one.wrong_makers for one in left) else 0
+    result = measure(lines, Identifier(known))
+    click.echo(msgspec.json.encode(result).decode() if as_json else measure_text(result))
     return 1 if result.false_cameras else 0
 
 

@@ -8,10 +8,12 @@ from enum import StrEnum
 from msgspec import Struct
 
 from camscan.model.claim import Attribute, Family, Level
+from camscan.model.imprint import FirmwareKnowledge
 from camscan.model.observation import Kind
 from camscan.model.party import Party
 from camscan.model.probe import ProbePlan
 from camscan.model.product import ProductLine, Withdrawn
+from camscan.model.service import ServiceSignature
 
 
 class Test(StrEnum):
@@ -363,8 +365,10 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     files: Mapping[str, str]
     """File below signatures/ -> sha256."""
     law_positions: tuple[LawPosition, ...] = ()
+    services: tuple[ServiceSignature, ...] = ()
     vocabulary: Mapping[str, tuple[str, ...]] = {}
     """From vocab/: claim attribute -> words allowed beside ids of other records."""
     lines: tuple[ProductLine, ...] = ()
     withdrawn: Mapping[str, Withdrawn] = {}
+    firmware: FirmwareKnowledge = FirmwareKnowledge()
     places: Mapping[str, str] = {}  # `signature axis.ftp.banner` -> file below signatures/

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from camscan.model.knowledge import Law, Rule
+from camscan.report.markdown_images import images
+from camscan.report.markdown_text import escape, table
 from camscan.report.model import ReportModel
+from camscan.report.paths import PathRow, size
 from camscan.report.rows import DeviceRow, FindingRow, Reference
 from camscan.report.text import en
-
-_SPECIAL = "\\`*_{}[]<>()#+-!|~&"
 
 
 def write(model: ReportModel) -> str:
@@ -17,12 +18,16 @@ def write(model: ReportModel) -> str:
     parts: list[str] = [f"# {escape(model.title)}", ""]
     parts += [f"- **{escape(name)}**: {escape(text)}" for name, text in model.front]
     parts += ["", *_heading("coverage"), *_coverage(model)]
-    parts += [*_heading("summary"), *_table(("", ""), model.summary)]
+    parts += [*_heading("summary"), *table(("", ""), model.summary)]
     parts += [*_heading("risk"), *_devices(model.devices)]
     if model.others:
         parts += [*_heading("others"), *_devices(model.others)]
+    if model.images:
+        parts += [*_heading("images"), en.IMAGE_NOTE, "", *images(model.images)]
     if model.endpoints:
         parts += [*_heading("endpoints"), *_endpoints(model)]
+    if model.paths.devices:
+        parts += [*_heading("paths"), *_paths(model)]
     parts += [*_heading("findings"), *(_finding(f) for f in model.findings), ""]
     parts += [*_heading("concerns"), *_concerns(model)]
     if model.laws:
@@ -35,40 +40,23 @@ def write(model: ReportModel) -> str:
     parts += [*_heading("declared"), *(f"- {escape(d)}" for d in model.assessment.declarations), ""]
     parts += [
         *_heading("decision"),
-        *_table(
-            ("Row", "Condition", "Action"), [(str(n), t, a) for n, t, a in model.decision_rows]
-        ),
+        *table(("Row", "Condition", "Action"), [(str(n), t, a) for n, t, a in model.decision_rows]),
     ]
     parts += [
         *_heading("evidence"),
-        *_table(("Input", "SHA-256"), (*model.assessment.inputs, *model.assessment.seals)),
+        *table(("Input", "SHA-256"), (*model.assessment.inputs, *model.assessment.seals)),
     ]
     parts += [*_heading("limits"), en.LIMITS, ""]
     return "\n".join(parts)  # fmt: skip
-
-
-def escape(text: str) -> str:
-    """Text that Markdown shows as it is: no markup, no links, no HTML, one line."""
-    flat = " ".join(text.split())
-    return "".join(f"\\{c}" if c in _SPECIAL else c for c in flat)
 
 
 def _heading(name: str) -> tuple[str, str]:
     return (f"## {en.HEADINGS[name]}", "")
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [
-        "| " + " | ".join(header) + " |",
-        "|" + " --- |" * len(header),
-    ]
-    lines += ["| " + " | ".join(escape(cell) or en.DASH for cell in row) + " |" for row in rows]
-    return [*lines, ""]
-
-
 def _coverage(model: ReportModel) -> list[str]:
     coverage = model.assessment.coverage
-    lines = _table(
+    lines = table(
         ("Test", "Answered", "Not examined (reason)", "Note"),
         [
             (c.about or c.test, f"{c.answered} of {c.asked}", c.not_examined, c.note)
@@ -86,7 +74,7 @@ def _coverage(model: ReportModel) -> list[str]:
 
 
 def _devices(rows: Iterable[DeviceRow]) -> list[str]:
-    return _table(
+    return table(
         ("Device", "Place", "Role", "Brand", "Maker", "Model", "Firmware", "Cloud state", "Action", "Row", "Next test", "Confidence", "Concerns"),
         [
             (r.device_id, r.place, r.role, r.brand, r.maker, r.model, r.firmware, r.cloud, r.action, r.rows, r.next_test, r.confidence, " ".join(r.concerns))
@@ -96,11 +84,49 @@ def _devices(rows: Iterable[DeviceRow]) -> list[str]:
 
 
 def _endpoints(model: ReportModel) -> list[str]:
-    return _table(
+    return table(
         ("Device", "Endpoint", "Marks", "Purpose", "Service operator", "Its parent country", "Network operator", "Its parent country", "Registry country", "Located"),
         [
             (e.device_id, e.endpoint, e.marks, e.purpose, e.service_operator, e.service_parent_country, e.network_operator, e.network_parent_country, e.registry_country, e.located_country)
             for e in model.endpoints
+        ],
+    )  # fmt: skip
+
+
+_PATH_HEADER = ("Device", "Destination", "Address", "Port", "Sent", "Received", "Class", "First seen", "Last seen", "Service operator", "Its parent country", "Network operator", "Its parent country", "Registry country", "Located", "Named by")  # fmt: skip
+
+
+def _paths(model: ReportModel) -> list[str]:
+    paths = model.paths
+    lines = table(
+        ("Party", "As", "Parent country", "Devices", "Endpoints", "Sent", "Received"),
+        [
+            (p.party, p.role, p.country, str(p.devices), str(p.endpoints), size(p.bytes_up), size(p.bytes_down))
+            for p in paths.parties
+        ],
+    )  # fmt: skip
+    for title, rows in (
+        ("Contacted, and no operator is known", paths.unknown),
+        ("Contacted without a name", paths.nameless),
+    ):
+        lines += [f"### {title}", "", *_path_table(rows)] if rows else []
+    for d in paths.devices:
+        lines += [f"### {escape(d.device_id)}", "", f"- window: {escape(d.window)}"]
+        lines += [f"- {escape(n)}" for n in d.notes] + [""]
+        for title, rows in (
+            ("Contacted", d.contacted),
+            ("Named, but not contacted in the window", d.named_only),
+        ):
+            lines += [f"{title}:", "", *_path_table(rows)] if rows else []
+    return lines
+
+
+def _path_table(rows: Iterable[PathRow]) -> list[str]:
+    return table(
+        _PATH_HEADER,
+        [
+            (r.device_id, r.destination, r.address, r.port, size(r.bytes_up), size(r.bytes_down), r.kind, r.first, r.last, r.service_operator, r.service_parent_country, r.network_operator, r.network_parent_country, r.registry_country, r.located_country, r.named_by)
+            for r in rows
         ],
     )  # fmt: skip
 

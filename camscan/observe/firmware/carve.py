@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import re2
 
-from camscan.observe.firmware.form import BROKEN, STREAM, Form, Found
+from camscan.observe.firmware.form import BROKEN, STREAM, Form, Found, pattern
 from camscan.observe.firmware.watch import BudgetError, NoLibraryError, Watch
 
-_MOST = 50_000
+MOST_STREAMS = 50_000
 """Candidates for compressed streams in one run of bytes; random data has a few per MiB."""
 _PIECE = 1 << 30
 """RE2 counts in 32 bits."""
@@ -35,11 +35,7 @@ class Candidate(NamedTuple):
 
 @cache
 def _search(forms: tuple[Form, ...]) -> re2._Regexp:
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.dot_nl = True
-    pattern = "|".join(f"(?:{magic})" for form in forms for magic, _ in form.magics)
-    return re2.compile(pattern.encode("ascii"), options)
+    return pattern(*(magic for form in forms for magic, _ in form.magics))
 
 
 @cache
@@ -74,9 +70,12 @@ def carve(
                 if begin < end or not test.match(head):
                     continue
                 if form.rank == STREAM:
-                    if streams < _MOST:
-                        kept.append(Candidate(begin, form, None))
-                        streams += 1
+                    streams += 1
+                    if streams > MOST_STREAMS:
+                        raise BudgetError(
+                            f"more than {MOST_STREAMS} streams may begin", final=False
+                        )
+                    kept.append(Candidate(begin, form, None))
                     continue
                 found = probe(form, view, begin, watch)
                 if found is not None:

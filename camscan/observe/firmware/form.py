@@ -9,8 +9,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
+import re2
+
 from camscan.errors import DecodeError
-from camscan.observe.firmware.watch import Watch
+from camscan.observe.firmware.watch import BudgetError, Watch
 
 Bytes = bytes | memoryview
 
@@ -72,8 +74,25 @@ class Form(NamedTuple):
     """(bytes of the parent, where the container would begin) -> validated container."""
 
 
+def pattern(*alternatives: str) -> re2._Regexp:
+    """Byte patterns compiled for a search in linear time: Latin-1, so that a byte is a byte."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.dot_nl = True
+    return re2.compile("|".join(f"(?:{a})" for a in alternatives).encode("ascii"), options)
+
+
+DEEPEST = 256
+"""Folders inside folders of one filesystem."""
+
+
 def nothing() -> Bytes:
     return b""
+
+
+def too_deep() -> Bytes:
+    """The content of a folder nobody looked into: says so in its place, and the walk goes on."""
+    raise BudgetError(f"deeper than {DEEPEST} folders", final=False)
 
 
 def text_of(raw: Bytes) -> str:

@@ -6,6 +6,7 @@ the bytes of the image; `opened` and `unopened` fill up on the way and are compl
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from camscan.observe.firmware.watch import (
     Watch,
 )
 
+MOST_NOTES = 5000
+"""Parts not examined that are named one by one; how many more there are is said in one line."""
 _SMALLEST = 64
 """Bytes: nothing shorter is a container."""
 UNKNOWN = "encrypted or compressed in a form not known, not examined"
@@ -46,20 +49,22 @@ class Opening:
         self.unopened: list[Unopened] = []
         self.watch = Watch(budget)
         self._what = what
+        self._more = 0
+        self._at = 0
 
     def entries(self) -> Iterator[Entry]:
         """The entries of the image; a second call opens it again from the beginning."""
         self.opened.clear()
         self.unopened.clear()
+        self._more = 0
         self.watch = Watch(self.watch.budget)
         if isinstance(self._what, bytes | bytearray | memoryview):
             yield from self._image(Source(memoryview(self._what).cast("B").toreadonly()))
-            return
-        path = Path(self._what)
-        if path.is_dir():
+        elif (path := Path(self._what)).is_dir():
             yield from self._tree(path)
         else:
             yield from self._image(map_file(path))
+        self._last_note()
 
     def _image(self, source: Source) -> Iterator[Entry]:
         view = source.view
@@ -75,25 +80,28 @@ class Opening:
 
     def _tree(self, root: Path) -> Iterator[Entry]:
         try:
-            for member in walk_tree(root, self._refused):
-                yield from self._member(member, "", 0)
+            for member in walk_tree(root, self._refused, self.watch.budget.files):
+                entry = self._entry(member, "")
+                if entry is not None:
+                    yield entry
+                    yield from self._inside(entry, 0)
         except BudgetError as error:
             self._note("", 0, 0, "budget", f"{error}; the rest of the tree was not examined")
 
     def _refused(self, path: str, error: OSError) -> None:
-        reason = "permission" if isinstance(error, PermissionError) else "damaged"
-        self._note(path, 0, 0, reason, error.strerror or type(error).__name__)
+        self._note(path, 0, 0, _reason(error), _said(error))
 
     def _search(self, source: Source, path: str, depth: int) -> Iterator[Entry]:
         """Containers at any place of these bytes; of the image itself (depth 0) also what lies between."""
         view = source.view
         end = 0
         opened_any = False
-        candidates = self._candidates(source)
+        candidates = self._candidates(source, path)
+        ceilings = _ceilings(candidates, len(view))
         for i, candidate in enumerate(candidates):
             if candidate.at < end:
                 continue
-            found = self._validated(view, candidate, candidates[i + 1 :], path)
+            found = self._validated(view, candidate, ceilings[i], path)
             if found is None:
                 continue
             if depth >= self.watch.budget.depth:
@@ -117,30 +125,34 @@ class Opening:
         elif not opened_any and not dense(view):
             value = looks_encrypted(view)
             if value is not None:
-                self._dense(path, 0, len(view), value)
+                self._note(path, 0, len(view), "encrypted", UNKNOWN, value=value)
 
-    def _candidates(self, source: Source) -> list[Candidate]:
+    def _candidates(self, source: Source, path: str) -> list[Candidate]:
         for form in WHOLE:
             found = probe(form, source.view, 0, self.watch)
             if found is not None:
                 return [Candidate(0, form, found)]
-        return carve(source.view, FORMS, self.watch, source.extents)
+        try:
+            return carve(source.view, FORMS, self.watch, source.extents)
+        except BudgetError as error:
+            if error.final:
+                raise
+            self._note(path, 0, len(source.view), "budget", str(error))
+            return []
 
     def _validated(
-        self, view: memoryview, candidate: Candidate, later: list[Candidate], path: str
+        self, view: memoryview, candidate: Candidate, ceiling: int, path: str
     ) -> Found | None:
         """A stream may run up to the next validated container."""
         if candidate.found is not None:
             return candidate.found
-        ceiling = next((c.at for c in later if c.found is not None), len(view))
         try:
             return probe(candidate.form, view[:ceiling], candidate.at, self.watch)
-        except BudgetError as error:
-            if error.final:
+        except (BudgetError, NoLibraryError, MemoryError) as error:
+            if isinstance(error, BudgetError) and error.final:
                 raise
-            self._note(path, candidate.at, ceiling - candidate.at, "budget", str(error))
-        except NoLibraryError as error:
-            self._note(path, candidate.at, ceiling - candidate.at, "no-library", str(error))
+            size = ceiling - candidate.at
+            self._note(path, candidate.at, size, _reason(error), _said(error))
         return None
 
     def _name(self, source: Source, found: Found, candidate: Candidate, path: str) -> str:
@@ -160,64 +172,60 @@ class Opening:
             created=iso(found.created) if found.created else "",
         )
         self.opened.append(record)
-        count = 0
+        tried = given = files = 0
+        failed = False
         try:
             for member in found.members(self.watch):
-                count += member.kind == "file"
-                yield from self._member(member, inner, depth + 1)
-        except BudgetError as error:
-            if error.final:
+                tried += 1
+                entry = self._entry(member, inner)
+                if entry is not None:
+                    given += 1
+                    files += entry.kind == "file"
+                    yield entry
+                    yield from self._inside(entry, depth + 1)
+        except (*BROKEN, MemoryError) as error:
+            if isinstance(error, BudgetError) and error.final:
                 raise
-            self._note(inner, found.at, found.size, "budget", str(error))
-        except EncryptedError as error:
-            self._note(inner, found.at, found.size, "encrypted", str(error))
-        except NoLibraryError as error:
-            self._note(inner, found.at, found.size, "no-library", str(error))
-        except BROKEN as error:
-            self._note(inner, found.at, found.size, "damaged", _said(error))
+            failed = True
+            self._note(inner, found.at, found.size, _reason(error), _said(error))
         finally:
-            values = {f: getattr(record, f) for f in record.__struct_fields__}
-            self.opened[place] = Opened(**(values | {"files": count}))
+            if not given and (failed or tried):
+                del self.opened[place]  # nothing came out: it was not opened
+            else:
+                values = {f: getattr(record, f) for f in record.__struct_fields__}
+                self.opened[place] = Opened(**(values | {"files": files}))
         if found.damage:
             self._note(inner, found.at, found.size, "damaged", found.damage)
 
-    def _member(self, member: Member, inner: str, depth: int) -> Iterator[Entry]:
+    def _entry(self, member: Member, inner: str) -> Entry | None:
         self.watch.entry()
         path = _join(inner, member.name)
+        mode = member.mode & 0o7777
         if member.kind != "file":
-            yield Entry(path, member.kind, NO_BYTES, member.target, member.mode, 0)
-            return
+            return Entry(path, member.kind, NO_BYTES, member.target, mode, 0)
         data = self._read(member, path)
         if data is None:
-            return
+            return None
         self.watch.grow(len(data))
-        yield Entry(path, "file", data, "", member.mode, max(member.size, len(data)))
-        if len(data) >= _SMALLEST:
-            yield from self._search(Source(memoryview(data)), path, max(depth, 1))
+        return Entry(path, "file", data, "", mode, max(member.size, len(data)))
+
+    def _inside(self, entry: Entry, depth: int) -> Iterator[Entry]:
+        """What lies in a file: containers are opened to the depth of the budget."""
+        if entry.kind == "file" and len(entry.data) >= _SMALLEST:
+            yield from self._search(Source(memoryview(entry.data)), entry.path, max(depth, 1))
 
     def _read(self, member: Member, path: str) -> Bytes | None:
         try:
             self.watch.fits(member.size)
             return member.read()
-        except BudgetError as error:
-            if error.final:
-                raise
-            self._note(path, 0, member.size, "budget", str(error))
         except PartialError as error:
-            self._note(
-                path, len(error.data), max(0, member.size - len(error.data)), "damaged", str(error)
-            )
+            got = len(error.data)
+            self._note(path, got, max(0, member.size - got), "damaged", str(error))
             return error.data
-        except EncryptedError as error:
-            self._note(path, 0, member.size, "encrypted", str(error))
-        except NoLibraryError as error:
-            self._note(path, 0, member.size, "no-library", str(error))
-        except PermissionError as error:
-            self._note(path, 0, member.size, "permission", _said(error))
-        except MemoryError:
-            self._note(path, 0, member.size, "budget", "not enough memory")
-        except BROKEN as error:
-            self._note(path, 0, member.size, "damaged", _said(error))
+        except (*BROKEN, MemoryError) as error:
+            if isinstance(error, BudgetError) and error.final:
+                raise
+            self._note(path, 0, member.size, _reason(error), _said(error))
         return None
 
     def _between(self, source: Source, start: int, end: int) -> Iterator[Entry]:
@@ -225,31 +233,74 @@ class Opening:
         for begin, stop in filled(source, start, end):
             self.watch.tick()
             for low, up, value in high(source.view, begin, stop):
-                self._dense("", low, up - low, value)
+                self._note("", low, up - low, "encrypted", UNKNOWN, value=value)
             piece = source.view[begin:stop]
             yield Entry(f"gap@0x{begin:x}", "gap", piece, size=len(piece), offset=begin)
 
-    def _note(self, path: str, offset: int, size: int, reason: str, detail: str) -> None:
-        self.unopened.append(
-            Unopened(path=path, offset=offset, size=size, reason=reason, detail=detail)
-        )
-
-    def _dense(self, path: str, offset: int, size: int, value: float) -> None:
+    def _note(
+        self,
+        path: str,
+        offset: int,
+        size: int,
+        reason: str,
+        detail: str,
+        *,
+        value: float | None = None,
+    ) -> None:
+        if len(self.unopened) >= MOST_NOTES:
+            self._more += 1
+            return
         self.unopened.append(
             Unopened(
                 path=path,
                 offset=offset,
                 size=size,
-                reason="encrypted",
-                detail=UNKNOWN,
-                entropy=round(value, 3),
+                reason=reason,
+                detail=detail,
+                entropy=None if value is None else round(value, 3),
             )
         )
+
+    def _last_note(self) -> None:
+        if self._more:
+            detail = f"{self._more} more parts were not examined"
+            self.unopened.append(
+                Unopened(path="", offset=0, size=0, reason="budget", detail=detail)
+            )
+
+
+def _ceilings(candidates: list[Candidate], end: int) -> list[int]:
+    """For every candidate where the next validated container begins."""
+    ceilings = []
+    for candidate in reversed(candidates):
+        ceilings.append(end)
+        if candidate.found is not None:
+            end = candidate.at
+    return ceilings[::-1]
 
 
 def _join(outer: str, inner: str) -> str:
     return f"{outer}!/{inner}" if outer else inner
 
 
+def _reason(error: BaseException) -> str:
+    """The word of `Unopened.reason` for what went wrong."""
+    if isinstance(error, BudgetError | MemoryError):
+        return "budget"
+    if isinstance(error, EncryptedError):
+        return "encrypted"
+    if isinstance(error, NoLibraryError):
+        return "no-library"
+    if isinstance(error, PermissionError):
+        return "permission"
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return "budget"
+    return "damaged"
+
+
 def _said(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error)[:200] or type(error).__name__

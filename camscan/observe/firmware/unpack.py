@@ -111,6 +111,23 @@ def raw_lzma(data: Bytes, limit: int, *, lc: int, lp: int, pb: int, dictionary: 
     return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain).decompress(data, limit)
 
 
+def _lzma_short(data: Bytes, limit: int) -> bytes:
+    """LZMA with its five bytes of properties and no size, as the SDKs of several chip makers write it."""
+    if len(data) < 6 or data[0] >= 225:
+        raise DecodeError("lzma: no properties")
+    rest, lc = divmod(data[0], 9)
+    pb, lp = divmod(rest, 5)
+    dictionary = int.from_bytes(data[1:5], "little")
+    if not 4096 <= dictionary <= 1 << 27:
+        raise DecodeError("lzma: no dictionary size")
+    return raw_lzma(data[5:], limit, lc=lc, lp=lp, pb=pb, dictionary=dictionary)
+
+
+def _lzma_bare(data: Bytes, limit: int) -> bytes:
+    """LZMA without any header, in the settings the SDK of LZMA has by default."""
+    return raw_lzma(data, limit, lc=3, lp=0, pb=2, dictionary=1 << 20)
+
+
 def _none(data: Bytes, limit: int) -> bytes:
     return bytes(data[: limit + 1])
 
@@ -120,6 +137,8 @@ _BLOCKS = {
     "zlib": _zlib,
     "deflate": _deflate,
     "lzma": _lzma,
+    "lzma-short": _lzma_short,
+    "lzma-bare": _lzma_bare,
     "xz": _xz,
     "bzip2": _bzip2,
     "zstd": _zstd,
@@ -222,6 +241,16 @@ class Stream:
         self.damage = damage
 
 
+def _refused(kind: str, text: str) -> None:
+    """A stream that is sound but cannot be read here must not look like no stream at all."""
+    if kind == "lzma":
+        return  # without a checksum of its header every second accident asks for too much
+    if "emory" in text:  # liblzma: "Memory usage limit exceeded", zstd: "requires too much memory"
+        raise BudgetError(f"{kind}: needs a larger dictionary than is allowed", final=False)
+    if "unsupported options" in text:
+        raise NoLibraryError(f"{kind}: made with options not known here")
+
+
 def stream(kind: str, data: memoryview, limit: int) -> Stream:
     """A stream of unknown length at the beginning of `data`; more than `limit` bytes is a BudgetError.
 
@@ -246,10 +275,12 @@ def stream(kind: str, data: memoryview, limit: int) -> Stream:
             if total > limit:
                 raise BudgetError(f"{kind} stream of more than {limit} bytes", final=False)
     except (zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError, EOFError) as error:
+        _refused(kind, str(error))
         damage = f"{kind}: {error}"
     except DecodeError as error:
         if isinstance(error, BudgetError):
             raise
+        _refused(kind, str(error))
         damage = str(error)
     ended = bool(machine.eof) and not damage
     taken = at - len(machine.unused_data or b"") if ended else at

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
+    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
@@ -22,6 +23,7 @@ from camscan.observe.firmware.form import (
     inner_path,
     nothing,
     text_of,
+    too_deep,
     zero_ended,
 )
 from camscan.observe.firmware.unpack import block
@@ -32,7 +34,6 @@ _ROOT = 64
 _SHIFT = 512
 """mkfs.cramfs -p leaves so much space before the superblock."""
 _EXTENDED, _SHIFTED = 0x800, 0x400
-_DEEPEST = 256
 
 
 class _Inode(NamedTuple):
@@ -111,9 +112,10 @@ class _Reader:
                 if kind == 0o4:
                     yield Member(inner, "directory", nothing, 0, inode.mode)
                     if inode.size and inode.at not in above and inode.at != folder.at:
-                        if len(above) >= _DEEPEST:
-                            raise DecodeError(f"cramfs: deeper than {_DEEPEST} folders")
-                        below.append((inner, inode, (*above, folder.at)))
+                        if len(above) < DEEPEST:
+                            below.append((inner, inode, (*above, folder.at)))
+                        else:
+                            yield Member(inner, "file", too_deep)
                 elif kind == 0o10:
                     read = partial(self.content, inode, watch)
                     yield Member(inner, "file", read, inode.size, inode.mode)
@@ -143,7 +145,7 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
     if base + length > len(view):
         length = len(view) - base
         damage = "cramfs: the end is missing"
-    elif version_2 and not _summed(view[base : base + length], at - base, order):
+    elif version_2 and not _summed(view[at : base + length], order):
         damage = "cramfs: the checksum is wrong"
     label = text_of(zero_ended(view[at + 48 : at + 64]))
     reader.view = view[base : base + length]
@@ -152,10 +154,10 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
     return Found(base, length, partial(reader.members, root), label, 0, "cramfs", damage)
 
 
-def _summed(view: memoryview, at: int, order: str) -> bool:
-    stated: int = struct.unpack_from(f"{order}I", view, at + 32)[0]
-    running = zlib.crc32(view[: at + 32])
-    running = zlib.crc32(view[at + 36 :], zlib.crc32(bytes(4), running))
+def _summed(view: memoryview, order: str) -> bool:
+    """The checksum begins with the superblock and counts itself as zero."""
+    stated: int = struct.unpack_from(f"{order}I", view, 32)[0]
+    running = zlib.crc32(view[36:], zlib.crc32(bytes(4), zlib.crc32(view[:32])))
     return running == stated
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
+    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
@@ -20,10 +21,10 @@ from camscan.observe.firmware.form import (
     inner_path,
     nothing,
     text_of,
+    too_deep,
 )
 from camscan.observe.firmware.watch import BudgetError, PartialError, Watch
 
-_DEEPEST = 256
 _LISTING = 1 << 22
 _LONG, _LABEL, _FOLDER = 0x0F, 0x08, 0x10
 
@@ -145,7 +146,9 @@ class _Reader:
                 inner = inner_path(f"{path}/{item.name.replace('/', '_')}")
                 if item.folder:
                     yield Member(inner, "directory", nothing)
-                    if depth < _DEEPEST and item.cluster:
+                    if depth >= DEEPEST:
+                        yield Member(inner, "file", too_deep)
+                    elif item.cluster:
                         below.append((inner, item.cluster, depth + 1))
                 else:
                     read = partial(self._file, item, watch)
