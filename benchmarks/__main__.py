@@ -1,7 +1,8 @@
-"""camscan and nmap side by side in one run, on freshly raised cities.
+"""camscan and nmap side by side in one run, on freshly raised cities; and recorded answers at size.
 
-`python -m benchmarks [identify-24] [identify-20] [ports-20] [scan-16] [latency-24]`: prints wall and CPU
-seconds, ratios, what was missed, connections per device and crashes of fragile devices.
+`python -m benchmarks [identify-24] [identify-20] [ports-20] [scan-16] [latency-24] [identify-size]`:
+prints wall and CPU seconds, ratios, what was missed, connections per device and crashes of fragile
+devices; for identify-size observations per second.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks import firmware_contents
+from benchmarks import firmware_contents, identify_size
 from benchmarks.city import Outcome, measure, scan_command, verdict
 from camscan.clock import parse_iso
 
@@ -147,6 +148,7 @@ BENCHMARKS = {
     "ports-20": lambda: ports("city-20", "10.20.0.0/20"),
     "scan-16": lambda: large("city-16"),
     "firmware-contents": firmware_contents.main,
+    "identify-size": identify_size.run,
 }
 
 

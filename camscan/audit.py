@@ -7,12 +7,14 @@ its own; it hands each floor what it needs and writes down what came out.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from camscan import assessments
 from camscan.attribute.attribution import attribute
@@ -21,14 +23,18 @@ from camscan.attribute.images import attribute_image
 from camscan.clock import Clock, iso, parse_iso
 from camscan.decode.image import report as image_report
 from camscan.errors import DecodeError
+from camscan.identify.destinations import Traffic, with_destinations
 from camscan.identify.devices import identify
 from camscan.identify.image import image_identity, joined
 from camscan.identify.match import Matcher
+from camscan.identify.name_flows import with_names
 from camscan.identify.plan import make_next_jobs
+from camscan.identify.watch import watched
 from camscan.journal import read_attempts, read_observations
 from camscan.judge.coverage import coverage
 from camscan.judge.images import judge_images
 from camscan.judge.judge import judge
+from camscan.model.claim import Device, Endpoint
 from camscan.model.finding import Assessment
 from camscan.model.firmware import ExaminedImage, ImageReport
 from camscan.model.knowledge import Knowledge, Network
@@ -36,6 +42,7 @@ from camscan.model.lookups import NO_LOOKUPS, Lookups
 from camscan.model.observation import Attempt, Kind, Observation
 from camscan.model.run import REPORT_SCHEMA
 from camscan.model.site import Site
+from camscan.model.traffic import Captured, Flow
 from camscan.observe.firmware.entry import Budget
 from camscan.observe.firmware.examine import ImageJob, Tables
 from camscan.observe.network.engine import scan as scan_network
@@ -150,10 +157,13 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         ),
         site,
     )
+    traffic = Traffic(observations)
+    devices = with_destinations(devices, traffic, knowledge.services)
     images, devices = joined(examined(observations, knowledge), devices)
     devices, endpoints = attribute_endpoints(
         devices, knowledge, owner=options.networks, lookups=options.lookups
     )
+    watches = watched(devices, traffic)
     covered = coverage(intakes, observations, attempts, devices, knowledge, site)
     as_of = options.as_of or last_moment(run, observations, attempts)
     jurisdiction = options.jurisdiction or site.jurisdiction
@@ -165,6 +175,7 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         as_of=as_of,
         jurisdiction=jurisdiction,
         attributions=attribute(devices, knowledge),
+        watches={w.device_id: w.watch for w in watches},
     )
     assessment = Assessment(
         schema=REPORT_SCHEMA,
@@ -202,8 +213,47 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         options=tuple(
             f"{intake.id} {name}={value}" for intake in intakes for name, value in intake.options
         ),
+        traffic=watches,
     )
     return assessment, assessments.write(run.path, assessment)
+
+
+def resolvers(knowledge: Knowledge) -> dict[str, str]:
+    """Names and single addresses of public resolvers -> whose they are."""
+    found = {
+        str(ipaddress.ip_network(prefix).network_address): network.name
+        for network in knowledge.networks
+        if network.kind == "resolver"
+        for prefix in network.prefixes
+        if ipaddress.ip_network(prefix).num_addresses == 1
+    }
+    for endpoint in knowledge.endpoints:
+        if endpoint.proto == "encrypted DNS" and not endpoint.match.startswith("*"):
+            party = knowledge.parties.get(endpoint.operator)
+            found[endpoint.match] = party.name if party is not None else endpoint.operator
+    return found
+
+
+def attributed_flows(
+    captured: Captured, knowledge: Knowledge, networks: tuple[Network, ...]
+) -> Iterator[tuple[Flow, Endpoint]]:
+    """Every flow with its names and service, and the endpoint with the columns of DESIGN rule 6."""
+    spoken = {(s.client, s.remote, s.port, s.transport): s.service for s in captured.services}
+    flows = []
+    for flow, named in with_names(captured.flows, captured.names):
+        service = spoken.get((flow.client, flow.remote, flow.port, flow.transport), flow.service)
+        flows.append(replace(flow, names=named.names if named.by_device else (), service=service))
+    ends = {(f.names[0] if f.names else None, f.remote): None for f in flows}
+    table = [
+        Endpoint(device_id="", name=name, address=remote, port=None, marks=())
+        for name, remote in ends
+    ]
+    _, known = attribute_endpoints(
+        (Device(device_id="", endpoints=tuple(table)),), knowledge, owner=networks
+    )
+    columns = {(e.name, e.address): e for e in known}
+    for flow in flows:
+        yield flow, columns[flow.names[0] if flow.names else None, flow.remote]
 
 
 def examined(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from camscan.model.claim import Attribute
+from camscan.model.claim import Attribute, Role
 from camscan.model.knowledge import Knowledge
 
 Missing = tuple[str, str, str, str]
 """(table, record id, field, what is wrong)"""
 
+_ROLES = frozenset(r.value for r in Role)
 _ATTRIBUTES = frozenset(a.value for a in Attribute)
 
 
@@ -22,6 +23,7 @@ def references(knowledge: Knowledge) -> Iterator[Missing]:
     conditions = set(knowledge.conditions)
     for platform in knowledge.platforms.values():
         yield from _check("platform", platform.id, "maker", [platform.maker], makers)
+        yield from _check("platform", platform.id, "role", [platform.role or None], _ROLES)
     for brand in knowledge.brands:
         yield from _check("brand", brand.id, "maker", [brand.maker], makers)
     for party in knowledge.parties.values():
@@ -32,7 +34,11 @@ def references(knowledge: Knowledge) -> Iterator[Missing]:
         yield from _check("block", block.prefix, "party", [block.party], parties)
         if len(block.prefix) not in {6, 7, 9} or not _is_hex(block.prefix):
             yield ("block", block.prefix, "prefix", "write 6, 7 or 9 lower-case hex digits")
+    patterns: dict[str, str] = {}
     for endpoint in knowledge.endpoints:
+        first = patterns.setdefault(endpoint.match.lower(), endpoint.id)
+        if endpoint.matchable and first != endpoint.id:
+            yield ("endpoint", endpoint.id, "match", f"already the pattern of {first}")
         yield from _check("endpoint", endpoint.id, "operator", [endpoint.operator], parties)
         yield from _check("endpoint", endpoint.id, "platform", [endpoint.platform], platforms)
     for advisory in knowledge.advisories:

@@ -5,6 +5,7 @@ limits; a child that dies is replaced and its job given to the next one, at most
 job ends in exactly one `Outcome`. Jobs and results are msgpack with declared types (no pickle: a
 child has read foreign bytes), so the parent believes nothing but the shape it asked for.
 
+    from camscan.worker import Limits
     with Workers("camscan.x:function", Result, count=4, limits=Limits(memory=1 << 30)) as pool:
         for outcome in pool.run(jobs): ...
 

@@ -32,7 +32,8 @@ class NameTable:
         self._exact: dict[str, EndpointName] = {}
         self._suffix: dict[str, EndpointName] = {}
         self._glob: dict[str, list[tuple[re.Pattern[str], EndpointName]]] = {}
-        for record in names:
+        # A user's own pattern adds and never replaces a shipped one (DESIGN rule 14).
+        for record in sorted(names, key=lambda r: r.id.startswith("local.")):
             if not record.matchable:
                 continue
             pattern = record.match.lower().rstrip(".")

@@ -16,6 +16,11 @@ from camscan.errors import CamscanError
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("scan", "camscan.cli.scan:scan", "Audit a network you own: find, name and judge its cameras."),
     (
+        "traffic",
+        "camscan.cli.traffic:traffic",
+        "Read captures: which names, clouds and parties cameras talk to.",
+    ),
+    (
         "firmware",
         "camscan.cli.firmware:firmware",
         "Open firmware images: endpoints, components, keys, age.",

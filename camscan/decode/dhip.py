@@ -7,7 +7,7 @@ import struct
 from msgspec import Struct
 
 from camscan.decode import json_text
-from camscan.decode.collect import Collector
+from camscan.decode.collect import Collector, Wanted
 from camscan.decode.layout import mac_of_text
 from camscan.decode.versions import build_date
 from camscan.errors import DecodeError
@@ -39,13 +39,15 @@ class DhipAnswer(Struct, frozen=True):
     method: str
     document: json_text.JsonDocument
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.DHDISCOVER]`, form `dhip`."""
-        out = Collector()
+        out = Collector(wanted)
+        whole, dated = out.wants("field"), out.wants("build-date")
         out.add("form", "dhip")
         out.add("method", self.method)
         for leaf in self.document.leaves:
-            out.add("field", f"{'/'.join(leaf.path)}={leaf.text}")
+            if whole:
+                out.add("field", f"{'/'.join(leaf.path)}={leaf.text}")
             if leaf.name in _FIELDS:
                 out.add(_FIELDS[leaf.name], leaf.text)
             elif leaf.name == "mac":
@@ -54,7 +56,7 @@ class DhipAnswer(Struct, frozen=True):
                 out.add("ipv4-address", leaf.text)
             elif leaf.name.lower().startswith("dns"):
                 out.add("dns", leaf.text)
-            if leaf.name in {"Version", "BuildDate"}:
+            if dated and leaf.name in {"Version", "BuildDate"}:
                 built = build_date(leaf.text)
                 out.add_once("build-date", built.isoformat() if built else None)
         return out.done()

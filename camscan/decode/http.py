@@ -15,12 +15,18 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from camscan.decode.collect import Collector
-from camscan.decode.message import Message, auth_params, challenges, header_style, split_message
+from camscan.decode.collect import Collector, Wanted
+from camscan.decode.message import Message, add_headers, split_message
+from camscan.decode.recent import Recent
 from camscan.decode.text import decode_text
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
+_OWN = frozenset({"server", "content-type", "www-authenticate"})
+"""Headers that are fields of their own."""
+_BEGINS = frozenset("cCtT")
+"""First letters of the headers that say how a body is to be read."""
+_BODIES: Recent[tuple[bytes, str], Fields] = Recent(16 << 20)
 MAX_INFLATED = 262_144
 """Bytes of a decompressed body; the rest is dropped (DESIGN rule 9)."""
 
@@ -56,41 +62,22 @@ class HttpResponse(Struct, frozen=True):
         """The body as text, empty for binary bodies."""
         return _body_text(self.body)
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.HTTP]`."""
-        out = Collector()
+        out = Collector(wanted)
         out.add("version", self.version)
         out.add("status", self.status)
         out.add("reason", self.reason)
-        names = tuple(name for name, _ in self.headers)
-        out.add("header-names", ",".join(names))
-        out.add("header-style", header_style(names))
-        for name, value in self.headers:
-            lower = name.lower()
-            out.add("header", f"{lower}: {value}")
-            if lower in {"server", "content-type", "www-authenticate"}:
-                out.add(lower, value)
-            if lower == "www-authenticate":
-                for challenge in challenges(value):
-                    out.add("auth-scheme", challenge.scheme)
-                    out.add("realm", challenge.param("realm"))
-                    out.add("auth-params", *auth_params(challenge))
-            elif lower == "location":
-                out.add("location", value)
+        add_headers(out, self.headers, _OWN)
+        for value in self.values("location"):
+            out.add("location", value)
+            if out.wants("location-path"):
                 out.add("location-path", url_path(value))
-            elif lower == "set-cookie":
-                out.add("cookie-names", value.partition("=")[0])
+        for value in self.values("set-cookie"):
+            out.add("cookie-names", value.partition("=")[0])
         out.add("request-path", self.request_path)
         if self.body:
-            out.add("body-sha256", hashlib.sha256(self.body).hexdigest())
-            text = self.text()
-            _markup(out, text)
-            out.add_body("body", text)
-            if _is_plain(self.content_type, text):
-                for line in text[:MAX_INFLATED].splitlines()[:2048]:
-                    pair = _KV.match(line.strip())
-                    if pair is not None:
-                        out.add("kv", f"{pair[1]}={pair[2].strip()}")
+            out.extend(_body_fields(self.body, self.content_type))
         return out.done()
 
 
@@ -108,10 +95,23 @@ def parse(data: bytes, request: str | None = None) -> HttpResponse:
     if version[:5].upper() != "HTTP/" and not (status and status[2]):
         raise DecodeError(f"not an HTTP response: it begins {message.start[:40]!r}")
     body = message.body
-    if any("chunked" in value.lower() for value in message.values("transfer-encoding")):
+    content_type: str | None = None
+    packed: list[str] = []
+    chunked = False
+    for name, value in message.headers:
+        if name[:1] not in _BEGINS:
+            continue
+        lower = name.lower()
+        if lower == "content-type":
+            content_type = value if content_type is None else content_type
+        elif lower == "content-encoding":
+            packed.append(value.lower())
+        elif lower == "transfer-encoding":
+            chunked |= "chunked" in value.lower()
+    if chunked:
         body = unchunk(body)
-    for value in message.values("content-encoding"):
-        if value.lower() in {"gzip", "x-gzip", "deflate"}:
+    for value in packed:
+        if value in {"gzip", "x-gzip", "deflate"}:
             body = inflate(body)
     return HttpResponse(
         version=version[5:] if version[:5].upper() == "HTTP/" else version,
@@ -119,7 +119,7 @@ def parse(data: bytes, request: str | None = None) -> HttpResponse:
         reason=(status[3] or "").strip() if status else message.start.partition(" ")[2],
         headers=message.headers,
         body=body,
-        content_type=message.first("content-type") or "",
+        content_type=content_type or "",
         request_path=path,
     )
 
@@ -205,6 +205,28 @@ def _markup(out: Collector, text: str) -> None:
                 out.add("generator", html.unescape(content[1] or content[2] or content[3] or ""))
     for _, script in zip(range(256), _SCRIPT.finditer(text), strict=False):
         out.add("script-src", html.unescape(script[1]))
+
+
+def _body_fields(body: bytes, content_type: str) -> Fields:
+    """Remembered: pages come from the firmware, so a fleet has few."""
+    key = (body, content_type)
+    known = _BODIES.get(key)
+    if known is not None:
+        return known
+    out = Collector()
+    out.add("body-sha256", hashlib.sha256(body).hexdigest())
+    text = _body_text(body)
+    _markup(out, text)
+    out.add_body("body", text)
+    if _is_plain(content_type, text):
+        for line in text[:MAX_INFLATED].splitlines()[:2048]:
+            pair = _KV.match(line.strip())
+            if pair is not None:
+                out.add("kv", f"{pair[1]}={pair[2].strip()}")
+    found = out.done()
+    weight = 300 + len(body) + len(content_type)
+    _BODIES.put(key, found, weight + sum(len(t) for texts in found.values() for t in texts))
+    return found
 
 
 def _is_plain(content_type: str, text: str) -> bool:

@@ -11,6 +11,7 @@ import re
 
 from msgspec import Struct
 
+from camscan.decode.collect import Collector, bounded
 from camscan.decode.text import decode_text
 from camscan.errors import DecodeError
 
@@ -58,7 +59,7 @@ def split_message(data: bytes) -> Message:
     lines = _LINE.split(decode_text(head))
     headers: list[tuple[str, str]] = []
     for line in lines[1:]:
-        if line[:1] in {" ", "\t"} and headers:  # obsolete folding, RFC 9112 section 5.2
+        if line.startswith((" ", "\t")) and headers:  # obsolete folding, RFC 9112 section 5.2
             name, value = headers[-1]
             headers[-1] = (name, f"{value} {line.strip()}"[:16_384])
             continue
@@ -107,6 +108,45 @@ def _style(name: str) -> str:
 
 
 _known_style = functools.lru_cache(maxsize=1024)(_style)
+
+
+def add_headers(out: Collector, headers: tuple[tuple[str, str], ...], own: frozenset[str]) -> None:
+    """The fields that HTTP and RTSP headers have in common.
+
+    `own`: lower-case names of headers that are a field of their own too.
+    """
+    if out.wants("header-names"):
+        out.add("header-names", ",".join([name for name, _ in headers]))
+    if out.wants("header-style"):
+        out.add("header-style", header_style(tuple([name for name, _ in headers])))
+    whole = out.wants("header")
+    for name, value in headers:
+        lower = name.lower()
+        if whole:
+            if lower in _CHANGING or len(value) > MAX_REMEMBERED:
+                out.add("header", f"{lower}: {value}")
+            else:
+                out.take("header", _known_header(lower, value))
+        if lower in own:
+            out.add(lower, value)
+        if lower == "www-authenticate":
+            for challenge in challenges(value):
+                out.add("auth-scheme", challenge.scheme)
+                out.add("realm", challenge.param("realm"))
+                if out.wants("auth-params"):
+                    out.add("auth-params", *auth_params(challenge))
+
+
+MAX_REMEMBERED = 256
+"""Characters of a header value that is remembered: most are the same all over a fleet."""
+_CHANGING = frozenset({"date", "www-authenticate", "expires", "last-modified"})
+"""Headers that differ from answer to answer."""
+
+
+@functools.lru_cache(maxsize=16_384)
+def _known_header(lower: str, value: str) -> str:
+    return bounded(f"{lower}: {value}")
+
 
 _SCHEME = re.compile(r"[\s,]*([A-Za-z][A-Za-z0-9._-]{0,31})(?=\s|,|$)(?!\s*=)")
 _PARAM = re.compile(r'[\s,]*([A-Za-z][A-Za-z0-9_-]{0,31})\s{0,8}=\s{0,8}(?:"([^"]*)"?|([^\s,]*))')

@@ -7,14 +7,18 @@ import re
 from msgspec import Struct
 
 from camscan.decode import sdp
-from camscan.decode.collect import Collector
-from camscan.decode.message import auth_params, challenges, header_style, split_message
+from camscan.decode.collect import Collector, Wanted
+from camscan.decode.message import add_headers, split_message
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
 _STATUS = re.compile(
     r"^((?:RTSP|HTTP)/\S{1,8})(?:\s{1,16}(\d{3})(?!\d)\s{0,16}(.{0,512}))?$", re.IGNORECASE
 )
+
+
+_OWN = frozenset({"server", "public"})
+"""Headers that are fields of their own."""
 
 
 class RtspResponse(Struct, frozen=True):
@@ -27,25 +31,13 @@ class RtspResponse(Struct, frozen=True):
     method: str
     description: sdp.SessionDescription | None
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.RTSP]`."""
-        out = Collector()
+        out = Collector(wanted)
         out.add("version", self.version)
         out.add("status", self.status)
         out.add("reason", self.reason)
-        names = tuple(name for name, _ in self.headers)
-        out.add("header-names", ",".join(names))
-        out.add("header-style", header_style(names))
-        for name, value in self.headers:
-            lower = name.lower()
-            out.add("header", f"{lower}: {value}")
-            if lower in {"server", "public"}:
-                out.add(lower, value)
-            elif lower == "www-authenticate":
-                for challenge in challenges(value):
-                    out.add("auth-scheme", challenge.scheme)
-                    out.add("realm", challenge.param("realm"))
-                    out.add("auth-params", *auth_params(challenge))
+        add_headers(out, self.headers, _OWN)
         out.add("method", self.method)
         if self.description is not None:
             out.add("sdp.origin", self.description.origin)

@@ -27,7 +27,7 @@ from camscan.model.claim import (
     Role,
     State,
 )
-from camscan.model.observation import Observation
+from camscan.model.observation import Kind, Observation
 
 if TYPE_CHECKING:
     from camscan.model.knowledge import Knowledge
@@ -69,6 +69,8 @@ class Identifier:
         """See the function of the same name."""
         by_unit: dict[tuple[str, str], list[Observation]] = {}
         for observation in observations:
+            if observation.kind is Kind.CAPTURE:
+                continue  # a record about the capture, no device
             intake = _intake(observation) if join_units else ""
             by_unit.setdefault((intake, observation.device_id), []).append(observation)
         if not join_units:
@@ -100,7 +102,7 @@ class Identifier:
         evidence = list(self._evidence(ordered, readings, dropped, router_macs))
         why = doubt(ordered, readings, dropped, evidence)
         claims = resolve(name, evidence, self.relations, doubt=why)
-        role, camera = _role(claims)
+        role, camera = role_of(claims)
         told = list(notes)
         if any(o.id in dropped and not o.canary for o in ordered):
             told.append(f"{ANY_PATH}: those answers are no evidence")
@@ -239,7 +241,7 @@ def _distinct(observations: Iterable[Observation]) -> list[Observation]:
     return ordered
 
 
-def _role(claims: Sequence[Claim]) -> tuple[Role | None, bool | None]:
+def role_of(claims: Sequence[Claim]) -> tuple[Role | None, bool | None]:
     """The role, and whether it is networked video surveillance: null unless the evidence says."""
     claim = next((c for c in claims if c.attribute is Attribute.ROLE), None)
     if claim is None or claim.level < Level.E2:

@@ -18,13 +18,16 @@ from msgspec.structs import replace
 from camscan.decode.registry import decode as decode_fields
 from camscan.decode.text import clean
 from camscan.errors import DecodeError, KnowledgeError
+from camscan.identify.lines import PRINTED, Lines
+from camscan.identify.names import KnownNames
+from camscan.identify.resolve import IDENTITY
+from camscan.identify.tables import KindTable, options, pattern_of
 from camscan.identify.values import normal
 from camscan.model.claim import MANY_VALUED, Evidence, Level
 from camscan.model.knowledge import Condition, Extract, Knowledge, Says, Signature, Test
 from camscan.model.observation import FIELDS, Fields, Kind, Observation
 
 EXCERPT = 200
-_SET_MEMORY = 64 << 20
 _CACHE_BYTES = 4096
 """Answers up to this size are remembered: fleets repeat themselves."""
 _CACHE_ENTRIES = 8192
@@ -48,87 +51,6 @@ class Reading(Struct, frozen=True):
     """Why the bytes could not be decoded, empty if they could."""
 
 
-class _FieldTable:
-    """The conditions on one field of one kind."""
-
-    def __init__(self) -> None:
-        self.equals: dict[str, list[int]] = {}
-        self.iequals: dict[str, list[int]] = {}
-        self.present: list[int] = []
-        self.patterns: list[tuple[str, int]] = []
-        self.set: re2.Set | None = None
-
-    def compile(self) -> None:
-        if not self.patterns:
-            return
-        self.set = re2.Set.SearchSet(options())
-        for pattern, _ in self.patterns:
-            self.set.Add(pattern)
-        self.set.Compile()
-
-    def held(self, value: str, into: set[int]) -> None:
-        into.update(self.present)
-        if self.equals and (found := self.equals.get(value)):
-            into.update(found)
-        if self.iequals and (found := self.iequals.get(value.casefold())):
-            into.update(found)
-        if self.set is not None:
-            for number in self.set.Match(value) or ():
-                into.add(self.patterns[number][1])
-
-
-class _KindTable:
-    """All signatures that may speak about one kind of observation."""
-
-    def __init__(self) -> None:
-        self.signatures: list[Signature] = []
-        self.needs: list[int] = []
-        self.fields: dict[str, _FieldTable] = {}
-        self.users: list[list[int]] = []
-        """Condition number -> signatures that need it."""
-        self._numbers: dict[Condition, int] = {}
-
-    def add(self, signature: Signature) -> None:
-        place = len(self.signatures)
-        self.signatures.append(signature)
-        distinct = set(signature.when)
-        self.needs.append(len(distinct))
-        for condition in distinct:
-            self.users[self._number(condition)].append(place)
-
-    def _number(self, condition: Condition) -> int:
-        if condition in self._numbers:
-            return self._numbers[condition]
-        number = self._numbers[condition] = len(self._numbers)
-        self.users.append([])
-        table = self.fields.setdefault(condition.field, _FieldTable())
-        match condition.test:
-            case Test.EQUALS:
-                table.equals.setdefault(condition.value, []).append(number)
-            case Test.IEQUALS:
-                table.iequals.setdefault(condition.value.casefold(), []).append(number)
-            case Test.PRESENT:
-                table.present.append(number)
-            case Test.PREFIX | Test.CONTAINS | Test.REGEX:
-                table.patterns.append((pattern_of(condition), number))
-        return number
-
-    def matches(self, fields: Fields) -> list[Signature]:
-        held: set[int] = set()
-        for name, values in fields.items():
-            table = self.fields.get(name)
-            if table is not None:
-                for value in values:
-                    table.held(value, held)
-        if not held:
-            return []
-        counts: dict[int, int] = {}
-        for number in held:
-            for place in self.users[number]:
-                counts[place] = counts.get(place, 0) + 1
-        return [self.signatures[p] for p in sorted(counts) if counts[p] == self.needs[p]]
-
-
 class Matcher:
     """The compiled tables of one Knowledge. Make one and keep it; it holds no state but a cache."""
 
@@ -137,12 +59,16 @@ class Matcher:
         knowledge: Knowledge,
         decode: Callable[[Observation], Fields] = decode_fields,
     ) -> None:
-        self._decode = decode
-        self._tables: dict[Kind, _KindTable] = {}
+        self.decode = decode
+        """Fields of an observation; raises DecodeError."""
+        self.lines = Lines(knowledge.lines, options())
+        self._names = KnownNames(knowledge)
+        self._tables: dict[Kind, KindTable] = {}
         self._extractors: dict[str, re2._Regexp] = {}
         self._excerpts: dict[Condition, re2._Regexp] = {}
         """Compiled when a condition first held; there are as many as there are signatures."""
         self._said: dict[tuple[str, Says], str] = {}
+        self._wanted: dict[Kind, frozenset[str]] = {}
         self._cache: OrderedDict[tuple[object, ...], Reading] = OrderedDict()
         for signature in sorted(knowledge.signatures, key=lambda s: s.id):
             self._add(signature)
@@ -153,9 +79,30 @@ class Matcher:
                 except re2.error as error:
                     raise KnowledgeError(f"signatures on field {name}: {error}") from error
 
+    def identity_fields(self, observation: Observation) -> Fields:
+        """Fields of an observation as far as signatures look at them for a device's identity.
+
+        Raises DecodeError.
+        """
+        if self.decode is not decode_fields:
+            return self.decode(observation)
+        kind = observation.kind
+        wanted = self._wanted.get(kind)
+        if wanted is None:
+            asked = {c.field for s in self.signatures_for(kind) for c in s.when}
+            taken = {
+                e.field
+                for s in self.signatures_for(kind)
+                for e in s.extract
+                if e.attribute in IDENTITY
+            }
+            wanted = frozenset({*asked, *taken, *PRINTED.get(kind, ())})
+            self._wanted[kind] = wanted
+        return decode_fields(observation, wanted)
+
     def evidence(self, observation: Observation) -> tuple[Evidence, ...]:
         """What every matching signature says; bytes that do not decode say nothing."""
-        if observation.kind not in self._tables:
+        if observation.kind not in self._tables and observation.kind not in PRINTED:
             return ()
         return self.read(observation).evidence
 
@@ -190,14 +137,17 @@ class Matcher:
 
     def matching(self, observation: Observation) -> tuple[Signature, ...]:
         """The signatures that hold, whatever they say."""
-        table = self._tables.get(observation.kind)
-        if table is None:
+        if observation.kind not in self._tables:
             return ()
         try:
-            fields = self._decode(observation)
+            return tuple(self.holding(observation, self.decode(observation)))
         except DecodeError:
             return ()
-        return tuple(self._holding(table, fields, observation))
+
+    def holding(self, observation: Observation, fields: Fields) -> list[Signature]:
+        """The signatures that hold for these fields of the observation."""
+        table = self._tables.get(observation.kind)
+        return [] if table is None else self._holding(table, fields, observation)
 
     def _add(self, signature: Signature) -> None:
         kinds = [signature.kind]
@@ -218,32 +168,34 @@ class Matcher:
                 self._extractors[extract.pattern] = compiled
         for kind in kinds:
             if all(c.field in FIELDS[kind] for c in signature.when):
-                self._tables.setdefault(kind, _KindTable()).add(signature)
+                self._tables.setdefault(kind, KindTable(self._names)).add(signature)
 
     def _read(self, observation: Observation) -> Reading:
         try:
-            fields = self._decode(observation)
+            fields = self.decode(observation)
         except DecodeError as error:
             return Reading(NO_FIELDS, (), str(error)[:EXCERPT])
-        table = self._tables.get(observation.kind)
-        if table is None:
-            return Reading(fields, ())
-        evidence = [
-            e
-            for signature in self._holding(table, fields, observation)
-            for e in self._speak(signature, fields, observation)
+        return Reading(fields, tuple(self.said(observation, fields)))
+
+    def said(self, observation: Observation, fields: Fields) -> list[Evidence]:
+        """What the signatures and the product lines that hold say."""
+        spoken = [
+            piece
+            for signature in self.holding(observation, fields)
+            for piece in self.speak(signature, fields, observation)
         ]
-        return Reading(fields, tuple(evidence))
+        spoken += self.lines.evidence(observation.kind, fields, observation.id)
+        return spoken
 
     @staticmethod
-    def _holding(table: _KindTable, fields: Fields, observation: Observation) -> list[Signature]:
+    def _holding(table: KindTable, fields: Fields, observation: Observation) -> list[Signature]:
         found = table.matches(fields)
         if found and "fragment" in observation.flags:
             # The source kept a part and wrapped the rest: order and case of headers are not its own.
             return [s for s in found if not any(c.field in _LAYOUT for c in s.when)]
         return found
 
-    def _speak(
+    def speak(
         self, signature: Signature, fields: Fields, observation: Observation
     ) -> list[Evidence]:
         spoken: list[Evidence] = []
@@ -283,6 +235,10 @@ class Matcher:
                 )
         return spoken
 
+    def values(self, extract: Extract, fields: Fields) -> tuple[str, ...]:
+        """What an extract finds."""
+        return tuple([value for value, _ in self._extracted(extract, fields)])
+
     def _extracted(self, extract: Extract, fields: Fields) -> list[tuple[str, str]]:
         """(value, excerpt); only the first that is found where an attribute has one value."""
         found: list[tuple[str, str]] = []
@@ -294,6 +250,8 @@ class Matcher:
                     continue
                 raw = match.group(1)
             raw = clean(raw)
+            if extract.known and not (raw := self._names.find(raw)):
+                continue
             if raw not in extract.values and extract.strict:
                 continue
             value = normal(extract.attribute, extract.values.get(raw, raw))
@@ -311,6 +269,9 @@ class Matcher:
             if condition.test in _WHOLE:
                 if value.casefold() != condition.value.casefold():
                     continue
+            elif condition.test is Test.KNOWN:
+                if not self._names.find(value):
+                    continue
             elif condition.test is not Test.PRESENT:
                 pattern = self._excerpts.get(condition)
                 if pattern is None:
@@ -322,22 +283,6 @@ class Matcher:
                 start = max(0, match.start() - 20)
             return clean(f"{condition.field}: {value[start : start + EXCERPT]}")[:EXCERPT]
         return ""
-
-
-def options() -> re2.Options:
-    """Settings of every pattern: enough memory that a set never gives up, no noise on stderr."""
-    chosen = re2.Options()
-    chosen.max_mem = _SET_MEMORY
-    chosen.log_errors = False
-    return chosen
-
-
-def pattern_of(condition: Condition) -> str:
-    """The RE2 pattern of a prefix, contains or regex condition."""
-    if condition.test is Test.REGEX:
-        return condition.value
-    text = str(re2.escape(condition.value))
-    return f"^{text}" if condition.test is Test.PREFIX else text
 
 
 def _lower(cap: Level, own: Level | None) -> Level:

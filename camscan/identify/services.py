@@ -73,19 +73,7 @@ def service_evidence(
 
     `routed`: its layer-2 source is a router's, so it is nobody's MAC (DESIGN rule 4).
     """
-
-    def emit(what: str, attribute: Attribute, value: str, family: Family, excerpt: str) -> Evidence:
-        return Evidence(
-            signature=PREFIX + what,
-            version=VERSION,
-            family=family,
-            level=Level.E2,
-            observation=observation.id,
-            attribute=attribute,
-            value=value,
-            excerpt=excerpt[:200],
-        )
-
+    emit = _emitter(observation.id)
     found: list[Evidence] = []
     layer_2 = observation.mac or ""
     if observation.kind is Kind.NEIGHBOUR and not layer_2:
@@ -101,6 +89,28 @@ def service_evidence(
     found += _without_login(observation, fields, emit)
     found += _channels(observation, fields, emit)
     return tuple(found)
+
+
+def registrant_evidence(layer_2: str, relations: Relations) -> tuple[Evidence, ...]:
+    """What the registrant of a layer-2 source says of any observation that came from it."""
+    seen = mac(layer_2)
+    return tuple(_registrant(seen, relations, _emitter(""))) if seen else ()
+
+
+def _emitter(observation: str) -> Emit:
+    def emit(what: str, attribute: Attribute, value: str, family: Family, excerpt: str) -> Evidence:
+        return Evidence(
+            signature=PREFIX + what,
+            version=VERSION,
+            family=family,
+            level=Level.E2,
+            observation=observation,
+            attribute=attribute,
+            value=value,
+            excerpt=excerpt[:200],
+        )
+
+    return emit
 
 
 def derived(evidence: Evidence) -> Evidence | None:

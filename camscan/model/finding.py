@@ -9,6 +9,7 @@ from msgspec import Struct
 from camscan.model.claim import Claim, Confidence, Device, Endpoint, Level, State
 from camscan.model.firmware import ExaminedImage
 from camscan.model.observation import Reason
+from camscan.model.traffic import DeviceTraffic
 
 
 class Action(StrEnum):
@@ -198,5 +199,7 @@ class Assessment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seals: tuple[tuple[str, str], ...] = ()
     """(intake, hash of its seal)."""
     options: tuple[str, ...] = ()
+    traffic: tuple[DeviceTraffic, ...] = ()
+    """One record per device that a capture shows."""
     images: tuple[ExaminedImage, ...] = ()
     """Firmware images of the run."""

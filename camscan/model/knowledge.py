@@ -1,7 +1,4 @@
-"""Which typed values does signatures/ hold?
-
-Every record carries source and as_of. `camscan.knowledge` loads and validates; nothing else reads TOML.
-"""
+"""Which typed values does signatures/ hold? `camscan.knowledge` alone reads TOML into them."""
 
 from __future__ import annotations
 
@@ -15,6 +12,8 @@ from camscan.model.imprint import FirmwareKnowledge
 from camscan.model.observation import Kind
 from camscan.model.party import Party
 from camscan.model.probe import ProbePlan
+from camscan.model.product import ProductLine, Withdrawn
+from camscan.model.service import ServiceSignature
 
 
 class Test(StrEnum):
@@ -29,6 +28,8 @@ class Test(StrEnum):
     REGEX = "regex"
     """RE2 syntax, searched; anchor it."""
     PRESENT = "present"
+    KNOWN = "known"
+    """The text begins with the name of a maker or brand that signatures/ holds."""
 
 
 class Condition(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,7 +44,8 @@ class Extract(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Take the value of an attribute out of a field.
 
     `pattern`: RE2 with exactly one group; without it the whole value. `values` maps raw text to
-    claim text; text not in the map gives no claim if `strict`.
+    claim text; text not in the map gives no claim if `strict`. `known`: only the name of a maker or
+    brand of signatures/ with which the text begins, as printed there; other text gives no claim.
     """
 
     attribute: Attribute
@@ -51,12 +53,11 @@ class Extract(Struct, frozen=True, kw_only=True, omit_defaults=True):
     pattern: str = ""
     values: Mapping[str, str] = {}
     strict: bool = False
+    known: bool = False
     level: Level | None = None
 
 
 class Says(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A fixed value the signature supports."""
-
     attribute: Attribute
     value: str
 
@@ -109,6 +110,8 @@ class Platform(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     maker: str | None = None
     """Party id; None where several makers share it and the answer does not tell."""
+    role: str = ""
+    """What runs it, said of devices of which nothing else says a role; empty where that differs."""
     source: str
     as_of: str
     verification: str = "sourced"
@@ -319,12 +322,10 @@ class Advisory(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DecisionRow(Struct, frozen=True, kw_only=True):
-    """One row of the decision table: alternatives of conjunctions of `factor op level`."""
-
     row: int
     text: str
     any_of: tuple[tuple[str, ...], ...]
-    """Outer: alternatives; inner: conjunction, for example `("D=4", "P>=1", "J=4")`."""
+    """Outer: alternatives; inner: conjunction of `factor op level`: `("D=4", "P>=1", "J=4")`."""
     action: str
 
 
@@ -364,7 +365,10 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     files: Mapping[str, str]
     """File below signatures/ -> sha256."""
     law_positions: tuple[LawPosition, ...] = ()
+    services: tuple[ServiceSignature, ...] = ()
     vocabulary: Mapping[str, tuple[str, ...]] = {}
     """From vocab/: claim attribute -> words allowed beside ids of other records."""
+    lines: tuple[ProductLine, ...] = ()
+    withdrawn: Mapping[str, Withdrawn] = {}
     firmware: FirmwareKnowledge = FirmwareKnowledge()
     places: Mapping[str, str] = {}  # `signature axis.ftp.banner` -> file below signatures/

@@ -21,6 +21,7 @@ from camscan.model.finding import (
 )
 from camscan.model.identity import Identity, identity
 from camscan.model.run import REPORT_SCHEMA
+from camscan.model.traffic import DeviceTraffic
 from camscan.report.image_line import ImageLine, image_line
 from camscan.report.model import ReportModel, cloud_text
 
@@ -101,6 +102,7 @@ class Document(Struct, frozen=True, kw_only=True):
     findings: tuple[FindingEntry, ...]
     concerns: tuple[ConcernResult, ...]
     next_tests: tuple[NextTest, ...]
+    traffic: tuple[DeviceTraffic, ...]
     images: tuple[ImageLine, ...] = ()
 
 
@@ -129,6 +131,7 @@ def parts(model: ReportModel) -> Iterator[str]:
         ("findings", (_finding(f) for f in a.findings)),
         ("concerns", a.concerns),
         ("next_tests", a.next_tests),
+        ("traffic", a.traffic),
         ("images", (image_line(i) for i in a.images)),
     )
     for name, entries in lists:

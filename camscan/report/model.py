@@ -17,6 +17,7 @@ from camscan.model.finding import Assessment, ConcernResult, Decision, Finding, 
 from camscan.model.identity import confidence
 from camscan.model.knowledge import Knowledge
 from camscan.report.images import ImageRow, image_rows
+from camscan.report.paths import Paths, build_paths
 from camscan.report.references import binding_first, binds, references, touched
 from camscan.report.rows import (
     ConcernRow,
@@ -41,6 +42,7 @@ class ReportModel(Struct, frozen=True, kw_only=True):
     others: tuple[DeviceRow, ...]
     findings: tuple[FindingRow, ...]
     endpoints: tuple[EndpointRow, ...]
+    paths: Paths
     concerns: tuple[ConcernRow, ...]
     laws: tuple[Reference, ...]
     rules: tuple[Reference, ...]
@@ -79,6 +81,7 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
         others=tuple(sorted(other, key=lambda r: (r.is_camera != "unknown", _address_key(r.device_id)))),
         findings=findings,
         endpoints=_endpoints(assessment),
+        paths=build_paths(assessment, knowledge),
         concerns=_concerns(assessment, knowledge),
         laws=references(assessment.findings, "laws", knowledge.laws),
         rules=tuple(sorted((r for r in named if binds(r.record, assessment.jurisdiction)), key=binding_first)),

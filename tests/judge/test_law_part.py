@@ -181,10 +181,15 @@ def test_a_mainland_registration_that_was_contacted_is_j4():
     assert j_of("198.100.1.1") == (4, 4)
 
 
-@pytest.mark.parametrize("country", ["HK", "MO", "TW", "SG", None])
+@pytest.mark.parametrize("country", ["HK", "MO", "TW", "SG"])
 def test_hong_kong_macau_and_taiwan_are_never_j4(country):
-    assert j_of("198.100.1.1", country=country) == (0, 0)
+    # 3, since an operator nobody knows may belong to a PRC group
+    assert j_of("198.100.1.1", country=country) == (0, 3)
     assert j_of("47.254.128.1", country=country)[1] == 3  # a PRC group's block abroad
+
+
+def test_an_address_without_register_entry_and_operator_leaves_j_open():
+    assert j_of("198.100.1.1", country=None) == (0, 4)
 
 
 CN_NAMES = [e for e in KNOWN.endpoints if e.matchable and (e.cn_listed or e.match.endswith(".cn"))]
@@ -197,7 +202,7 @@ def test_a_name_under_cn_or_on_the_china_list_alone_is_never_j4():
         for mark in Mark:
             assert j_of(None, name, mark=mark)[1] <= 3, record.id
         assert j_of("198.100.1.1", name, country="DE")[1] <= 3
-    assert j_of(None, "camera.example.cn") == (0, 0)
+    assert j_of(None, "camera.example.cn") == (0, 3)
 
 
 MOVABLE = [n for n in KNOWN.networks if n.kind in {"cdn", "resolver"} and n.prefixes]
@@ -252,6 +257,11 @@ def test_no_check_has_a_place_where_it_could_set_them():
 def test_the_disputed_seat_of_tp_link_is_an_interval_and_no_article_stands_beside_it():
     assert span("J", claim(A.MAKER, "tp-link"), captured=True) == (0, 2)
     assert span("J", claim(A.MAKER, "tp-link")) == (0, 4)
+    far = columns(None).fill(endpoint("n-devs.tplinkcloud.com", mark=Mark.CONTACTED))
+    assert far.service_parent_country == "disputed"
+    assert span("J", claim(A.MAKER, "tp-link"), endpoints=(far,), captured=True) == (0, 3)
+    inside = msgspec.structs.replace(far, marks=(Mark.EMBEDDED,))
+    assert span("J", claim(A.MAKER, "tp-link"), endpoints=(inside,), captured=True) == (0, 2)
     result = judged(device(NAME, claim(A.MAKER, "tp-link"), claim(A.P2P_ENABLED, "true")))
     assert not any(f.laws for f in result.findings)
     said = next(f for f in result.findings if f.condition == "vendor-group-cn")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import re2
 
-from camscan.observe.firmware.form import BROKEN, STREAM, Form, Found
+from camscan.observe.firmware.form import BROKEN, STREAM, Form, Found, pattern
 from camscan.observe.firmware.watch import BudgetError, NoLibraryError, Watch
 
 _MOST = 50_000
@@ -35,11 +35,7 @@ class Candidate(NamedTuple):
 
 @cache
 def _search(forms: tuple[Form, ...]) -> re2._Regexp:
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.dot_nl = True
-    pattern = "|".join(f"(?:{magic})" for form in forms for magic, _ in form.magics)
-    return re2.compile(pattern.encode("ascii"), options)
+    return pattern(*(magic for form in forms for magic, _ in form.magics))
 
 
 @cache

@@ -29,7 +29,7 @@ class Entry(NamedTuple):
     target: str = ""
     """Of a link, as it is written there."""
     mode: int = 0
-    """Unix mode bits, 0 where the container has none."""
+    """Permission bits with setuid, setgid and sticky (0o4755); 0 where the container has none."""
     size: int = 0
     """Of a file as its container states it; `data` is shorter only if the part is among `unopened`."""
     offset: int = 0

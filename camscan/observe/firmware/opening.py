@@ -6,6 +6,7 @@ the bytes of the image; `opened` and `unopened` fill up on the way and are compl
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,13 +77,15 @@ class Opening:
     def _tree(self, root: Path) -> Iterator[Entry]:
         try:
             for member in walk_tree(root, self._refused):
-                yield from self._member(member, "", 0)
+                entry = self._entry(member, "")
+                if entry is not None:
+                    yield entry
+                    yield from self._inside(entry, 0)
         except BudgetError as error:
             self._note("", 0, 0, "budget", f"{error}; the rest of the tree was not examined")
 
     def _refused(self, path: str, error: OSError) -> None:
-        reason = "permission" if isinstance(error, PermissionError) else "damaged"
-        self._note(path, 0, 0, reason, error.strerror or type(error).__name__)
+        self._note(path, 0, 0, _reason(error), _said(error))
 
     def _search(self, source: Source, path: str, depth: int) -> Iterator[Entry]:
         """Containers at any place of these bytes; of the image itself (depth 0) also what lies between."""
@@ -135,12 +138,11 @@ class Opening:
         ceiling = next((c.at for c in later if c.found is not None), len(view))
         try:
             return probe(candidate.form, view[:ceiling], candidate.at, self.watch)
-        except BudgetError as error:
-            if error.final:
+        except (BudgetError, NoLibraryError, MemoryError) as error:
+            if isinstance(error, BudgetError) and error.final:
                 raise
-            self._note(path, candidate.at, ceiling - candidate.at, "budget", str(error))
-        except NoLibraryError as error:
-            self._note(path, candidate.at, ceiling - candidate.at, "no-library", str(error))
+            size = ceiling - candidate.at
+            self._note(path, candidate.at, size, _reason(error), _said(error))
         return None
 
     def _name(self, source: Source, found: Found, candidate: Candidate, path: str) -> str:
@@ -160,64 +162,60 @@ class Opening:
             created=iso(found.created) if found.created else "",
         )
         self.opened.append(record)
-        count = 0
+        tried = given = files = 0
+        failed = False
         try:
             for member in found.members(self.watch):
-                count += member.kind == "file"
-                yield from self._member(member, inner, depth + 1)
-        except BudgetError as error:
-            if error.final:
+                tried += 1
+                entry = self._entry(member, inner)
+                if entry is not None:
+                    given += 1
+                    files += entry.kind == "file"
+                    yield entry
+                    yield from self._inside(entry, depth + 1)
+        except (*BROKEN, MemoryError) as error:
+            if isinstance(error, BudgetError) and error.final:
                 raise
-            self._note(inner, found.at, found.size, "budget", str(error))
-        except EncryptedError as error:
-            self._note(inner, found.at, found.size, "encrypted", str(error))
-        except NoLibraryError as error:
-            self._note(inner, found.at, found.size, "no-library", str(error))
-        except BROKEN as error:
-            self._note(inner, found.at, found.size, "damaged", _said(error))
+            failed = True
+            self._note(inner, found.at, found.size, _reason(error), _said(error))
         finally:
-            values = {f: getattr(record, f) for f in record.__struct_fields__}
-            self.opened[place] = Opened(**(values | {"files": count}))
+            if not given and (failed or tried):
+                del self.opened[place]  # nothing came out: it was not opened
+            else:
+                values = {f: getattr(record, f) for f in record.__struct_fields__}
+                self.opened[place] = Opened(**(values | {"files": files}))
         if found.damage:
             self._note(inner, found.at, found.size, "damaged", found.damage)
 
-    def _member(self, member: Member, inner: str, depth: int) -> Iterator[Entry]:
+    def _entry(self, member: Member, inner: str) -> Entry | None:
         self.watch.entry()
         path = _join(inner, member.name)
+        mode = member.mode & 0o7777
         if member.kind != "file":
-            yield Entry(path, member.kind, NO_BYTES, member.target, member.mode, 0)
-            return
+            return Entry(path, member.kind, NO_BYTES, member.target, mode, 0)
         data = self._read(member, path)
         if data is None:
-            return
+            return None
         self.watch.grow(len(data))
-        yield Entry(path, "file", data, "", member.mode, max(member.size, len(data)))
-        if len(data) >= _SMALLEST:
-            yield from self._search(Source(memoryview(data)), path, max(depth, 1))
+        return Entry(path, "file", data, "", mode, max(member.size, len(data)))
+
+    def _inside(self, entry: Entry, depth: int) -> Iterator[Entry]:
+        """What lies in a file: containers are opened to the depth of the budget."""
+        if entry.kind == "file" and len(entry.data) >= _SMALLEST:
+            yield from self._search(Source(memoryview(entry.data)), entry.path, max(depth, 1))
 
     def _read(self, member: Member, path: str) -> Bytes | None:
         try:
             self.watch.fits(member.size)
             return member.read()
-        except BudgetError as error:
-            if error.final:
-                raise
-            self._note(path, 0, member.size, "budget", str(error))
         except PartialError as error:
-            self._note(
-                path, len(error.data), max(0, member.size - len(error.data)), "damaged", str(error)
-            )
+            got = len(error.data)
+            self._note(path, got, max(0, member.size - got), "damaged", str(error))
             return error.data
-        except EncryptedError as error:
-            self._note(path, 0, member.size, "encrypted", str(error))
-        except NoLibraryError as error:
-            self._note(path, 0, member.size, "no-library", str(error))
-        except PermissionError as error:
-            self._note(path, 0, member.size, "permission", _said(error))
-        except MemoryError:
-            self._note(path, 0, member.size, "budget", "not enough memory")
-        except BROKEN as error:
-            self._note(path, 0, member.size, "damaged", _said(error))
+        except (*BROKEN, MemoryError) as error:
+            if isinstance(error, BudgetError) and error.final:
+                raise
+            self._note(path, 0, member.size, _reason(error), _said(error))
         return None
 
     def _between(self, source: Source, start: int, end: int) -> Iterator[Entry]:
@@ -251,5 +249,24 @@ def _join(outer: str, inner: str) -> str:
     return f"{outer}!/{inner}" if outer else inner
 
 
+def _reason(error: BaseException) -> str:
+    """The word of `Unopened.reason` for what went wrong."""
+    if isinstance(error, BudgetError | MemoryError):
+        return "budget"
+    if isinstance(error, EncryptedError):
+        return "encrypted"
+    if isinstance(error, NoLibraryError):
+        return "no-library"
+    if isinstance(error, PermissionError):
+        return "permission"
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return "budget"
+    return "damaged"
+
+
 def _said(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error)[:200] or type(error).__name__

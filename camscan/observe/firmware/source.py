@@ -19,6 +19,7 @@ from camscan.observe.firmware.form import inner_path as cleaned
 
 _MAPPED = 1 << 20
 """Bytes from which a file of a tree is mapped instead of read."""
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _DEEPEST = 256
 """Folders inside folders of a tree."""
 
@@ -43,14 +44,17 @@ class Source:
 
 def map_file(path: Path) -> Source:
     """The file as it lies on disk; OSError where it cannot be read."""
-    with path.open("rb") as file:
-        status = os.fstat(file.fileno())
+    descriptor = os.open(path, _FLAGS)  # not blocking: a pipe without a writer would wait for ever
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         if not status.st_size:
             return Source(memoryview(b""))
-        extents = tuple(_extents(file.fileno(), status.st_size))
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        extents = tuple(_extents(descriptor, status.st_size))
+        mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    finally:
+        os.close(descriptor)
     return Source(memoryview(mapped), extents)
 
 
@@ -106,8 +110,7 @@ def walk_tree(root: Path, refused: Callable[[str, OSError], None]) -> Iterator[M
 
 
 def _read(path: bytes) -> Bytes:
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
+    descriptor = os.open(path, _FLAGS | getattr(os, "O_NOFOLLOW", 0))
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

@@ -125,7 +125,7 @@ class Announcer:
                 if turn:
                     await asyncio.sleep(span / (repeats - 1))
                 await self._send(sockets, first=turn == 0)
-            await asyncio.sleep(max(pace.window, self._listening(opened, sockets)))
+            await asyncio.sleep(max(pace.window, self._listening(opened + flooded, sockets)))
         finally:
             for ear in overheard:
                 with contextlib.suppress(CamscanError):
@@ -138,7 +138,10 @@ class Announcer:
     def _listening(
         self, opened: float, sockets: Sequence[tuple[GroupSocket, Announcement, tuple[bytes, ...]]]
     ) -> float:
-        """Seconds until those that speak by themselves have had time to; 0 where none is expected."""
+        """Seconds until those that speak by themselves have had time to; 0 where none is expected.
+
+        `opened`: when the link became quiet enough to hear them.
+        """
         if not any(announcement.listens for _, announcement, _ in sockets):
             return 0.0
         return opened + self.gate.pace.listen - asyncio.get_running_loop().time()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
+from typing import Protocol
 from xml.etree.ElementTree import Element, ParseError
 
 import msgspec
@@ -46,24 +47,53 @@ def read(path: Path) -> Iterator[Record]:
     """Observations host by host; InputError where the file is not nmap's XML."""
     if path.stat().st_size > SIZE_LIMIT:
         raise InputError(f"{path}: larger than {SIZE_LIMIT} bytes; split the scan and ingest parts")
+    with path.open("rb") as file:
+        yield from read_stream(file, str(path))
+
+
+def read_stream(file: SupportsRead, name: str) -> Iterator[Record]:
+    """The same of an open file, at most SIZE_LIMIT bytes of it."""
     seen = False
     try:
-        with path.open("rb") as file:
-            for _, element in iterparse(
-                file, events=("end",), forbid_dtd=False, forbid_entities=True, forbid_external=True
-            ):
-                if element.tag == "host":
-                    yield from _host(element)
-                    element.clear()
-                seen |= element.tag == "nmaprun"
+        for _, element in iterparse(
+            _Limited(file, name),
+            events=("end",),
+            forbid_dtd=False,
+            forbid_entities=True,
+            forbid_external=True,
+        ):
+            if element.tag == "host":
+                yield from _host(element)
+                element.clear()
+            seen |= element.tag == "nmaprun"
     except DefusedXmlException as problem:
-        raise InputError(f"{path}: refused, {type(problem).__name__} in XML") from problem
+        raise InputError(f"{name}: refused, {type(problem).__name__} in XML") from problem
     except ParseError as problem:
         raise InputError(
-            f"{path}: not whole XML ({problem}); a killed nmap leaves such files, scan in parts"
+            f"{name}: not whole XML ({problem}); a killed nmap leaves such files, scan in parts"
         ) from problem
     if not seen:
-        raise InputError(f"{path}: XML, but not a result of nmap (no <nmaprun>)")
+        raise InputError(f"{name}: XML, but not a result of nmap (no <nmaprun>)")
+
+
+class SupportsRead(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
+
+
+class _Limited:
+    def __init__(self, file: SupportsRead, name: str) -> None:
+        self._file = file
+        self._name = name
+        self._left = SIZE_LIMIT
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise InputError(
+                f"{self._name}: larger than {SIZE_LIMIT} bytes; split the scan and ingest parts"
+            )
+        return data
 
 
 def _host(host: Element) -> Iterator[Record]:

@@ -123,7 +123,7 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
         if count > watch.budget.files:
             damage = "cpio: more files than the budget"
             break
-    if count < 1 or (damage and count < 2):
+    if not count:
         return None
     size = min(place, len(view)) - at
     return Found(at, size, partial(_members, view[: max(place, at)], at), "", 0, "cpio", damage)

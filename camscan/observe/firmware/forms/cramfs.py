@@ -143,7 +143,7 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
     if base + length > len(view):
         length = len(view) - base
         damage = "cramfs: the end is missing"
-    elif version_2 and not _summed(view[base : base + length], at - base, order):
+    elif version_2 and not _summed(view[at : base + length], order):
         damage = "cramfs: the checksum is wrong"
     label = text_of(zero_ended(view[at + 48 : at + 64]))
     reader.view = view[base : base + length]
@@ -152,10 +152,10 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
     return Found(base, length, partial(reader.members, root), label, 0, "cramfs", damage)
 
 
-def _summed(view: memoryview, at: int, order: str) -> bool:
-    stated: int = struct.unpack_from(f"{order}I", view, at + 32)[0]
-    running = zlib.crc32(view[: at + 32])
-    running = zlib.crc32(view[at + 36 :], zlib.crc32(bytes(4), running))
+def _summed(view: memoryview, order: str) -> bool:
+    """The checksum begins with the superblock and counts itself as zero."""
+    stated: int = struct.unpack_from(f"{order}I", view, 32)[0]
+    running = zlib.crc32(view[36:], zlib.crc32(bytes(4), zlib.crc32(view[:32])))
     return running == stated
 
 

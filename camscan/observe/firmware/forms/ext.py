@@ -44,6 +44,8 @@ class _Inode(NamedTuple):
     size: int
     flags: int
     blocks: bytes
+    extra: bytes
+    """What follows the fixed fields: extended attributes."""
 
 
 class _Reader:
@@ -96,7 +98,7 @@ class _Reader:
         (flags,) = struct.unpack_from("<I", raw, 32)
         (high,) = struct.unpack_from("<I", raw, 108)
         size = low | (high << 32 if mode >> 12 == 0o10 else 0)
-        return _Inode(number, mode, size, flags, raw[40:100])
+        return _Inode(number, mode, size, flags, raw[40:100], raw[128:])
 
     def runs(self, inode: _Inode, watch: Watch) -> Iterator[tuple[int, int, int]]:
         """(logical block, physical block or 0 for a hole, count) in no particular order."""
@@ -155,9 +157,9 @@ class _Reader:
         if inode.flags & _ENCRYPTED:
             raise EncryptedError("ext: encrypted file")
         if inode.flags & _INLINE:
-            if inode.size > 60:
-                raise PartialError("ext: the rest of the inline data is not read", inode.blocks)
-            return inode.blocks[: inode.size]
+            data = inode.blocks + _inline_rest(inode.extra)
+            watch.fits(inode.size)
+            return data[: inode.size] + bytes(max(0, inode.size - len(data)))  # the rest is a hole
         watch.fits(inode.size)
         out = bytearray(inode.size)
         try:
@@ -182,7 +184,7 @@ class _Reader:
         if inode.size > _LISTING:
             raise DecodeError("ext: folder too large")
         data = self.content(inode, watch)
-        at = 0
+        at = 4 if inode.flags & _INLINE else 0  # an inline folder begins with its parent
         while at + 8 <= len(data):
             number, length, name_size, _ = struct.unpack_from("<IHBB", data, at)
             if length < 8:
@@ -234,6 +236,23 @@ class _Reader:
         if inode.size > 4096:
             raise DecodeError("ext: link target too long")
         return self.content(inode, watch)
+
+
+def _inline_rest(extra: bytes) -> bytes:
+    """The attribute `system.data`: of inline data what does not fit into the 60 bytes of the block map."""
+    if len(extra) < 4:
+        return b""
+    begin = struct.unpack_from("<H", extra)[0]
+    if len(extra) < begin + 20 or extra[begin : begin + 4] != b"\x00\x00\x02\xea":
+        return b""
+    at = first = begin + 4
+    while at + 16 <= len(extra) and extra[at]:
+        size, index, place = struct.unpack_from("<BBH", extra, at)
+        (length,) = struct.unpack_from("<I", extra, at + 8)
+        if index == 7 and extra[at + 16 : at + 16 + size] == b"data":
+            return extra[first + place : first + place + length]
+        at += (16 + size + 3) // 4 * 4
+    return b""
 
 
 def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:

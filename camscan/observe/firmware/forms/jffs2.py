@@ -14,7 +14,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import re2
 
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
@@ -25,6 +24,7 @@ from camscan.observe.firmware.form import (
     Member,
     inner_path,
     nothing,
+    pattern,
     text_of,
 )
 from camscan.observe.firmware.unpack import block, raw_lzma
@@ -42,14 +42,13 @@ _LOST = 1 << 16
 """Bytes that may follow a node without being nodes: one erase block that was being written."""
 _ERASED = 1 << 22
 """Erased bytes that may lie between two nodes."""
+_GAP = 1 << 12
+"""Bytes without nodes after which an erase block begins, where nothing marks it."""
 _ROOT = 1
 _DEEPEST = 256
 _EVERY = {
-    order: re2.compile(magic)
-    for order, magic in (
-        ("<", rb"\x85\x19(?:\x01\xe0|\x02\xe0|\x03\x20|\x04\x20|\x06\x20|\x08\xe0|\x09\xe0)"),
-        (">", rb"\x19\x85(?:\xe0\x01|\xe0\x02|\x20\x03|\x20\x04|\x20\x06|\xe0\x08|\xe0\x09)"),
-    )
+    "<": pattern(r"\x85\x19(?:\x01\xe0|\x02\xe0|\x03\x20|\x04\x20|\x06\x20|\x08\xe0|\x09\xe0)"),
+    ">": pattern(r"\x19\x85(?:\xe0\x01|\xe0\x02|\x20\x03|\x20\x04|\x20\x06|\xe0\x08|\xe0\x09)"),
 }
 
 
@@ -275,8 +274,7 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
         return None
     log = _Log(view, order)
     place: int | None = at
-    end = at
-    marker: int | None = None
+    end = start = at
     most = watch.budget.files * 8
     damage = ""
     while place is not None and header is not None:
@@ -287,10 +285,13 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
         if place + size > len(view):
             damage = "jffs2: the last node is cut off"
             break
+        if kind == _MARK or place - end > _GAP:
+            start = place
         if not log.take(kind, place, size):
-            end = marker if marker is not None else end
+            # Another partition: it began with this erase block, or, if that is the first one, here.
+            end = start if start > at else place
+            log = _again(view, order, at, end)
             break
-        marker = place if kind == _MARK else None
         end = place + size
         watch.tick()
         step = _next(view, end, order)
@@ -304,6 +305,19 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
     log.seen.clear()
     label = "little-endian" if order == "<" else "big-endian"
     return Found(at, end - at, log.members, label, 0, "jffs2", damage)
+
+
+def _again(view: memoryview, order: str, at: int, end: int) -> _Log:
+    """The nodes of [at, end)."""
+    log = _Log(view, order)
+    header = _header(view, at, order)
+    while header is not None and at + header[1] <= end:
+        log.take(header[0], at, header[1])
+        step = _next(view[:end], at + header[1], order)
+        if step is None:
+            break
+        at, header = step
+    return log
 
 
 def _empty(watch: Watch) -> Iterator[Member]:

@@ -76,8 +76,8 @@ class _Reader:
             raise DecodeError("squashfs: not version 4")
         if not 4096 <= self.block_size <= 1 << 20 or compressor not in _COMPRESSORS:
             raise DecodeError("squashfs: block size or compressor unknown")
-        if not _SUPER.size <= self.used <= len(view):
-            raise DecodeError("squashfs: longer than the bytes at hand")
+        if self.used < _SUPER.size or not self.inodes or self.inode_table >= self.used:
+            raise DecodeError("squashfs: no tables")
         self.view = view[: self.used]
         self.compressor = _COMPRESSORS[compressor]
         self._metas: OrderedDict[int, tuple[bytes, int]] = OrderedDict()
@@ -287,6 +287,9 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
         return version._replace(at=at) if version.size <= len(view) - at else None
     reader = _Reader(view[at:])
     form = _NAMES.get(reader.compressor, reader.compressor)
+    if reader.used > len(view) - at:
+        why = f"squashfs: {reader.used} bytes long, {len(view) - at} are here"
+        return Found(at, _SUPER.size, partial(_cut_off, why), "", 0, "squashfs")
     try:
         root = reader.inode(reader.root)
     except NoLibraryError as error:
@@ -302,6 +305,11 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
 def _refuse(why: str, watch: Watch) -> Iterator[Member]:
     del watch
     raise NoLibraryError(why)
+
+
+def _cut_off(why: str, watch: Watch) -> Iterator[Member]:
+    del watch
+    raise DecodeError(why)
 
 
 def _old_version(head: memoryview) -> Found | None:

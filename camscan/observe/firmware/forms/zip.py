@@ -130,15 +130,32 @@ def _locals(view: memoryview, at: int, watch: Watch) -> Iterator[tuple[_Item, in
         if begin > len(view):
             return
         if flags & 8 and not packed:
-            if method != 8:
+            size = _streamed(view, begin, method, watch)
+            if size is None:
                 return
-            packed = stream("deflate", view[begin:], watch.room()).taken
+            packed = size
             after = begin + packed
             after += 16 if bytes(view[after : after + 4]) == b"PK\7\x08" else 12
         else:
             after = begin + packed
         yield _Item(name, flags, method, packed, plain, at, 0), after
         at = after
+
+
+def _streamed(view: memoryview, begin: int, method: int, watch: Watch) -> int | None:
+    """Length of data whose size was not known when its header was written: it follows the data."""
+    if method == 8:
+        return stream("deflate", view[begin:], watch.room()).taken
+    at = begin
+    while method == 0:
+        watch.tick()
+        at = _find(view, None, b"PK\7\x08", at)
+        if at < 0 or at + 16 > len(view):
+            return None
+        if struct.unpack_from("<I", view, at + 8)[0] == at - begin:
+            return at - begin
+        at += 4
+    return None
 
 
 def _member(view: memoryview, item: _Item, watch: Watch) -> Member | None:
@@ -163,7 +180,10 @@ def _content(view: memoryview, item: _Item, watch: Watch) -> Bytes:
     begin = item.local_at + 30 + head[9] + head[10]
     data = view[begin : begin + item.packed]
     if len(data) < item.packed:
-        raise PartialError("zip: cut off", _expanded(data, item, watch, cut=True))
+        left = _expanded(data, item, watch, cut=True)
+        if not left:
+            raise DecodeError("zip: cut off")
+        raise PartialError("zip: cut off", left)
     return _expanded(data, item, watch, cut=False)
 
 

@@ -1,0 +1,238 @@
+"""How is a stream of pcapng blocks cut into batches (draft-ietf-opsawg-pcapng)?
+
+Several sections and interfaces, options of resolution and offset of time, enhanced, simple and old packet
+blocks in both byte orders, the counters of lost packets. Other blocks are stepped over.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+import numpy as np
+
+from camscan.observe.traffic.batch import Batch, Bytes, Ints, gather
+from camscan.observe.traffic.boundary import LARGEST
+from camscan.observe.traffic.framing import FRAME, Framed, row_type, wire_lengths
+
+_SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _STATISTICS, _ENHANCED = (
+    0x0A0D0D0A,
+    1,
+    2,
+    3,
+    5,
+    6,
+)
+_PACKETS = (_OLD_PACKET, _SIMPLE, _ENHANCED)
+_LARGEST_BLOCK = LARGEST + 65_536
+_MOST_INTERFACES = 4096
+_LAST_TIME = 253_402_300_799.0
+
+
+class _Interface(NamedTuple):
+    link: int
+    snaplen: int
+    unit: float
+    """Seconds per tick."""
+    begin: float
+    """Seconds added (if_tsoffset)."""
+
+
+class PcapngFramer:
+    def __init__(self) -> None:
+        self.lost: int | None = None
+        self._losses: dict[int, int] = {}
+        self._order = "<"
+        self._interfaces: list[_Interface] = []
+        self._section = 0
+        self.last = 0.0
+        self.no_interface = 0
+        """Packets of an interface that was not described."""
+
+    def cut(self, data: Bytes, view: memoryview, begin: int, end: int, offset: int) -> Framed:
+        batches: list[Batch] = []
+        place = begin
+        while True:
+            places, kinds, stop, problem = self._walk(view, place, end)
+            self._packets(data, places, kinds, offset, batches)
+            place = stop
+            # Sections and interfaces change how packets are read: everything before them is done.
+            if problem or place > end - 12:
+                return Framed(batches, place, problem)
+            size = self._size(view, place)
+            if size < 12 or size & 3 or size > _LARGEST_BLOCK:
+                return Framed(batches, place, "a block length that cannot be")
+            if place + size > end:
+                return Framed(batches, place)
+            self._describe(view, place, size)
+            place += size
+
+    def _size(self, view: memoryview, place: int) -> int:
+        """Length of the block at `place`; a section says first in which byte order."""
+        if bytes(view[place : place + 4]) == b"\x0a\x0d\x0d\x0a":
+            magic = bytes(view[place + 8 : place + 12])
+            self._order = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}.get(
+                magic, self._order
+            )
+        return int(struct.unpack_from(f"{self._order}I", view, place + 4)[0])
+
+    def _walk(
+        self, view: memoryview, place: int, end: int
+    ) -> tuple[list[int], list[int], int, str]:
+        """Blocks up to one that has to be read first, the end, or damage."""
+        places: list[int] = []
+        kinds: list[int] = []
+        head = struct.Struct(f"{self._order}II").unpack_from
+        tail = struct.Struct(f"{self._order}I").unpack_from
+        last = end - 12
+        while place <= last:
+            kind, size = head(view, place)
+            if kind in (_SECTION, _INTERFACE, _STATISTICS):
+                return places, kinds, place, ""
+            if size < 12 or size & 3 or size > _LARGEST_BLOCK:
+                return places, kinds, place, "a block length that cannot be"
+            following = place + size
+            if following > end:
+                break
+            if tail(view, following - 4)[0] != size:
+                return places, kinds, place, "the two lengths of a block differ"
+            if kind in _PACKETS:
+                places.append(place)
+                kinds.append(kind)
+            place = following
+        return places, kinds, place, ""
+
+    def _describe(self, view: memoryview, place: int, size: int) -> None:
+        """A whole section, interface or statistics block."""
+        kind = struct.unpack_from(f"{self._order}I", view, place)[0]
+        if kind == _SECTION:
+            self._interfaces = []
+            self._section += 1
+        elif kind == _INTERFACE and size >= 20:
+            if len(self._interfaces) < _MOST_INTERFACES:
+                self._interfaces.append(self._interface(view, place, size))
+        elif kind == _STATISTICS and size >= 24:
+            self._statistics(view, place, size)
+
+    def _options(self, view: memoryview, place: int, end: int) -> dict[int, bytes]:
+        found: dict[int, bytes] = {}
+        while place + 4 <= end and len(found) < 64:
+            code, length = struct.unpack_from(f"{self._order}HH", view, place)
+            if code == 0 or place + 4 + length > end:
+                break
+            found[code] = bytes(view[place + 4 : place + 4 + length])
+            place += 4 + (length + 3 & ~3)
+        return found
+
+    def _interface(self, view: memoryview, place: int, size: int) -> _Interface:
+        link, _, snaplen = struct.unpack_from(f"{self._order}HHI", view, place + 8)
+        options = self._options(view, place + 16, place + size - 4)
+        unit = 1e-6
+        if resolution := options.get(9):  # if_tsresol
+            power = min(resolution[0] & 0x7F, 63)
+            unit = 2.0**-power if resolution[0] & 0x80 else 10.0**-power
+        begin = 0.0
+        if len(shift := options.get(14, b"")) == 8:  # if_tsoffset
+            begin = float(struct.unpack(f"{self._order}q", shift)[0])
+        return _Interface(link, snaplen, unit, begin)
+
+    def _statistics(self, view: memoryview, place: int, size: int) -> None:
+        """isb_ifdrop (5) and isb_osdrop (7) are running totals per interface."""
+        (number,) = struct.unpack_from(f"{self._order}I", view, place + 8)
+        options = self._options(view, place + 20, place + size - 4)
+        values = [
+            struct.unpack(f"{self._order}Q", raw)[0]
+            for code in (5, 7)
+            if len(raw := options.get(code, b"")) == 8
+        ]
+        if values and (number < len(self._interfaces)):
+            self._losses[self._section << 32 | number] = min(sum(values), 1 << 53)
+            self.lost = sum(self._losses.values())
+
+    def _packets(
+        self, data: Bytes, places: list[int], kinds: list[int], offset: int, out: list[Batch]
+    ) -> None:
+        if not places:
+            return
+        at, kind = np.array(places, np.int64), np.array(kinds, np.int64)
+        for number, reader in (
+            (_ENHANCED, self._enhanced),
+            (_OLD_PACKET, self._enhanced),
+            (_SIMPLE, self._simple),
+        ):
+            chosen = at[kind == number] if len(at) and (kind != number).any() else at
+            if len(chosen) and (kind == number).any():
+                reader(data, chosen, offset, out, old=number == _OLD_PACKET)
+
+    def _enhanced(
+        self, data: Bytes, places: Ints, offset: int, out: list[Batch], *, old: bool
+    ) -> None:
+        u4 = f"{self._order}u4"
+        fields = (
+            ("size", u4, 4),
+            ("interface", f"{self._order}u2" if old else u4, 8),
+            ("high", u4, 12),
+            ("low", u4, 16),
+            ("captured", u4, 20),
+            ("wire", u4, 24),
+        )
+        rows = gather(data, places, 28 + FRAME).view(row_type(28, fields))
+        captured = np.minimum(rows["captured"].astype(np.int64), rows["size"].astype(np.int64) - 32)
+        good = captured >= 0
+        numbers = rows["interface"]
+        for number in np.unique(numbers).tolist():
+            which = good & (numbers == number)
+            if number >= len(self._interfaces):
+                self.no_interface += int(which.sum())
+                continue
+            interface = self._interfaces[number]
+            chosen = rows if which.all() else rows[which]
+            held = captured if which.all() else captured[which]
+            at = chosen["high"] * 4294967296.0
+            at += chosen["low"]
+            at *= interface.unit
+            at += interface.begin
+            # Resolution and offset are the file's word: nothing before 1970 or after 9999.
+            np.clip(at, 0.0, _LAST_TIME, out=at)
+            frame = (places if which.all() else places[which]) + 28
+            wire = wire_lengths(chosen["wire"], held)
+            out.append(Batch(data, chosen, frame, held, wire, at, interface.link, offset, 28))
+            if len(at):
+                self.last = float(at[-1])
+
+    def _simple(
+        self, data: Bytes, places: Ints, offset: int, out: list[Batch], *, old: bool
+    ) -> None:
+        """No interface and no time: the first interface, and the time of the packet before."""
+        del old
+        if not self._interfaces:
+            self.no_interface += len(places)
+            return
+        u4 = f"{self._order}u4"
+        rows = gather(data, places, 12 + FRAME).view(
+            row_type(12, (("size", u4, 4), ("wire", u4, 8)))
+        )
+        interface = self._interfaces[0]
+        wire = rows["wire"].astype(np.int64)
+        held = np.minimum(wire, rows["size"].astype(np.int64) - 16)
+        if interface.snaplen:
+            held = np.minimum(held, interface.snaplen)
+        wire = wire_lengths(rows["wire"], held)
+        at = np.full(len(rows), self.last)
+        out.append(Batch(data, rows, places + 12, held, wire, at, interface.link, offset, 12))
+
+    def resume(self, data: Bytes, view: memoryview, begin: int, end: int) -> int | None:
+        """The next block of a known kind whose two lengths agree."""
+        tail = struct.Struct(f"{self._order}I").unpack_from
+        first = begin + 3 & ~3
+        words = data[first : first + (end - first & ~3)].view(f"{self._order}u4")
+        if len(words) < 3:
+            return None
+        sizes = words[1:-1]
+        likely = np.isin(words[:-2], (_SECTION, *_PACKETS, _STATISTICS, _INTERFACE))
+        likely &= (sizes >= 16) & (sizes & 3 == 0) & (sizes <= _LARGEST_BLOCK)
+        for at in np.flatnonzero(likely).tolist():
+            place, size = first + at * 4, int(words[at + 1])
+            if place + size <= end and tail(view, place + size - 4)[0] == size:
+                return place
+        return None

@@ -1,0 +1,201 @@
+"""Which few packets of a batch are handed to the feed, and in which order?
+
+Those that pass a gate, those of directions the feed asked for, and datagrams put together from fragments,
+in capture order; packets that only repeat others at the end.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camscan.observe.traffic.alike import Alike, Asked
+from camscan.observe.traffic.batch import (
+    FIN,
+    RST,
+    UDP,
+    Batch,
+    Bytes,
+    Columns,
+    Ints,
+    gather,
+)
+from camscan.observe.traffic.fragments import Whole
+from camscan.observe.traffic.gating import NO_RANK, Gating, Looked
+from camscan.observe.traffic.handing import Maker
+from camscan.observe.traffic.packet import HEAD, Feed, Gate
+from camscan.observe.traffic.places import Places
+from camscan.observe.traffic.table import Numbers, PairTable, grown
+
+_PORT, _WANTED = 1, 2
+
+
+class _Offered(NamedTuple):
+    """One lot of packets on offer."""
+
+    batch: Batch
+    columns: Columns
+    numbers: Numbers
+    whole: list[tuple[int, Columns, Whole]]
+    source: int
+
+
+class Candidates:
+    def __init__(self, gates: Sequence[Gate], feed: Feed, places: Places) -> None:
+        self._feed = feed
+        self._gating = Gating(gates)
+        self._alike = Alike()
+        self._maker = Maker(places)
+        self._look: Bytes = np.zeros(1024, np.uint8)
+        self._wanted: set[int] = set()
+        self.fed = 0
+
+    def welcome(self, table: PairTable, before: int) -> None:
+        """Five-tuples with numbers above `before` are new."""
+        count = table.count
+        if count == before:
+            return
+        self._look = grown(self._look, count + 1)
+        self._look[before + 1 : count + 1] = np.where(
+            self._gating.by_port(table.b[before + 1 : count + 1]), _PORT, 0
+        )
+
+    def wanted(self) -> Ints:
+        """Numbers of the five-tuples that more is wanted of."""
+        return np.array(sorted(self._wanted), np.int64)
+
+    def renumber(self, table: PairTable, numbers: Numbers) -> None:
+        """The table was emptied; these are the new numbers of what is wanted."""
+        self.welcome(table, 0)
+        self._wanted = set(numbers.tolist())
+        self._look[numbers] |= _WANTED
+
+    def tell(self) -> None:
+        """Hand over what was only counted so far: one packet for all that are alike."""
+        for packet in self._alike.told():
+            self._feed(packet)
+
+    def offer(
+        self,
+        batch: Batch,
+        columns: Columns,
+        numbers: Numbers,
+        whole: list[tuple[int, Columns, Whole]],
+        source: int,
+    ) -> None:
+        """Feed what is to be fed of these packets."""
+        look = self._look[numbers]
+        filled = columns.held > 0
+        rows = np.flatnonzero(filled)
+        interesting = look != 0
+        interesting &= filled | (look & _WANTED != 0)
+        heads = gather(batch.data, columns.payload[rows], HEAD)
+        interesting[rows[self._gating.by_bytes(heads)]] = True
+        chosen = np.flatnonzero(interesting)
+        if not len(chosen) and not whole:
+            return
+        offered = _Offered(batch, columns, numbers, whole, source)
+        at = np.minimum(np.searchsorted(rows, chosen), max(len(rows) - 1, 0))
+        head = (heads[at] if len(rows) else np.zeros(len(chosen), f"V{HEAD}")).view(np.uint8)
+        looked = Looked.at(columns, chosen, head.reshape(-1, HEAD))
+        ranks = self._gating.ranks(looked)
+        pending = look[chosen] & _WANTED != 0
+        use = (ranks != NO_RANK) | pending
+        forms = self._merge(offered, chosen, ranks, looked, use & ~pending)
+        use &= forms >= 0
+        self._deliver(offered, chosen[use], ranks[use] != NO_RANK, forms[use])
+
+    def _merge(
+        self,
+        offered: _Offered,
+        chosen: Ints,
+        ranks: NDArray[np.uint8],
+        looked: Looked,
+        free: NDArray[np.bool_],
+    ) -> Numbers:
+        """Per packet: -1 where it only repeats another and was counted; else its form, 0 = of none."""
+        forms = np.zeros(len(chosen), np.int32)
+        some = np.flatnonzero(free & (ranks > 0) & (ranks != NO_RANK) & (looked.proto == UDP))
+        if not len(some):
+            return forms
+        alike = self._alike
+        if alike.full:
+            self.tell()
+            alike.clear()
+        part = Looked._make(column[some] for column in looked)
+        sides = self._gating.port_side(part)
+        asked = Asked(offered.columns, chosen[some], ranks[some], part, sides)
+        numbers, before = alike.numbers(offered.batch.data, asked)
+        _, first = np.unique(numbers, return_index=True)
+        is_first = np.zeros(len(some), np.bool_)
+        is_first[first] = True
+        new = (numbers > before) & is_first
+        repeats = (numbers > 0) & ~new
+        alike.count(numbers[repeats], offered.columns.at[chosen[some[repeats]]])
+        forms[some] = np.where(repeats, -1, np.where(new, numbers, 0))
+        return forms
+
+    def _deliver(
+        self, offered: _Offered, rows: Ints, gated: NDArray[np.bool_], forms: Numbers
+    ) -> None:
+        batch, columns, numbers, whole, source = offered
+        pack = self._maker.packets(batch, columns, rows, source)
+        owners = numbers[rows].tolist()
+        feed, wanted = self._feed, self._wanted
+        # Later packets of directions that were asked for in this lot, and datagrams put together.
+        extra: list[tuple[int, int]] = [
+            (int(np.searchsorted(columns.row, row)), place)
+            for place, (row, _, _) in enumerate(whole)
+        ]
+        heapq.heapify(extra)
+        # One more row behind the last, so that what is left in `extra` comes out.
+        end = len(columns.row)
+        for row, gate, form, owner, packet in zip(
+            [*rows.tolist(), end],
+            [*gated.tolist(), False],
+            [*forms.tolist(), 0],
+            [*owners, 0],
+            [*pack, None],
+            strict=True,
+        ):
+            while extra and extra[0][0] <= row:
+                at, place = heapq.heappop(extra)
+                if place >= 0:
+                    _, one, datagram = whole[place]
+                    feed(self._maker.whole(batch, one, source, datagram))
+                    self.fed += 1
+                elif at != row and int(numbers[at]) in wanted:
+                    later = self._maker.packets(batch, columns, np.array([at]), source)
+                    self._hand(offered, at, int(numbers[at]), feed(later[0]), extra)
+            if packet is None or not (gate or owner in wanted):
+                continue
+            more = feed(packet)
+            if form:
+                self._alike.remember(form, packet)
+            if more or owner in wanted:
+                self._hand(offered, row, owner, more, extra)
+            else:
+                self.fed += 1
+
+    def _hand(
+        self, offered: _Offered, row: int, number: int, more: bool, extra: list[tuple[int, int]]
+    ) -> None:
+        """Note what the feed said of the packet in `row`."""
+        self.fed += 1
+        if not more:
+            self._wanted.discard(number)
+            self._look[number] &= ~_WANTED & 0xFF
+            return
+        if number in self._wanted:
+            return
+        self._wanted.add(number)
+        self._look[number] |= _WANTED
+        columns = offered.columns
+        later = np.flatnonzero(offered.numbers[row + 1 :] == number) + row + 1
+        speaks = (columns.held[later] > 0) | (columns.flags[later] & (FIN | RST) != 0)
+        for following in later[speaks].tolist():
+            heapq.heappush(extra, (following, -1))

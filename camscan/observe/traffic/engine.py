@@ -1,0 +1,291 @@
+"""How is a capture of any size read once, in bounded memory?
+
+A source fills one reused buffer; a framer finds the records in it; headers become columns; columns become
+flows; the few packets that pass a gate go to the feed. Nothing else is kept of a packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from camscan.errors import InputError
+from camscan.model.traffic import CaptureSummary, Flow
+from camscan.observe.traffic.batch import PAD, Batch, Bytes, Tally
+from camscan.observe.traffic.candidates import Candidates
+from camscan.observe.traffic.flows import MOST_FLOWS, MOST_TUPLES, FiveTuples
+from camscan.observe.traffic.forms import framer_of
+from camscan.observe.traffic.fragments import ORPHAN, OVERLAP
+from camscan.observe.traffic.framing import Framer
+from camscan.observe.traffic.gates import GATES
+from camscan.observe.traffic.headers import Headers
+from camscan.observe.traffic.ledger import Ledger
+from camscan.observe.traffic.packet import Feed, Gate, nothing
+from camscan.observe.traffic.places import Places
+from camscan.observe.traffic.records import HEADER, PcapFramer
+from camscan.observe.traffic.source import Source, open_source
+from camscan.observe.traffic.table import PairTable
+
+BUFFER = 32 << 20
+"""Bytes. Of small packets a part of it is filled at a time, so that columns stay small as well."""
+_FIRST = 4 << 20
+_FEW, _MANY = 12_000, 40_000
+"""Packets in one filling: with fewer the next is larger, with more it is smaller."""
+SLICE = 32_768
+"""Packets per step: columns of this length stay in the processor's cache."""
+_MOST_ADDRESSES = 1 << 20
+_MOST_DAMAGES = 1000
+_LEFT_OUT_MINUTES = "minutes of flows beyond those kept (totals are exact)"
+_NO_INTERFACE = "damaged: packet of an interface that is not described"
+
+
+class Progress(NamedTuple):
+    """After each buffer."""
+
+    source: str
+    done: int
+    """Bytes taken, decompressed."""
+    size: int
+    """Bytes of the input on disk, 0 = not known."""
+    packets: int
+    """In all inputs so far."""
+    at: float
+    """Time of the newest packet."""
+
+
+class Problem(NamedTuple):
+    """Why an input was not read to its end, or not wholly."""
+
+    source: str
+    what: str
+
+
+class Engine:
+    """Counts and feeds; give it inputs with `read`, then take what it found."""
+
+    def __init__(
+        self,
+        *,
+        gates: Sequence[Gate] = GATES,
+        feed: Feed = nothing,
+        scope: Sequence[str] = (),
+        most_tuples: int = MOST_TUPLES,
+        most_flows: int = MOST_FLOWS,
+        buffer: int = BUFFER,
+    ) -> None:
+        self.tally = Tally()
+        self.problems: list[Problem] = []
+        self.packets = 0
+        self.bytes = 0
+        self.first = float("inf")
+        self.last = float("-inf")
+        self.lost: int | None = None
+        self.on_batch: Callable[[Batch], None] | None = None
+        """Called with every batch before it is counted (to keep packets)."""
+        self.addresses = PairTable(_MOST_ADDRESSES)
+        self.places = Places(self.addresses, scope)
+        self.tuples = FiveTuples(self.places, self.tally, most=most_tuples)
+        self.ledger = Ledger(self.places, self.tally, most=most_flows)
+        self._headers = Headers(self.addresses, self.tally)
+        self._candidates = Candidates(gates, feed, self.places)
+        self._buffer = bytearray(buffer + PAD)
+        self._sources = 0
+
+    def read(self, source: Source, *, on_chunk: Callable[[Progress], None] | None = None) -> None:
+        """One input to its end. What cannot be read is in `problems`, what was read stays."""
+        reader = _Reader(self, source, self._buffer, self._sources)
+        self._sources += 1
+        try:
+            for _ in reader.buffers():
+                if on_chunk is not None:
+                    on_chunk(
+                        Progress(source.name, reader.done, source.size, self.packets, self.last)
+                    )
+        except InputError as error:
+            self.problems.append(Problem(source.name, str(error)))
+        finally:
+            source.close()
+        if source.problem:
+            self.problems.append(Problem(source.name, source.problem))
+
+    def take(self, batch: Batch, number: int) -> None:
+        """Count one batch of records and feed its candidates."""
+        if self.on_batch is not None:
+            self.on_batch(batch)
+        count = len(batch.frame)
+        self.packets += count
+        self.bytes += int(batch.wire.sum())
+        self.first = min(self.first, float(batch.at.min()))
+        self.last = max(self.last, float(batch.at.max()))
+        for begin in range(0, count, SLICE):
+            part = batch if count <= SLICE else batch.part(begin, min(begin + SLICE, count))
+            if self.tuples.nearly_full:
+                self.settle()
+            columns = self._headers.columns(part)
+            if columns is None:
+                continue
+            numbers, before = self.tuples.add(columns, batch.data)
+            self._candidates.welcome(self.tuples.table, before)
+            self._candidates.offer(part, columns, numbers, self._headers.whole, number)
+
+    def settle(self) -> None:
+        """Enter all five-tuples into the ledger and begin anew; totals stay exact."""
+        table = self.tuples.table
+        lots = self.tuples.minutes_taken()
+        self.ledger.take(self.tuples.tuples(), lots)
+        wanted = self._candidates.wanted()
+        a, b = table.a[wanted], table.b[wanted]
+        self.tuples.clear()
+        self._candidates.renumber(table, self.tuples.reserve(a, b))
+
+    def flows(self) -> Iterator[Flow]:
+        """Every flow, sorted by address, port and transport. Ends the counting; tells the feed of repeats."""
+        self._candidates.tell()
+        self.settle()
+        return self.ledger.flows()
+
+    def summary(self, *, vantage: str = "file") -> CaptureSummary:
+        """What was seen and what was not examined; after `flows`."""
+        missed = self.tally.not_examined.copy()
+        fragments = self._headers.fragments
+        for reason, count in (
+            (ORPHAN, fragments.orphans),
+            (OVERLAP, fragments.overlaps),
+            (_LEFT_OUT_MINUTES, self.tuples.minutes.left_out),
+        ):
+            if count:
+                missed[reason] += count
+        return CaptureSummary(
+            vantage=vantage,
+            first=self.first if self.packets else None,
+            last=self.last if self.packets else None,
+            packets=self.packets,
+            bytes=self.bytes,
+            lost=self.lost,
+            clients=self.ledger.clients(),
+            link_types=tuple(sorted(self.tally.links)),
+            encapsulations=tuple(sorted(self.tally.unwrapped.items())),
+            not_examined=tuple(sorted(missed.items())),
+        )
+
+
+class _Reader:
+    """One source through one buffer."""
+
+    def __init__(self, engine: Engine, source: Source, buffer: bytearray, number: int) -> None:
+        self._engine = engine
+        self._source = source
+        self._number = number
+        self._view = memoryview(buffer)
+        self._data: Bytes = np.frombuffer(buffer, np.uint8)
+        self._most = len(buffer) - PAD
+        self._room = min(self._most, _FIRST)
+        self.done = 0
+        self._damages = 0
+        self._skipped = 0
+        self._lost = 0
+        self._before = engine.packets
+
+    def buffers(self) -> Iterator[None]:
+        """Read to the end; yields after every buffer."""
+        view, source = self._view, self._source
+        have = source.readinto(view[:HEADER])
+        framer = framer_of(bytes(view[:have]), source.name)
+        begin = have if isinstance(framer, PcapFramer) else 0
+        offset = 0
+        searching = False
+        while True:
+            got = source.readinto(view[have : self._room])
+            end = have + got
+            self.done = offset + end
+            begin, searching = self._frames(framer, begin, end, offset, searching=searching)
+            left = end - begin
+            self._collect(framer)
+            self._fit()
+            yield
+            if got == 0 or source.problem:
+                self._finish(left, searching=searching)
+                return
+            view[:left] = view[begin:end]
+            offset += begin
+            begin, have = 0, left
+
+    def _frames(
+        self, framer: Framer, begin: int, end: int, offset: int, *, searching: bool
+    ) -> tuple[int, bool]:
+        while True:
+            if searching:
+                found = framer.resume(self._data, self._view, begin, end)
+                if found is None:
+                    # A record header may lie across the end; keep what could be its beginning.
+                    keep = max(begin, end - self._room // 2)
+                    self._skipped += keep - begin
+                    return keep, True
+                self._skipped += found - begin
+                begin, searching = found, False
+            framed = framer.cut(self._data, self._view, begin, end, offset)
+            for batch in framed.batches:
+                if len(batch.frame):
+                    self._engine.take(batch, self._number)
+            begin = framed.used
+            if not framed.problem:
+                return begin, False
+            self._damages += 1
+            if self._damages == 1:
+                self._engine.problems.append(
+                    Problem(
+                        self._source.name, f"damaged at byte {offset + begin}: {framed.problem}"
+                    )
+                )
+            if self._damages > _MOST_DAMAGES:
+                self._source.problem = f"stopped: damaged in more than {_MOST_DAMAGES} places"
+                return begin, False
+            begin += 1
+            self._skipped += 1
+            searching = True
+
+    def _fit(self) -> None:
+        """Choose how much is filled next, by how many packets the last filling had."""
+        count = self._engine.packets - self._before
+        self._before = self._engine.packets
+        if count < _FEW:
+            self._room = min(self._room * 2, self._most)
+        elif count > _MANY and self._room > _FIRST:
+            self._room //= 2
+
+    def _collect(self, framer: Framer) -> None:
+        if framer.lost is not None:
+            # One source after another: what the others lost stays.
+            self._engine.lost = (self._engine.lost or 0) + framer.lost - self._lost
+            self._lost = framer.lost
+        self._engine.tally.skip(_NO_INTERFACE, framer.no_interface)
+        framer.no_interface = 0
+
+    def _finish(self, left: int, *, searching: bool) -> None:
+        problems, name = self._engine.problems, self._source.name
+        if searching:
+            self._skipped += left
+        elif left:
+            problems.append(
+                Problem(name, f"ends within a record: its {left} bytes are not examined")
+            )
+        if self._skipped:
+            problems.append(Problem(name, f"{self._skipped} bytes behind damage were not examined"))
+
+
+def read(
+    paths: Sequence[str | Path],
+    *,
+    gates: Sequence[Gate] = GATES,
+    feed: Feed = nothing,
+    scope: Sequence[str] = (),
+    on_chunk: Callable[[Progress], None] | None = None,
+) -> Engine:
+    """Captures, in the order given, as one; InputError where none of them can be opened."""
+    engine = Engine(gates=gates, feed=feed, scope=scope)
+    for path in paths:
+        engine.read(open_source(path), on_chunk=on_chunk)
+    return engine

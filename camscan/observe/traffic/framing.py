@@ -1,0 +1,73 @@
+"""What does a framer answer, of whatever form of capture, and which bytes of a frame come with a record?
+
+`records` is the framer of pcap, `blocks` that of pcapng.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camscan.observe.traffic.batch import Batch, Bytes, Ints
+from camscan.observe.traffic.boundary import LARGEST
+
+_FRAME_FIELDS: tuple[tuple[str, str, int], ...] = (
+    # Of Ethernet, IPv4 without options, TCP or UDP; read as such only where they are.
+    ("type", "<u2", 12),
+    ("start", "u1", 14),
+    ("total", ">u2", 16),
+    ("frag", "<u2", 20),
+    ("proto", "u1", 23),
+    ("ends", ">u8", 26),
+    ("ports", ">u4", 34),
+    ("dport", ">u2", 36),
+    ("udp_length", ">u2", 38),
+    ("doff", "u1", 46),
+    ("flags", "u1", 47),
+)
+FRAME = 48
+
+
+class Framed(NamedTuple):
+    """What one buffer held."""
+
+    batches: list[Batch]
+    used: int
+    """Bytes of the buffer that are done with; the rest is an incomplete record."""
+    problem: str = ""
+    """Not empty: the record at `used` cannot be real."""
+
+
+class Framer(Protocol):
+    lost: int | None
+    """Packets the capture itself says it lost."""
+    no_interface: int
+    """Packets of interfaces that were not described, since it was last set to 0."""
+
+    def cut(self, data: Bytes, view: memoryview, begin: int, end: int, offset: int) -> Framed: ...
+
+    def resume(self, data: Bytes, view: memoryview, begin: int, end: int) -> int | None:
+        """Where records go on after a damaged one; None where not in this buffer."""
+        ...
+
+
+def row_type(head: int, header: tuple[tuple[str, str, int], ...]) -> np.dtype[np.void]:
+    """Record header fields and those of the frame behind it, as one row."""
+    fields = (*header, *((n, f, o + head) for n, f, o in _FRAME_FIELDS))
+    return np.dtype(
+        {
+            "names": [n for n, _, _ in fields],
+            "formats": [f for _, f, _ in fields],
+            "offsets": [o for _, _, o in fields],
+            "itemsize": head + FRAME,
+        }
+    )
+
+
+def wire_lengths(stated: NDArray[np.uint32], captured: Ints) -> Ints:
+    """Bytes on the wire; a length no frame has is not believed."""
+    wire = np.maximum(stated.astype(np.int64), captured)
+    lies = wire > LARGEST
+    return np.where(lies, captured, wire) if lies.any() else wire

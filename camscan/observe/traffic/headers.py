@@ -1,0 +1,241 @@
+"""Which conversation does each packet belong to, and where is its payload?
+
+Plain packets (Ethernet, IPv4 without options, whole, TCP or UDP, no tunnel port) are read from the bytes
+that were copied with the record header; all others go through `link`, `internet` and `tunnel`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camscan.observe.traffic import internet, link, tunnel
+from camscan.observe.traffic.batch import (
+    FAMILY6,
+    TCP,
+    UDP,
+    Batch,
+    Bytes,
+    Columns,
+    Ints,
+    Tally,
+    be16,
+    byte,
+    gather,
+    joined,
+)
+from camscan.observe.traffic.fragments import Fragments, Key, Whole
+from camscan.observe.traffic.internet import Packets, Rows
+from camscan.observe.traffic.table import PairTable
+
+_DEPTH = 4
+"""Packets within packets that are opened."""
+_ETHERTYPE_IP4 = 0x0008  # 0x0800 as the little-endian word it is read as
+_FRAGMENT_BITS = 0xFF3F  # 0x3fff likewise
+_TUNNEL_PORTS = frozenset(tunnel.PORTS)
+
+
+class Headers:
+    """Headers of one input after another; remembers IPv6 addresses and fragments."""
+
+    def __init__(self, addresses: PairTable, tally: Tally) -> None:
+        self.addresses = addresses
+        self.tally = tally
+        self.fragments = Fragments()
+        self.whole: list[tuple[int, Columns, Whole]] = []
+        """Datagrams that a fragment of the last batch completed: row, its columns, the datagram."""
+        self.read_fragment = _read_dns
+        tunnel_port = np.zeros(65_536, np.bool_)
+        tunnel_port[list(_TUNNEL_PORTS)] = True
+        self._tunnel_port = tunnel_port
+
+    def columns(self, batch: Batch) -> Columns | None:
+        """All IP packets of a batch; None where there is none."""
+        self.whole.clear()
+        count = len(batch.frame)
+        self.tally.links[link.NAMES.get(batch.link, str(batch.link))] += count
+        parts: list[Columns] = []
+        if batch.link == link.ETHERNET:
+            plain = self._is_plain(batch)
+            number = int(plain.sum())
+            if number == count:
+                return _plain(batch, None)
+            if number:
+                which = np.flatnonzero(plain)
+                parts.append(_plain(batch.select(which), which))
+            rows = _rows(batch, np.flatnonzero(~plain))
+        else:
+            rows = _rows(batch, np.arange(count))
+        parts += self._unwrap(batch, rows)
+        parts = [p for p in parts if len(p.row)]
+        return joined(parts) if parts else None
+
+    def _is_plain(self, batch: Batch) -> NDArray[np.bool_]:
+        rows = batch.rows
+        proto = rows["proto"]
+        tcp = proto == TCP
+        plain: NDArray[np.bool_] = rows["type"] == _ETHERTYPE_IP4
+        plain &= rows["start"] == 0x45
+        plain &= (rows["frag"] & _FRAGMENT_BITS) == 0
+        plain &= tcp | ((proto == UDP) & ~self._tunnel_port[rows["dport"]])
+        # TCP header 20 bytes, UDP 8: 54 and 42 with what stands before.
+        plain &= batch.captured >= np.where(tcp, 54, 42)
+        total = rows["total"].astype(np.int64)
+        plain &= total >= np.where(tcp, 40, 28)
+        plain &= total <= batch.wire - 14
+        return plain
+
+    def _unwrap(self, batch: Batch, rows: Rows) -> list[Columns]:
+        """Every layer of the rows that are not plain."""
+        data, leaves = batch.data, []
+        outer = link.begin(data, rows, batch.link, self.tally)
+        work = [(*outer, 0)]
+        while work:
+            rows, kind, depth = work.pop()
+            rows, kind = link.shed(data, rows, kind, self.tally)
+            inner: list[tunnel.Inner] = []
+            frames = kind == link.ETHER
+            if frames.any():
+                inner.append(tunnel.Inner(rows.select(frames), kind[frames]))
+            for ethertype, reader in ((link.IPV4, self._four), (link.IPV6, self._six)):
+                which = kind == ethertype
+                if which.any():
+                    packets = reader(data, rows.select(which))
+                    packets, more = tunnel.open_tunnels(data, packets, self.tally)
+                    inner += more
+                    leaves.append(self._leaf(batch, packets))
+            other = len(kind) - int(np.isin(kind, (link.IPV4, link.IPV6, link.ETHER)).sum())
+            self.tally.skip(link.NOT_IP, other)
+            for rows, kind in inner:
+                if depth >= _DEPTH:
+                    self.tally.skip(link.DEEP, len(rows.row))
+                    continue
+                frames = kind == link.ETHER
+                if frames.any():
+                    work.append(
+                        (*link.ethernet(data, rows.select(frames).inner(), self.tally), depth + 1)
+                    )
+                if not frames.all():
+                    work.append((rows.select(~frames), kind[~frames], depth + 1))
+        return leaves
+
+    def _four(self, data: Bytes, rows: Rows) -> Packets:
+        return internet.four(data, rows, self.tally)
+
+    def _six(self, data: Bytes, rows: Rows) -> Packets:
+        return internet.six(data, rows, self.addresses, self.tally)
+
+    def _leaf(self, batch: Batch, packets: Packets) -> Columns:
+        data, rows = batch.data, packets.rows
+        proto = packets.proto
+        space = rows.end - rows.place
+        tcp = (proto == TCP) & (packets.fragment <= 0)
+        udp = (proto == UDP) & (packets.fragment <= 0)
+        has_ports = (tcp | udp) & (space >= 4)
+        self.tally.skip(internet.SHORT, int(((tcp | udp) & (space < 4)).sum()))
+        ports = np.where(has_ports, gather(data, rows.place, 4).view(">u4").astype(np.int64), 0)
+        tcp &= space >= 14
+        flags = np.where(tcp, byte(data, rows.place + 13), 0).astype(np.uint8)
+        head = np.where(tcp, (byte(data, rows.place + 12) >> 4) * 4, 8)
+        tcp &= head >= 20
+        size = np.where(tcp, rows.rest - head, 0)
+        stated = be16(data, rows.place + 4)
+        # UDP length 0 is a jumbogram or offload; else it bounds the payload, not the padding.
+        size = np.where(
+            udp, np.where(stated >= 8, np.minimum(stated, rows.rest), rows.rest) - 8, size
+        )
+        payload = rows.place + head
+        held = np.where(tcp | udp, np.minimum(rows.end - payload, size), 0)
+        held = np.maximum(held, 0)
+        at_fragments = np.flatnonzero(packets.fragment >= 0)
+        held[at_fragments] = 0
+        columns = Columns(
+            a=packets.a,
+            b=(ports | proto << 32 | (FAMILY6 if packets.six else 0)).astype(np.uint64),
+            size=rows.size,
+            at=batch.at[rows.row],
+            flags=flags,
+            payload=payload,
+            held=held,
+            length=np.maximum(size, 0),
+            transport=rows.place,
+            mac=rows.mac,
+            row=rows.row,
+        )
+        if len(at_fragments):
+            self._follow(data, packets, columns, at_fragments)
+        return columns
+
+    def _follow(self, data: Bytes, packets: Packets, columns: Columns, which: Ints) -> None:
+        """Give later fragments the ports of the first one, and put wanted datagrams together."""
+        for i in which.tolist():
+            proto = int(packets.proto[i])
+            key = Key(int(packets.a[i]), int(packets.ident[i]), proto, packets.six)
+            offset = int(packets.fragment[i])
+            place, end = int(packets.rows.place[i]), int(packets.rows.end[i])
+            if offset == 0:
+                ports = int(columns.b[i]) & 0xFFFF_FFFF
+                wanted = proto == UDP and self.read_fragment(ports)
+                self.fragments.first(key, ports, data[place:end].tobytes() if wanted else None)
+                continue
+            if proto not in {TCP, UDP}:
+                continue
+            ports = self.fragments.ports(key)
+            columns.b[i] |= np.uint64(ports)
+            if self.fragments.wanted(key):
+                payload = data[place:end].tobytes()
+                whole = self.fragments.later(key, offset, payload, last=not bool(packets.more[i]))
+                if whole is not None:
+                    one = Columns._make(c[i : i + 1] for c in columns)
+                    self.whole.append((int(columns.row[i]), one, whole))
+
+
+def _read_dns(ports: int) -> bool:
+    return 53 in {ports >> 16, ports & 0xFFFF}
+
+
+def _rows(batch: Batch, which: Ints) -> Rows:
+    place = batch.frame[which]
+    return Rows(
+        row=which,
+        place=place,
+        end=place + batch.captured[which],
+        size=batch.wire[which],
+        rest=batch.wire[which],
+        mac=np.full(len(which), -1, np.int64),
+    )
+
+
+def _plain(batch: Batch, which: Ints | None) -> Columns:
+    rows = batch.rows
+    proto = rows["proto"].astype(np.uint64)
+    tcp = proto == TCP
+    head = np.where(tcp, (rows["doff"] >> 4).astype(np.int64) * 4, 8)
+    end = rows["total"].astype(np.int64) + 14
+    # UDP states its own length: what lies behind it is not its payload.
+    stated = rows["udp_length"].astype(np.int64) + 34
+    end = np.where(tcp | (stated < 42), end, np.minimum(end, stated))
+    length = np.maximum(end - 34 - head, 0)
+    held = np.minimum(end, batch.captured)
+    held -= 34 + head
+    np.maximum(held, 0, out=held)
+    transport = batch.frame + 34
+    # A TCP header shorter than 20 bytes is no header.
+    bad = tcp & (head < 20)
+    if bad.any():
+        held[bad] = length[bad] = 0
+    proto <<= np.uint64(32)
+    proto |= rows["ports"].astype(np.uint64)
+    return Columns(
+        a=rows["ends"].astype(np.uint64),
+        b=proto,
+        size=batch.wire,
+        at=batch.at,
+        flags=np.where(tcp, rows["flags"], 0).astype(np.uint8),
+        payload=transport + head,
+        held=held,
+        length=length,
+        transport=transport,
+        mac=batch.frame,
+        row=np.arange(len(batch.frame)) if which is None else which,
+    )

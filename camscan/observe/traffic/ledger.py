@@ -1,0 +1,235 @@
+"""What did each client exchange with each remote port? The client's own ports are forgotten here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from camscan.model.traffic import Flow, Minute
+from camscan.observe.traffic.batch import FAMILY6, Ints, Keys, Tally
+from camscan.observe.traffic.flows import MOST_FLOWS, TOO_MANY, Paired, Tuples, paired
+from camscan.observe.traffic.media import judge
+from camscan.observe.traffic.minutes import Lot
+from camscan.observe.traffic.places import Places
+from camscan.observe.traffic.roles import Roles
+from camscan.observe.traffic.table import PairTable, grown
+
+_LOW32 = np.uint64(0xFFFF_FFFF)
+_LOW16 = np.uint64(0xFFFF)
+_32, _16 = np.uint64(32), np.uint64(16)
+_TRANSPORTS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp"}
+
+
+class _Minutes(NamedTuple):
+    number: NDArray[np.int32]
+    minute: Ints
+    up: Ints
+    down: Ints
+
+
+class Ledger:
+    def __init__(self, places: Places, tally: Tally, *, most: int = MOST_FLOWS) -> None:
+        self._places = places
+        self._tally = tally
+        self._roles = Roles(places)
+        self._table = PairTable(most)
+        self._counts: list[Ints] = [np.zeros(256, np.int64) for _ in range(4)]
+        """Packets up, packets down, bytes up, bytes down."""
+        self._first = np.full(256, np.inf)
+        self._last = np.full(256, -np.inf)
+        self._mac: Keys = np.zeros(256, np.uint64)
+        self._minutes: list[_Minutes] = []
+
+    def __len__(self) -> int:
+        return self._table.count
+
+    def take(self, tuples: Tuples, lots: list[Lot]) -> None:
+        """Enter five-tuples, and minutes that are counted by their place in `tuples` + 1."""
+        pair = _counted(paired(tuples.a, tuples.b), tuples.packets)
+        there, back = pair.forward, np.maximum(pair.backward, 0)
+        silent = pair.backward < 0
+        if not len(there):
+            return
+        a, b = tuples.a[there], tuples.b[there]
+        client_first = self._roles.source_is_client(
+            a,
+            b,
+            (tuples.marks[there], np.where(silent, 0, tuples.marks[back]).astype(np.uint8)),
+            (tuples.first[there], np.where(silent, np.inf, tuples.first[back])),
+        )
+        source, target = a >> _32, a & _LOW32
+        client = np.where(client_first, source, target)
+        remote = np.where(client_first, target, source)
+        port = np.where(client_first, b & _LOW16, b >> _16 & _LOW16)
+        numbers = self._table.numbers(client << _32 | remote, (b & ~_LOW32) | port)
+        kept = numbers > 0
+        self._room()
+        index = numbers.astype(np.int64)
+        for direction, rows, present in (
+            (client_first, there, np.ones(len(there), np.bool_)),
+            (~client_first, back, ~silent),
+        ):
+            self._enter(tuples, index, kept & present, rows, direction)
+        lost = np.flatnonzero(~kept)
+        if len(lost):
+            packets = int(tuples.packets[there[lost]].sum())
+            both = lost[~silent[lost]]
+            packets += int(tuples.packets[back[both]].sum())
+            self._tally.skip(TOO_MANY, packets)
+        self._enter_minutes(len(tuples.a), lots, pair, index, client_first)
+
+    def _enter(
+        self,
+        tuples: Tuples,
+        index: Ints,
+        use: NDArray[np.bool_],
+        rows: Ints,
+        up: NDArray[np.bool_],
+    ) -> None:
+        for upward in (True, False):
+            which = np.flatnonzero(use & (up == upward))
+            if not len(which):
+                continue
+            to, at = index[which], rows[which]
+            packets, size = self._counts[0 if upward else 1], self._counts[2 if upward else 3]
+            np.add.at(packets, to, tuples.packets[at])
+            np.add.at(size, to, tuples.size[at])
+            np.minimum.at(self._first, to, tuples.first[at])
+            np.maximum.at(self._last, to, tuples.last[at])
+            if upward:
+                empty = self._mac[to] == 0
+                self._mac[to[empty][::-1]] = tuples.mac[at[empty][::-1]]
+
+    def _room(self) -> None:
+        old, size = len(self._first), self._table.count + 1
+        if size <= old:
+            return
+        self._counts = [grown(c, size) for c in self._counts]
+        self._first, self._last = grown(self._first, size), grown(self._last, size)
+        self._mac = grown(self._mac, size)
+        self._first[old:] = np.inf
+        self._last[old:] = -np.inf
+
+    def _enter_minutes(
+        self, count: int, lots: list[Lot], pair: Paired, index: Ints, upward: NDArray[np.bool_]
+    ) -> None:
+        """`index` and `upward`: per conversation, its flow and whether `pair.forward` is the client's."""
+        if not lots:
+            return
+        flow = np.zeros(count + 1, np.int32)
+        is_up = np.zeros(count + 1, np.bool_)
+        flow[pair.forward + 1] = index
+        is_up[pair.forward + 1] = upward
+        both = pair.backward >= 0
+        flow[pair.backward[both] + 1] = index[both]
+        is_up[pair.backward[both] + 1] = ~upward[both]
+        number = np.concatenate([lot.number for lot in lots])
+        minute = np.concatenate([lot.minute for lot in lots])
+        size = np.concatenate([lot.size for lot in lots])
+        up = is_up[number]
+        parts = _Minutes(flow[number], minute, np.where(up, size, 0), np.where(up, 0, size))
+        self._minutes.append(_summed([parts]))
+        if len(self._minutes) > 16:
+            self._minutes = [_summed(self._minutes)]
+
+    def flows(self) -> Iterator[Flow]:
+        """Every flow, by address and port; one at a time, so that millions need no memory."""
+        count = self._table.count
+        part = slice(1, count + 1)
+        a, b = self._table.a[part], self._table.b[part]
+        ranks = self._ranks(a, b)
+        order = np.lexsort((b >> _32, b & _LOW16, ranks[1], ranks[0], b & np.uint64(FAMILY6)))
+        series = _summed(self._minutes) if self._minutes else None
+        if series is not None:
+            begins = np.searchsorted(series.number, np.arange(count + 2))
+        for place in order.tolist():
+            number = place + 1
+            minutes: tuple[Minute, ...] = ()
+            if series is not None and begins[number] < begins[number + 1]:
+                rows = slice(int(begins[number]), int(begins[number + 1]))
+                minutes = tuple(
+                    Minute(m * 60, u, d)
+                    for m, u, d in zip(
+                        series.minute[rows].tolist(),
+                        series.up[rows].tolist(),
+                        series.down[rows].tolist(),
+                        strict=True,
+                    )
+                )
+            yield self._flow(number, minutes)
+
+    def _flow(self, number: int, minutes: tuple[Minute, ...]) -> Flow:
+        a, b = int(self._table.a[number]), int(self._table.b[number])
+        six = bool(b & FAMILY6)
+        proto = b >> 32 & 0xFF
+        mac = int(self._mac[number])
+        flow = Flow(
+            client=self._places.text(a >> 32, six=six),
+            remote=self._places.text(a & 0xFFFF_FFFF, six=six),
+            port=b & 0xFFFF,
+            transport=_TRANSPORTS.get(proto, str(proto)),
+            packets_up=int(self._counts[0][number]),
+            packets_down=int(self._counts[1][number]),
+            bytes_up=int(self._counts[2][number]),
+            bytes_down=int(self._counts[3][number]),
+            first=float(self._first[number]),
+            last=float(self._last[number]),
+            client_mac=mac_text(mac - 1) if mac else None,
+            minutes=minutes,
+        )
+        return judge(flow) if minutes else flow
+
+    def _ranks(self, a: Keys, b: Keys) -> tuple[Keys, Keys]:
+        """Client and remote in the order of their addresses; IPv6 numbers are in order of appearance."""
+        client, remote = a >> _32, a & _LOW32
+        six = b & np.uint64(FAMILY6) != 0
+        if six.any():
+            table = self._places.addresses
+            used = slice(1, table.count + 1)
+            order = np.lexsort((table.b[used], table.a[used]))
+            rank = np.zeros(table.count + 1, np.uint64)
+            rank[order + 1] = np.arange(1, table.count + 1, dtype=np.uint64)
+            client, remote = client.copy(), remote.copy()
+            client[six] = rank[client[six].astype(np.int64)]
+            remote[six] = rank[remote[six].astype(np.int64)]
+        return client, remote
+
+    def clients(self) -> int:
+        """Distinct client addresses."""
+        part = slice(1, self._table.count + 1)
+        family = self._table.b[part] & np.uint64(FAMILY6)
+        return len(np.unique(self._table.a[part] >> _32 | family))
+
+
+def _counted(pair: Paired, packets: Ints) -> Paired:
+    """Without conversations of which only the number was kept."""
+    total = packets[pair.forward] + np.where(pair.backward < 0, 0, packets[pair.backward])
+    some = total > 0
+    return pair if some.all() else Paired(pair.forward[some], pair.backward[some])
+
+
+def _summed(parts: list[_Minutes]) -> _Minutes:
+    """One row per flow and minute, sorted; rows of flows that were not kept (0) fall out."""
+    number = np.concatenate([p.number for p in parts])
+    minute = np.concatenate([p.minute for p in parts])
+    up = np.concatenate([p.up for p in parts])
+    down = np.concatenate([p.down for p in parts])
+    order = np.lexsort((minute, number))
+    order = order[number[order] > 0]
+    if not len(order):
+        return _Minutes(number[:0], minute[:0], up[:0], down[:0])
+    number, minute, up, down = number[order], minute[order], up[order], down[order]
+    begins = np.flatnonzero(
+        np.concatenate(([True], (np.diff(number) != 0) | (np.diff(minute) != 0)))
+    )
+    return _Minutes(
+        number[begins], minute[begins], np.add.reduceat(up, begins), np.add.reduceat(down, begins)
+    )
+
+
+def mac_text(number: int) -> str:
+    raw = f"{number:012x}"
+    return ":".join(raw[i : i + 2] for i in range(0, 12, 2))

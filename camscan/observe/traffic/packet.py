@@ -1,0 +1,85 @@
+"""What does the capture engine hand to whoever reads payloads, and how is it told what to hand over?
+
+The engine decides with numpy, over whole chunks, which few packets are worth a look (`Gate`), and calls
+`Feed` with each of them in capture order. A feed that answers True gets the following packets of the
+same direction of that flow too, gate or not, until it answers False.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from msgspec import Struct
+
+HEAD = 16
+"""Bytes of a payload that gates can see."""
+
+
+class Packet(NamedTuple):
+    """One TCP or UDP packet; of a mirror, the inner one."""
+
+    at: float
+    """UTC seconds since the epoch."""
+    src: str
+    """Text form."""
+    dst: str
+    sport: int
+    dport: int
+    transport: str
+    """tcp | udp"""
+    payload: bytes
+    """As captured: shorter than `length` where the capture cut it. Reassembled where UDP was fragmented."""
+    seq: int
+    """TCP sequence number; 0 for UDP."""
+    syn: bool
+    """SYN set (the first payload byte of that direction has number seq + 1)."""
+    src_mac: str | None
+    """`aa:bb:cc:dd:ee:ff` of the frame the packet was in; None on links without MAC addresses."""
+    dst_mac: str | None
+    input_offset: int
+    """Offset of the packet's record in its (decompressed) input."""
+    length: int = 0
+    """Payload bytes on the wire."""
+    fin: bool = False
+    """FIN or RST set."""
+    source: int = 0
+    """Number of the input, in the order they are read."""
+    times: int = 1
+    """Packets this one stands for: more than one only where it repeats one handed over before (`Gate.alike`);
+    `at` is then the time of the last of them."""
+
+
+class Gate(Struct, frozen=True, kw_only=True):
+    """Which packets to hand over. Everything stated must hold; at least ports or a pattern is stated."""
+
+    id: str
+    transport: str = ""
+    """tcp | udp; empty = both."""
+    ports: tuple[int, ...] = ()
+    """Source or destination; empty = any."""
+    offset: int = 0
+    """Of the pattern in the payload; offset + len(pattern) <= HEAD."""
+    pattern: bytes = b""
+    """A pattern's first two bytes are found by one table look-up: let them be rare."""
+    mask: bytes = b""
+    """Same length as pattern; empty = all bits."""
+    shortest: int = 1
+    """Payload bytes on the wire, at least."""
+    longest: int = 65_535
+    alike: str = ""
+    """UDP: which packets say the same, so that only the first is handed over, and the number of the others
+    at the end (`Packet.times`). `payload`: same direction, addresses and payload; `question`: the same without
+    its first two bytes, a transaction number; `ends`: same direction, addresses and server port. Empty: none."""
+
+
+ALIKE = ("", "payload", "question", "ends")
+
+Feed = Callable[[Packet], bool]
+"""True: hand over the next packets of this direction of the flow as well."""
+
+
+def nothing(packet: Packet) -> bool:
+    """The feed of a caller who wants flows only."""
+    del packet
+    return False

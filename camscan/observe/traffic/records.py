@@ -1,0 +1,95 @@
+"""How is a stream of classic pcap records cut into batches (draft-ietf-opsawg-pcap)?
+
+Both byte orders, micro- and nanoseconds; after damage the next run of plausible records is looked for.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from camscan.observe.traffic.batch import Batch, Bytes, gather
+from camscan.observe.traffic.boundary import Chain, Sweeper, step
+from camscan.observe.traffic.framing import FRAME, Framed, row_type, wire_lengths
+
+MAGICS = {
+    b"\xd4\xc3\xb2\xa1": ("<", 1e-6),
+    b"\x4d\x3c\xb2\xa1": ("<", 1e-9),
+    b"\xa1\xb2\xc3\xd4": (">", 1e-6),
+    b"\xa1\xb2\x3c\x4d": (">", 1e-9),
+}
+HEADER = 24
+_TRIES = 100_000
+
+
+class PcapFramer:
+    """Classic pcap (draft-ietf-opsawg-pcap)."""
+
+    def __init__(self, header: bytes) -> None:
+        self.order, self.unit = MAGICS[header[:4]]
+        # The upper bits say whether frames end with a checksum; the snap length is not believed.
+        self.link = struct.unpack_from(f"{self.order}I", header, 20)[0] & 0x03FF_FFFF
+        self.lost: int | None = None
+        self.no_interface = 0
+        self._sweeper = Sweeper()
+        fields = tuple(
+            (name, f"{self.order}u4", at)
+            for name, at in (("seconds", 0), ("fraction", 4), ("captured", 8), ("wire", 12))
+        )
+        self._type = row_type(16, fields)
+
+    def cut(self, data: Bytes, view: memoryview, begin: int, end: int, offset: int) -> Framed:
+        if self.order == "<":
+            chain = self._sweeper.chain(data, view, begin, end)
+        else:
+            chain = step(view, begin, end, self.order, end)
+        problem = "a record length that cannot be" if chain.damaged else ""
+        if not len(chain.offsets):
+            return Framed([], chain.end, problem)
+        return Framed([self.batch(data, chain, offset)], chain.end, problem)
+
+    def batch(self, data: Bytes, chain: Chain, offset: int) -> Batch:
+        rows = gather(data, chain.offsets, 16 + FRAME).view(self._type)
+        captured = rows["captured"].astype(np.int64)
+        at = rows["fraction"] * self.unit
+        at += rows["seconds"]
+        return Batch(
+            data=data,
+            rows=rows,
+            frame=chain.offsets + 16,
+            captured=captured,
+            wire=wire_lengths(rows["wire"], captured),
+            at=at,
+            link=self.link,
+            offset=offset,
+            head=16,
+        )
+
+    def resume(self, data: Bytes, view: memoryview, begin: int, end: int) -> int | None:
+        """The next place from which eight records in a row are plausible."""
+        if end - begin < 16:
+            return None
+        unpack = struct.Struct(f"{self.order}4I").unpack_from
+        scale = round(1 / self.unit)
+        # Lengths below 2^19: their upper bytes are nearly zero. Looked for in all places at once.
+        upper = (11, 15) if self.order == "<" else (8, 12)
+        next_upper = (10, 14) if self.order == "<" else (9, 13)
+        count = end - begin - 15
+        likely = np.ones(count, np.bool_)
+        for at in upper:
+            likely &= data[begin + at : begin + at + count] == 0
+        for at in next_upper:
+            likely &= data[begin + at : begin + at + count] <= 4
+        for place in (np.flatnonzero(likely)[:_TRIES] + begin).tolist():
+            at, good, before = place, 0, None
+            while at <= end - 16 and good < 8:
+                seconds, fraction, captured, wire = unpack(view, at)
+                if fraction >= scale or not 14 <= captured <= 262_144 or wire < captured:
+                    break
+                if wire > 262_144 or (before is not None and abs(seconds - before) > 86_400):
+                    break
+                before, good, at = seconds, good + 1, at + 16 + captured
+            if good == 8:
+                return int(place)
+        return None
