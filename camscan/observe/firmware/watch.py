@@ -27,7 +27,7 @@ class EncryptedError(DecodeError):
 class PartialError(DecodeError):
     """A file is damaged; `data` is what could be read of it."""
 
-    def __init__(self, message: str, data: bytes) -> None:
+    def __init__(self, message: str, data: bytes | memoryview) -> None:
         super().__init__(message)
         self.data = data
 
