@@ -107,7 +107,7 @@ def _devices(mix: str) -> Iterator[tuple[str, list[Answer]]]:
         unit = _unit(personas[rng.randrange(len(personas))], number, rng)
         answers = _answers(unit, f"{rng.getrandbits(128):032x}")
         if mix == "fleet":
-            answers = answers[:3] + _of_pages(answers) + rng.choices(short, k=2)
+            answers = answers[:3] + _of_pages(answers) + _some(unit, short)
         else:
             answers = [a for a, keep in zip(answers, own[unit.persona.id], strict=True) if keep]
         yield unit.address, answers
@@ -219,12 +219,26 @@ def _of_pages(answers: list[Answer]) -> list[Answer]:
     return found[:2]
 
 
-def _short_forms() -> list[Answer]:
-    """Samples and near misses of the signatures of those kinds."""
-    found = []
+def _some(unit: Unit, short: dict[str, list[Answer]]) -> list[Answer]:
+    """The short forms of this model: the same for each unit of it."""
+    persona = unit.persona
+    found = short.get(persona.truth.platform or "") or short[""]
+    rng = random.Random(f"{persona.id} {unit.number % _MODELS}")
+    chosen = {a.kind: a for a in rng.choices(found, k=3)}
+    return list(chosen.values())
+
+
+def _short_forms() -> dict[str, list[Answer]]:
+    """Platform -> samples of its signatures of those kinds; empty name: near misses, of whoever."""
+    found: dict[str, list[Answer]] = {"": []}
     for signature in load().signatures:
         if signature.kind.value in _SHORT:
-            for sample in (*signature.sample, *signature.near_miss):
-                data = bytes.fromhex(sample.response_hex) or sample.response.encode("latin-1")
-                found.append(Answer(signature.kind.value, sample.port or 0, sample.request, data))
+            for samples, name in (
+                (signature.sample, signature.id.partition(".")[0]),
+                (signature.near_miss, ""),
+            ):
+                for sample in samples:
+                    data = bytes.fromhex(sample.response_hex) or sample.response.encode("latin-1")
+                    answer = Answer(signature.kind.value, sample.port or 0, sample.request, data)
+                    found.setdefault(name, []).append(answer)
     return found

@@ -22,6 +22,7 @@ from camscan.errors import RunError, SealedError
 from camscan.journal import (
     ATTEMPTS,
     BLOB_LIMIT,
+    IMAGE_LIMIT,
     OBSERVATIONS,
     AttemptLine,
     ObservationLine,
@@ -32,6 +33,7 @@ from camscan.journal import (
     torn_bytes,
     whole_lines,
 )
+from camscan.kept import files_of
 from camscan.model.observation import Attempt, Kind, Observation, Reason
 from camscan.model.run import RUN_SCHEMA, IntakeInfo, Seal
 
@@ -122,8 +124,9 @@ class IntakeWriter:
         kept, was_cut = cut(kind, response)
         if was_cut:
             flags = (*flags, "cut")
-        if len(kept) > BLOB_LIMIT:
-            kept, truncated = kept[:BLOB_LIMIT], True
+        limit = IMAGE_LIMIT if kind is Kind.IMAGE else BLOB_LIMIT
+        if len(kept) > limit:
+            kept, truncated = kept[:limit], True
         now = iso(self._clock.now()) if at is None else at
         try:
             sha256 = self._store(kept)
@@ -236,8 +239,11 @@ class IntakeWriter:
             intake=self.info.id,
             ended=iso(self._clock.now()),
             files=tuple(
-                (f"intakes/{self.info.id}/{name}", file_sha256(self.folder / name))
-                for name in names
+                (name, file_sha256(self.run / name))
+                for name in (
+                    *(f"intakes/{self.info.id}/{name}" for name in names),
+                    *files_of(self.run, self.info.id),
+                )
             ),
             blobs=len(blobs),
             blobs_sha256=hashlib.sha256("\n".join(blobs).encode()).hexdigest(),

@@ -15,9 +15,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from camscan.errors import DecodeError, KnowledgeError
-from camscan.identify.match import Matcher, options
+from camscan.identify.match import Matcher
 from camscan.identify.relations import Relations
+from camscan.identify.tables import options
 from camscan.identify.values import normal
+from camscan.knowledge_imprints import imprints
 from camscan.knowledge_lint_lines import lint_lines, lint_withdrawn
 from camscan.knowledge_phrases import phrase_faults
 from camscan.knowledge_references import references
@@ -62,6 +64,7 @@ def lint(knowledge: Knowledge) -> tuple[Problem, ...]:
         found += mine
         if not any(p.field.startswith(("when", "extract")) for p in mine):
             sound.append(signature)
+    found += _wrong(knowledge)
     try:
         matcher = Matcher(_only(knowledge, sound))
     except KnowledgeError as error:
@@ -98,7 +101,8 @@ def _bytes(text: str) -> bytes:
 
 
 def _only(knowledge: Knowledge, signatures: list[Signature]) -> Knowledge:
-    return replace(knowledge, signatures=tuple(signatures))
+    lines = tuple(line for line in knowledge.lines if not _re2(line.pattern))
+    return replace(knowledge, signatures=tuple(signatures), lines=lines)
 
 
 def _shape(knowledge: Knowledge, signature: Signature) -> Iterator[Problem]:
@@ -291,12 +295,15 @@ def _believed(piece: Evidence, trap: Trap) -> str | None:
     return None
 
 
-def _lines(
-    knowledge: Knowledge, signatures: Iterable[Signature], matcher: Matcher
-) -> Iterator[Problem]:
+def _wrong(knowledge: Knowledge) -> Iterator[Problem]:
     for wrong in (*lint_lines(knowledge), *lint_withdrawn(knowledge)):
         file = knowledge.places.get(f"{wrong.table} {wrong.record}", wrong.table)
         yield Problem(file, wrong.record, wrong.field, wrong.text)
+
+
+def _lines(
+    knowledge: Knowledge, signatures: Iterable[Signature], matcher: Matcher
+) -> Iterator[Problem]:
     relations, lines = Relations(knowledge), {line.id: line for line in knowledge.lines}
     for signature in signatures:
         owner = relations.platform_maker(platform_of(signature.id))
@@ -325,5 +332,9 @@ def _lines(
 
 
 def _references(knowledge: Knowledge) -> Iterator[Problem]:
-    for table, record, field, text in (*references(knowledge), *phrase_faults(knowledge)):
+    for table, record, field, text in (
+        *references(knowledge),
+        *phrase_faults(knowledge),
+        *imprints(knowledge),
+    ):
         yield Problem(knowledge.places.get(f"{table} {record}", table), record, field, text)

@@ -34,7 +34,11 @@ def references(knowledge: Knowledge) -> Iterator[Missing]:
         yield from _check("block", block.prefix, "party", [block.party], parties)
         if len(block.prefix) not in {6, 7, 9} or not _is_hex(block.prefix):
             yield ("block", block.prefix, "prefix", "write 6, 7 or 9 lower-case hex digits")
+    patterns: dict[str, str] = {}
     for endpoint in knowledge.endpoints:
+        first = patterns.setdefault(endpoint.match.lower(), endpoint.id)
+        if endpoint.matchable and first != endpoint.id:
+            yield ("endpoint", endpoint.id, "match", f"already the pattern of {first}")
         yield from _check("endpoint", endpoint.id, "operator", [endpoint.operator], parties)
         yield from _check("endpoint", endpoint.id, "platform", [endpoint.platform], platforms)
     for advisory in knowledge.advisories:

@@ -98,6 +98,7 @@ REFERENCES = [
     ("brands/b.toml", '[[brand]]\nid = "x"\nbrand = "X"\nmaker = "sup"\nkind = "oem"\nstrength = "strong"\nsource = "s"\nas_of = "2026"\n' , "maker"),
     ("oui/b.toml", '[[block]]\nprefix = "00aa00"\nregistrant = "X"\nparty = "zz"\nsource = "s"\nas_of = "2026"\n', "party"),
     ("oui/b.toml", '[[block]]\nprefix = "00AA"\nregistrant = "X"\nparty = "aq"\nsource = "s"\nas_of = "2026"\n', "prefix"),
+    ("endpoints/e.toml", "".join(f'[[endpoint]]\nid = "{i}"\nmatch = "*.a.example"\noperator = "aq"\npurpose = []\nconfidence = "low"\nsource = "s"\nas_of = "2026"\n' for i in "xy"), "match"),
     ("laws/cn.toml", 'nexus = ["zz"]\n', "nexus"),
     ("probes.toml", BASE["probes.toml"] + 'guard = {platform = ["zz"]}\n', "guard.platform"),
     ("probes.toml", BASE["probes.toml"] + 'yields = ["zz"]\n', "yields"),

@@ -32,7 +32,8 @@ class NameTable:
         self._exact: dict[str, EndpointName] = {}
         self._suffix: dict[str, EndpointName] = {}
         self._glob: dict[str, list[tuple[re.Pattern[str], EndpointName]]] = {}
-        for record in names:
+        # A user's own pattern adds and never replaces a shipped one (DESIGN rule 14).
+        for record in sorted(names, key=lambda r: r.id.startswith("local.")):
             if not record.matchable:
                 continue
             pattern = record.match.lower().rstrip(".")
@@ -246,6 +247,8 @@ class Columns:
         ):
             if value:
                 sources.append(f"{column}: {where}")
+        if network.technology_supplier:
+            sources.append(f"technology supplier, not a parent: {network.technology_supplier}")
         return _OfAddress(
             operator=operator.name if operator is not None else network.name,
             parent_country=network.parent_country,

@@ -72,7 +72,8 @@ class NetworkTable:
     def __init__(self, networks: Iterable[Network]) -> None:
         rows: list[tuple[int, int, int, Network]] = []
         self._by_as: dict[int, Network] = {}
-        for network in networks:
+        # A user's own record adds and never replaces a shipped one (DESIGN rule 14).
+        for network in sorted(networks, key=lambda n: n.id.startswith("local.")):
             for prefix in network.prefixes:
                 block = ipaddress.ip_network(prefix)
                 first, last = int(block.network_address), int(block.broadcast_address)

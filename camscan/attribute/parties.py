@@ -130,7 +130,10 @@ def _steps(found: Ancestry) -> tuple[str, ...]:
         if party.group_seat == _DISPUTED:
             seat = f"disputed ({party.seat_note})" if party.seat_note else _DISPUTED
         mark = "" if party.verification == "sourced" else f", {party.verification}"
-        steps.append(f"{word}: {party.name}; seat {seat} ({party.source}, {party.as_of}{mark})")
+        share = f"; public ownership as reported: {party.state_share}" if party.state_share else ""
+        steps.append(
+            f"{word}: {party.name}; seat {seat}{share} ({party.source}, {party.as_of}{mark})"
+        )
     return tuple(steps)
 
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
-from camscan import audit, lookups, site
-from camscan.errors import UsageError
+from camscan import assessments, audit, lookups, site
+from camscan.errors import RunError, UsageError
 from camscan.knowledge import load
 from camscan.model.knowledge import Knowledge, Network
 from camscan.model.site import Site
@@ -23,6 +23,7 @@ from camscan.report import json as json_report
 from camscan.report import table as table_report
 from camscan.report.model import ReportModel, build
 from camscan.run import Run
+from camscan.withdrawals import rested_on
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -106,6 +107,7 @@ def close(
     `intake`: the one this command took. 2 where a test of it did not finish for something in scope;
     what an earlier command left open is in the coverage, not in the exit code of this one.
     """
+    _name_withdrawn(run, knowledge)
     gc.disable()  # what is built here lives until the end: nothing to collect meanwhile
     try:
         assessment, folder = audit.assess(run, knowledge, options)
@@ -128,6 +130,30 @@ def close(
     if intake is None:
         return 0
     return 2 if audit.unfinished(run, intake, assessment, knowledge) else 0
+
+
+def _name_withdrawn(run: Run, knowledge: Knowledge) -> None:
+    """On stderr, what the newest earlier assessment rested on and is no longer believed."""
+    if not knowledge.withdrawn or not assessments.numbers(run.path):
+        return
+    try:
+        earlier = assessments.read(run.path)
+    except RunError as error:
+        click.echo(
+            f"camscan: what the earlier assessment rested on was not compared: {error}", err=True
+        )
+        return
+    for one in rested_on(earlier, knowledge.withdrawn):
+        click.echo(f"camscan: earlier finding {one.text()}", err=True)
+
+
+def close_quietly(
+    run: Run, knowledge: Knowledge, options: audit.AssessOptions, *, err: bool
+) -> None:
+    """Assess and write the files; only their places are printed, on stderr where stdout is data."""
+    assessment, folder = audit.assess(run, knowledge, options)
+    html, csv = write_files(build(assessment, knowledge), folder)
+    click.echo(f"Findings: {csv}\nReport:   {html}", err=err)
 
 
 def write_files(model: ReportModel, folder: Path) -> tuple[Path, Path]:

@@ -15,14 +15,29 @@ MAX_VALUES = 512
 """Values of one field."""
 
 
-class Collector:
-    """Gathers `(field, value)` pairs; applies the limits and `clean` to each of them."""
+Wanted = frozenset[str] | None
+"""Fields that somebody will look at; None = all of them."""
 
-    def __init__(self) -> None:
+
+class Collector:
+    """Gathers `(field, value)` pairs; applies the limits and `clean` to each of them.
+
+    Fields that nobody wants are left out: where millions of answers are read, most of the time goes
+    into fields that no signature of that kind asks for.
+    """
+
+    def __init__(self, wanted: Wanted = None) -> None:
         self._values: dict[str, list[str]] = {}
+        self._wanted = wanted
+
+    def wants(self, field: str) -> bool:
+        """Whether it is worth making values of this field."""
+        return self._wanted is None or field in self._wanted
 
     def add(self, field: str, *values: str | int | None) -> None:
         """Append values; None and empty texts are left out."""
+        if self._wanted is not None and field not in self._wanted:
+            return
         held = self._values.get(field)
         for value in values:
             if value is None:
@@ -37,13 +52,15 @@ class Collector:
 
     def add_body(self, field: str, text: str) -> None:
         """Append a text of several lines, cut to 32 KB."""
+        if not self.wants(field):
+            return
         text = clean_lines(text[: 2 * MAX_BODY])[:MAX_BODY]
         if text:
             self._append(field, text)
 
     def add_once(self, field: str, value: str | int | None) -> None:
         """Append unless the field already holds that very value."""
-        if value is None:
+        if value is None or not self.wants(field):
             return
         text = bounded(str(value))
         if text and text not in self._values.get(field, ()):
@@ -61,8 +78,13 @@ class Collector:
     def extend(self, fields: Fields) -> None:
         """Take over the fields of another decoder."""
         for field, values in fields.items():
-            for value in values:
-                self._append(field, value)
+            if self._wanted is not None and field not in self._wanted:
+                continue
+            held = self._values.get(field)
+            if held is None:
+                self._values[field] = list(values)
+            else:
+                held += values[: max(0, MAX_VALUES - len(held))]
 
     def _append(self, field: str, text: str) -> None:
         values = self._values.setdefault(field, [])

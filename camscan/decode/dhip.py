@@ -7,7 +7,7 @@ import struct
 from msgspec import Struct
 
 from camscan.decode import json_text
-from camscan.decode.collect import Collector
+from camscan.decode.collect import Collector, Wanted
 from camscan.decode.layout import mac_of_text
 from camscan.decode.versions import build_date
 from camscan.errors import DecodeError
@@ -39,22 +39,25 @@ class DhipAnswer(Struct, frozen=True):
     method: str
     document: json_text.JsonDocument
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.DHDISCOVER]`, form `dhip`."""
-        out = Collector()
+        out = Collector(wanted)
+        whole, dated = out.wants("field"), out.wants("build-date")
         out.add("form", "dhip")
         out.add("method", self.method)
         for leaf in self.document.leaves:
-            out.add("field", f"{'/'.join(leaf.path)}={leaf.text}")
-            if leaf.name in _FIELDS:
-                out.add(_FIELDS[leaf.name], leaf.text)
-            elif leaf.name == "mac":
+            name = leaf.name
+            if whole:
+                out.add("field", f"{'/'.join(leaf.path)}={leaf.text}")
+            if name in _FIELDS:
+                out.add(_FIELDS[name], leaf.text)
+            elif name == "mac":
                 out.add_once("mac", mac_of_text(leaf.text))
-            elif leaf.name == "IPAddress" and "IPv4Address" in leaf.path:
+            elif name == "IPAddress" and "IPv4Address" in leaf.path:
                 out.add("ipv4-address", leaf.text)
-            elif leaf.name.lower().startswith("dns"):
+            elif name[:3].lower() == "dns":
                 out.add("dns", leaf.text)
-            if leaf.name in {"Version", "BuildDate"}:
+            if dated and name in {"Version", "BuildDate"}:
                 built = build_date(leaf.text)
                 out.add_once("build-date", built.isoformat() if built else None)
         return out.done()

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from camscan.decode.collect import Collector
-from camscan.decode.message import Message, add_headers, header_style, split_message
+from camscan.decode.collect import Collector, Wanted
+from camscan.decode.message import Message, add_headers, split_message
 from camscan.decode.recent import Recent
 from camscan.decode.text import decode_text
 from camscan.errors import DecodeError
@@ -24,6 +24,8 @@ from camscan.model.observation import Fields
 
 _OWN = frozenset({"server", "content-type", "www-authenticate"})
 """Headers that are fields of their own."""
+_BEGINS = frozenset("cCtT")
+"""First letters of the headers that say how a body is to be read."""
 _BODIES: Recent[tuple[bytes, str], Fields] = Recent(16 << 20)
 MAX_INFLATED = 262_144
 """Bytes of a decompressed body; the rest is dropped (DESIGN rule 9)."""
@@ -60,23 +62,19 @@ class HttpResponse(Struct, frozen=True):
         """The body as text, empty for binary bodies."""
         return _body_text(self.body)
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.HTTP]`."""
-        out = Collector()
+        out = Collector(wanted)
         out.add("version", self.version)
         out.add("status", self.status)
         out.add("reason", self.reason)
-        names = tuple(name for name, _ in self.headers)
-        out.add("header-names", ",".join(names))
-        out.add("header-style", header_style(names))
         add_headers(out, self.headers, _OWN)
-        for name, value in self.headers:
-            lower = name.lower()
-            if lower == "location":
-                out.add("location", value)
+        for value in self.values("location"):
+            out.add("location", value)
+            if out.wants("location-path"):
                 out.add("location-path", url_path(value))
-            elif lower == "set-cookie":
-                out.add("cookie-names", value.partition("=")[0])
+        for value in self.values("set-cookie"):
+            out.add("cookie-names", value.partition("=")[0])
         out.add("request-path", self.request_path)
         if self.body:
             out.extend(_body_fields(self.body, self.content_type))
@@ -97,10 +95,23 @@ def parse(data: bytes, request: str | None = None) -> HttpResponse:
     if version[:5].upper() != "HTTP/" and not (status and status[2]):
         raise DecodeError(f"not an HTTP response: it begins {message.start[:40]!r}")
     body = message.body
-    if any("chunked" in value.lower() for value in message.values("transfer-encoding")):
+    content_type: str | None = None
+    packed: list[str] = []
+    chunked = False
+    for name, value in message.headers:
+        if name[:1] not in _BEGINS:
+            continue
+        lower = name.lower()
+        if lower == "content-type":
+            content_type = value if content_type is None else content_type
+        elif lower == "content-encoding":
+            packed.append(value.lower())
+        elif lower == "transfer-encoding":
+            chunked |= "chunked" in value.lower()
+    if chunked:
         body = unchunk(body)
-    for value in message.values("content-encoding"):
-        if value.lower() in {"gzip", "x-gzip", "deflate"}:
+    for value in packed:
+        if value in {"gzip", "x-gzip", "deflate"}:
             body = inflate(body)
     return HttpResponse(
         version=version[5:] if version[:5].upper() == "HTTP/" else version,
@@ -108,7 +119,7 @@ def parse(data: bytes, request: str | None = None) -> HttpResponse:
         reason=(status[3] or "").strip() if status else message.start.partition(" ")[2],
         headers=message.headers,
         body=body,
-        content_type=message.first("content-type") or "",
+        content_type=content_type or "",
         request_path=path,
     )
 

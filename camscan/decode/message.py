@@ -115,21 +115,26 @@ def add_headers(out: Collector, headers: tuple[tuple[str, str], ...], own: froze
 
     `own`: lower-case names of headers that are a field of their own too.
     """
+    if out.wants("header-names"):
+        out.add("header-names", ",".join([name for name, _ in headers]))
+    if out.wants("header-style"):
+        out.add("header-style", header_style(tuple([name for name, _ in headers])))
+    whole = out.wants("header")
     for name, value in headers:
         lower = name.lower()
-        if lower in _CHANGING or len(value) > MAX_REMEMBERED:
-            out.add("header", f"{lower}: {value}")
-            if lower in own:
-                out.add(lower, value)
-            if lower == "www-authenticate":
-                for challenge in challenges(value):
-                    out.add("auth-scheme", challenge.scheme)
-                    out.add("realm", challenge.param("realm"))
+        if whole:
+            if lower in _CHANGING or len(value) > MAX_REMEMBERED:
+                out.add("header", f"{lower}: {value}")
+            else:
+                out.take("header", _known_header(lower, value))
+        if lower in own:
+            out.add(lower, value)
+        if lower == "www-authenticate":
+            for challenge in challenges(value):
+                out.add("auth-scheme", challenge.scheme)
+                out.add("realm", challenge.param("realm"))
+                if out.wants("auth-params"):
                     out.add("auth-params", *auth_params(challenge))
-        else:
-            out.take("header", _known_header(lower, value))
-            if lower in own:
-                out.take(lower, _known_clean(value))
 
 
 MAX_REMEMBERED = 256
@@ -141,9 +146,6 @@ _CHANGING = frozenset({"date", "www-authenticate", "expires", "last-modified"})
 @functools.lru_cache(maxsize=16_384)
 def _known_header(lower: str, value: str) -> str:
     return bounded(f"{lower}: {value}")
-
-
-_known_clean = functools.lru_cache(maxsize=16_384)(bounded)
 
 
 _SCHEME = re.compile(r"[\s,]*([A-Za-z][A-Za-z0-9._-]{0,31})(?=\s|,|$)(?!\s*=)")

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from camscan.decode import xml
-from camscan.decode.collect import Collector
+from camscan.decode.collect import Collector, Wanted
 from camscan.decode.wsd import split_scope
 from camscan.model.observation import Fields
 
@@ -29,9 +29,9 @@ class OnvifAnswer(Struct, frozen=True):
     utc_time: str
     faults: tuple[str, ...]
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.ONVIF]` that are not of HTTP."""
-        out = Collector()
+        out = Collector(wanted)
         self.document.add_to(out)
         out.add("action", self.action)
         for field, name in _INFORMATION:

@@ -7,8 +7,8 @@ import re
 from msgspec import Struct
 
 from camscan.decode import sdp
-from camscan.decode.collect import Collector
-from camscan.decode.message import add_headers, header_style, split_message
+from camscan.decode.collect import Collector, Wanted
+from camscan.decode.message import add_headers, split_message
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
@@ -31,15 +31,12 @@ class RtspResponse(Struct, frozen=True):
     method: str
     description: sdp.SessionDescription | None
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.RTSP]`."""
-        out = Collector()
+        out = Collector(wanted)
         out.add("version", self.version)
         out.add("status", self.status)
         out.add("reason", self.reason)
-        names = tuple(name for name, _ in self.headers)
-        out.add("header-names", ",".join(names))
-        out.add("header-style", header_style(names))
         add_headers(out, self.headers, _OWN)
         out.add("method", self.method)
         if self.description is not None:

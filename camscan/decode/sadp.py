@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from camscan.decode import xml
-from camscan.decode.collect import Collector
+from camscan.decode.collect import Collector, Wanted
 from camscan.decode.versions import build_date
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
@@ -49,18 +49,20 @@ class SadpAnswer(Struct, frozen=True):
     root: str
     items: tuple[tuple[str, str], ...]
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.SADP]`; MACs as `aa:bb:cc:dd:ee:ff`."""
-        out = Collector()
+        out = Collector(wanted)
+        whole = out.wants("field")
         out.add("root", self.root)
         for name, text in self.items:
-            out.add("field", f"{name}={text}")
+            if whole:
+                out.add("field", f"{name}={text}")
             field = _FIELDS.get(name.lower())
             if field == "mac":
                 text = text.replace("-", ":").lower()
             if field is not None:
                 out.add(field, text)
-            if field == "software-version":
+            if field == "software-version" and out.wants("build-date"):
                 built = build_date(text)
                 out.add("build-date", built.isoformat() if built else None)
         return out.done()

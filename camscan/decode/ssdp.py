@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-from camscan.decode.collect import Collector
+from camscan.decode.collect import Collector, Wanted
 from camscan.decode.http import url_host, url_path
 from camscan.decode.message import split_message
 from camscan.errors import DecodeError
@@ -26,9 +26,9 @@ class SsdpMessage(Struct, frozen=True):
     status: str
     headers: tuple[tuple[str, str], ...]
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.SSDP]`."""
-        out = Collector()
+        out = Collector(wanted)
         out.add("method", self.method)
         out.add("status", self.status)
         out.add("header-names", ",".join(name for name, _ in self.headers))
@@ -41,8 +41,10 @@ class SsdpMessage(Struct, frozen=True):
                 out.add_once("uuid", usn_uuid(value))
             elif lower == "location":
                 out.add("location", value)
-                out.add("location-host", url_host(value))
-                out.add("location-path", url_path(value))
+                if out.wants("location-host"):
+                    out.add("location-host", url_host(value))
+                if out.wants("location-path"):
+                    out.add("location-path", url_path(value))
         return out.done()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from camscan.decode import igd, xml
-from camscan.decode.collect import Collector
+from camscan.decode.collect import Collector, Wanted
 from camscan.model.observation import Fields
 
 _FIELDS = {
@@ -27,9 +27,9 @@ class DeviceDescription(Struct, frozen=True):
 
     document: xml.XmlDocument
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.UPNP_XML]` that are not of HTTP."""
-        out = Collector()
+        out = Collector(wanted)
         self.document.add_to(out)
         for leaf in self.document.leaves:
             field = _FIELDS.get(leaf.name.lower())

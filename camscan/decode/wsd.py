@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from camscan.decode import xml
-from camscan.decode.collect import Collector
+from camscan.decode.collect import Collector, Wanted
 from camscan.decode.http import url_host
 from camscan.decode.message import split_message
 from camscan.errors import DecodeError
@@ -49,9 +49,9 @@ class WsdAnswer(Struct, frozen=True):
     xaddrs: tuple[str, ...]
     endpoint: str
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.WSD]`."""
-        out = Collector()
+        out = Collector(wanted)
         self.document.add_to(out)
         out.add("action", self.action)
         out.add("types", *self.types)
@@ -62,7 +62,8 @@ class WsdAnswer(Struct, frozen=True):
                 out.add(_SCOPE_FIELDS[name], value)
         for xaddr in self.xaddrs:
             out.add("xaddr", xaddr)
-            out.add_once("xaddr-host", url_host(xaddr))
+            if out.wants("xaddr-host"):
+                out.add_once("xaddr-host", url_host(xaddr))
         out.add("endpoint", self.endpoint)
         out.add("namespace-prefixes", *self.document.prefixes)
         out.add("form", self.form)

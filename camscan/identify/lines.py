@@ -14,6 +14,7 @@ import re2
 
 from camscan.decode.text import clean
 from camscan.errors import KnowledgeError
+from camscan.identify.values import normal
 from camscan.model.claim import Attribute, Evidence, Family
 from camscan.model.observation import Fields, Kind
 from camscan.model.product import ProductLine
@@ -40,6 +41,8 @@ PRINTED: Mapping[Kind, tuple[str, ...]] = {
     Kind.MDNS: ("instance", "txt", "host"),
     Kind.HTTPS_CERT: ("subject.cn", "subject.ou"),
     Kind.VENDOR_DISC: ("model", "name"),
+    Kind.SADP: ("device-description",),
+    Kind.DHDISCOVER: ("device-type",),
 }
 """Kind -> fields in which a device prints its name."""
 
@@ -103,7 +106,7 @@ class Lines:
 
 
 def _values(line: ProductLine, model: str) -> Iterator[tuple[Attribute, str]]:
-    yield Attribute.MODEL, model
+    yield Attribute.MODEL, normal(Attribute.MODEL, model)
     for attribute, value in (
         (Attribute.MAKER, line.maker),
         (Attribute.BRAND, line.brand),

@@ -1,40 +1,32 @@
 """How often is identification right, wrong or silent on labelled answers?
 
-Labels stand in the records (`label`: is_camera, vendor, oem, model, firmware; null = not known). Headline
-figures are per device and leave out records flagged auth, derived or sanitised. Intervals are Wilson's
-(E. B. Wilson, JASA 22, 1927) at 95 %.
+Figures count devices, not records. Intervals are Wilson's (E. B. Wilson, JASA 22, 1927) at 95 %.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from camscan.decode.exchange import Skipped, parse
 from camscan.identify.devices import Identifier
-from camscan.identify.values import same
+from camscan.identify.labelled import (
+    Label,
+    Sample,
+    brand_right,
+    holds,
+    maker_of,
+    maker_right,
+    samples,
+    text_right,
+)
 from camscan.model.claim import Attribute, Device
-from camscan.model.observation import Observation
+from camscan.model.knowledge import Knowledge, Signature
 
-LEFT_OUT = frozenset({"auth", "derived", "sanitised"})
 _Z = 1.959963984540054
-_PLAIN = re.compile(r"[^0-9a-z]+")
-
-
-class Label(Struct, frozen=True):
-    is_camera: bool | None = None
-    vendor: str | None = None
-    oem: str | None = None
-    model: str | None = None
-    firmware: str | None = None
-
-
-class _Labelled(Struct):
-    label: Label = Label()
+_NAMES = frozenset({Attribute.MAKER, Attribute.BRAND, Attribute.PLATFORM})
 
 
 class Share(Struct, frozen=True):
@@ -44,6 +36,23 @@ class Share(Struct, frozen=True):
     total: int
     low: float
     high: float
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """Figures of one kind of observation, or of one maker."""
+
+    name: str
+    devices: int
+    camera_precision: Share
+    camera_recall: Share
+    maker_precision: Share
+    maker_recall: Share
+
+
+class Wrong(Struct, frozen=True, kw_only=True):
+    device_id: str
+    named: str
+    labelled: str
 
 
 class Measure(Struct, frozen=True, kw_only=True):
@@ -60,15 +69,39 @@ class Measure(Struct, frozen=True, kw_only=True):
     maker_precision: Share
     """Of cameras with a labelled maker for which a maker is named, those where it is right."""
     maker_recall: Share
+    maker_precision_others: Share
+    """The same of devices that are no cameras."""
+    brand_precision: Share
+    brand_recall: Share
     model_precision: Share
     model_recall: Share
+    model_recall_where_present: Share
+    """Of cameras whose labelled model stands in an answer, those where it is named."""
     firmware_precision: Share
     firmware_recall: Share
+    firmware_recall_where_present: Share
     false_cameras: tuple[str, ...]
     """device_id of others called a camera: must be empty."""
-    wrong_makers: tuple[str, ...]
+    wrong_makers: tuple[Wrong, ...]
     missed: tuple[str, ...]
     """device_id of cameras not called a camera."""
+    by_kind: tuple[Row, ...]
+    """Each device by its answers of one kind alone."""
+    by_maker: tuple[Row, ...]
+    """Precision: of the devices for which this maker is named. Recall: of the cameras it made."""
+
+
+class LeftOut(Struct, frozen=True, kw_only=True):
+    """What remains for the cameras of one maker when its own device signatures are taken away."""
+
+    maker: str
+    signatures: int
+    """Taken away."""
+    camera_recall: Share
+    still_named: Share
+    """By generic labels or the registrant of the MAC block."""
+    wrong_makers: tuple[Wrong, ...]
+    """Other makers named instead: must be empty."""
 
 
 def wilson(hits: int, total: int) -> Share:
@@ -84,107 +117,210 @@ def wilson(hits: int, total: int) -> Share:
     return Share(hits, total, round(low, 4), round(high, 4))
 
 
+class _Found(Struct, frozen=True):
+    sample: Sample
+    device: Device
+
+    @property
+    def label(self) -> Label:
+        return self.sample.label
+
+    @property
+    def maker(self) -> str | None:
+        return self.device.value(Attribute.MAKER)
+
+
 def measure(lines: Iterable[bytes], identifier: Identifier) -> Measure:
     """Figures over a labelled file (observation NDJSON with `label`)."""
-    groups: dict[str, list[Observation]] = {}
-    labels: dict[str, list[Label]] = {}
-    unreadable = 0
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        record = parse(line, number)
-        if isinstance(record, Skipped):
-            unreadable += 1
-            continue
-        if LEFT_OUT & set(record.flags):
-            continue
-        try:
-            label = msgspec.json.decode(line, type=_Labelled).label
-        except msgspec.ValidationError:
-            unreadable += 1
-            continue
-        groups.setdefault(record.device_id, []).append(record)
-        labels.setdefault(record.device_id, []).append(label)
-    found = [
-        (_merged(labels[name]), identifier.device(name, group))
-        for name, group in sorted(groups.items())
+    devices, unreadable = samples(lines)
+    found = _named(devices, identifier)
+    return _Count(found, identifier).measure(unreadable, _kinds(devices, identifier))
+
+
+def leave_out(lines: Iterable[bytes], knowledge: Knowledge, maker: str) -> LeftOut:
+    """Figures over the cameras of one maker, without its own device signatures."""
+    whole = Identifier(knowledge)
+    party = whole.relations.party(maker) or maker
+    kept = tuple(s for s in knowledge.signatures if not _speaks_of(s, party, whole))
+    identifier = Identifier(replace(knowledge, signatures=kept))
+    relations = whole.relations
+    mine = [
+        s for s in samples(lines)[0] if s.label.is_camera and maker_of(s.label, relations) == party
     ]
-    return _count(found, identifier, unreadable)
-
-
-def _merged(labels: Sequence[Label]) -> Label:
-    """A device's label: what any of its records says (a record may know only a part)."""
-
-    def first(values: Iterable[str | None]) -> str | None:
-        return next((v for v in values if v is not None), None)
-
-    cameras = [x.is_camera for x in labels if x.is_camera is not None]
-    return Label(
-        is_camera=any(cameras) if cameras else None,
-        vendor=first(x.vendor for x in labels),
-        oem=first(x.oem for x in labels),
-        model=first(x.model for x in labels),
-        firmware=first(x.firmware for x in labels),
+    found = _named(mine, identifier)
+    named = [f for f in found if f.maker is not None]
+    wrong = [f for f in named if not maker_right(f.label, f.maker or "", relations)]
+    return LeftOut(
+        maker=party,
+        signatures=len(knowledge.signatures) - len(kept),
+        camera_recall=wilson(sum(f.device.is_camera is True for f in found), len(found)),
+        still_named=wilson(len(named) - len(wrong), len(found)),
+        wrong_makers=tuple(_wrong(f) for f in wrong),
     )
 
 
-def _count(
-    found: Sequence[tuple[Label, Device]], identifier: Identifier, unreadable: int
-) -> Measure:
-    cameras = [(x, d) for x, d in found if x.is_camera]
-    others = [(x, d) for x, d in found if x.is_camera is False]
-    hits = [d for _, d in cameras if d.is_camera]
-    false = [d.device_id for _, d in others if d.is_camera]
-    denied = [d for _, d in cameras if d.is_camera is False]
-    silent = sum(d.is_camera is False for _, d in others)
-    makers = [(x, d) for x, d in cameras if x.vendor or x.oem]
-    named = [(x, d) for x, d in makers if d.value(Attribute.MAKER) is not None]
-    right = [d for x, d in named if _maker_right(x, d, identifier)]
-    wrong = [d.device_id for x, d in named if not _maker_right(x, d, identifier)]
-    model, firmware = _texts(cameras, Attribute.MODEL), _texts(cameras, Attribute.FIRMWARE)
-    return Measure(
-        devices=len(found),
-        cameras=len(cameras),
-        others=len(others),
-        unreadable=unreadable,
-        camera_precision=wilson(len(hits), len(hits) + len(false)),
-        camera_recall=wilson(len(hits), len(cameras)),
-        other_precision=wilson(silent, silent + len(denied)),
-        maker_precision=wilson(len(right), len(named)),
-        maker_recall=wilson(len(right), len(makers)),
-        model_precision=wilson(model[0], model[1]),
-        model_recall=wilson(model[0], model[2]),
-        firmware_precision=wilson(firmware[0], firmware[1]),
-        firmware_recall=wilson(firmware[0], firmware[2]),
-        false_cameras=tuple(false),
-        wrong_makers=tuple(wrong),
-        missed=tuple(d.device_id for _, d in cameras if not d.is_camera),
-    )
+def makers(lines: Iterable[bytes], identifier: Identifier) -> tuple[str, ...]:
+    """Labelled makers of cameras, sorted."""
+    found = {
+        maker_of(s.label, identifier.relations) for s in samples(lines)[0] if s.label.is_camera
+    }
+    return tuple(sorted(found - {None}, key=str))  # type: ignore[arg-type]  # None is taken away
 
 
-def _maker_right(label: Label, device: Device, identifier: Identifier) -> bool:
-    """The named maker is the labelled one: oem where it is given, else the vendor."""
+def _speaks_of(signature: Signature, party: str, identifier: Identifier) -> bool:
+    """Whether a signature is one of this maker's: by its platform, or by what it says or extracts."""
     relations = identifier.relations
-    claimed = device.value(Attribute.MAKER) or ""
-    wanted = label.oem or label.vendor or ""
-    party = relations.party(wanted) or wanted
-    if _plain(claimed) == _plain(party) or relations.same_group(claimed, party):
-        return True
-    # A label that names only the brand is met by a maker whose brand it is declared to be.
-    return label.oem is None and claimed in relations.makers_of_brand(relations.brand(wanted))
+    platform = signature.id.removeprefix("local.").partition(".")[0]
+    values = [s.value for s in signature.says if s.attribute in _NAMES]
+    for extract in signature.extract:
+        if extract.attribute in _NAMES:
+            values += extract.values.values()
+    for value in (platform, *values):
+        owners = {relations.platform_maker(value), relations.party(value)}
+        owners |= relations.makers_of_brand(value)
+        if any(o is not None and relations.same_group(o, party) for o in owners):
+            return True
+    return False
 
 
-def _plain(text: str) -> str:
-    return _PLAIN.sub("", text.casefold())
+def _named(devices: Iterable[Sample], identifier: Identifier) -> list[_Found]:
+    return [_Found(s, identifier.device(s.device_id, s.observations)) for s in devices]
 
 
-def _texts(cameras: Sequence[tuple[Label, Device]], attribute: Attribute) -> tuple[int, int, int]:
-    """(right, named, labelled)."""
-    labelled = [
-        (wanted, d.value(attribute))
-        for x, d in cameras
-        if (wanted := getattr(x, attribute.value)) is not None
-    ]
-    named = [(wanted, value) for wanted, value in labelled if value is not None]
-    right = sum(same(attribute, wanted, value) for wanted, value in named)
-    return right, len(named), len(labelled)
+def _kinds(devices: Sequence[Sample], identifier: Identifier) -> tuple[Row, ...]:
+    kinds = sorted({o.kind for s in devices for o in s.observations})
+    rows = []
+    for kind in kinds:
+        parts = [
+            replace(s, observations=only)
+            for s in devices
+            if (only := tuple(o for o in s.observations if o.kind is kind))
+        ]
+        rows.append(_Count(_named(parts, identifier), identifier).row(kind.value))
+    return tuple(rows)
+
+
+def _wrong(found: _Found) -> Wrong:
+    labelled = found.label.oem or found.label.vendor or ""
+    return Wrong(device_id=found.sample.device_id, named=found.maker or "", labelled=labelled)
+
+
+class _Count:
+    """Figures of a list of devices."""
+
+    def __init__(self, found: Sequence[_Found], identifier: Identifier) -> None:
+        self._identifier = identifier
+        self._relations = identifier.relations
+        self.found = found
+        self.cameras = [f for f in found if f.label.is_camera]
+        self.others = [f for f in found if f.label.is_camera is False]
+        self.hits = [f for f in self.cameras if f.device.is_camera]
+        self.false = [f for f in self.others if f.device.is_camera]
+
+    def measure(self, unreadable: int, by_kind: tuple[Row, ...]) -> Measure:
+        denied = sum(f.device.is_camera is False for f in self.cameras)
+        silent = sum(f.device.is_camera is False for f in self.others)
+        named, right, known = self._makers(self.cameras)
+        other_named, other_right, _ = self._makers(self.others)
+        brand = self._brands()
+        model, firmware = self._texts(Attribute.MODEL), self._texts(Attribute.FIRMWARE)
+        wrong = [f for f in (*named, *other_named) if f not in right and f not in other_right]
+        return Measure(
+            devices=len(self.found),
+            cameras=len(self.cameras),
+            others=len(self.others),
+            unreadable=unreadable,
+            camera_precision=wilson(len(self.hits), len(self.hits) + len(self.false)),
+            camera_recall=wilson(len(self.hits), len(self.cameras)),
+            other_precision=wilson(silent, silent + denied),
+            maker_precision=wilson(len(right), len(named)),
+            maker_recall=wilson(len(right), len(known)),
+            maker_precision_others=wilson(len(other_right), len(other_named)),
+            brand_precision=wilson(brand[0], brand[1]),
+            brand_recall=wilson(brand[0], brand[2]),
+            model_precision=wilson(model[0], model[1]),
+            model_recall=wilson(model[0], model[2]),
+            model_recall_where_present=wilson(model[3], model[4]),
+            firmware_precision=wilson(firmware[0], firmware[1]),
+            firmware_recall=wilson(firmware[0], firmware[2]),
+            firmware_recall_where_present=wilson(firmware[3], firmware[4]),
+            false_cameras=tuple(f.sample.device_id for f in self.false),
+            wrong_makers=tuple(_wrong(f) for f in wrong),
+            missed=tuple(f.sample.device_id for f in self.cameras if not f.device.is_camera),
+            by_kind=by_kind,
+            by_maker=self._by_maker(),
+        )
+
+    def row(self, name: str) -> Row:
+        named, right, known = self._makers(self.cameras)
+        return Row(
+            name=name,
+            devices=len(self.found),
+            camera_precision=wilson(len(self.hits), len(self.hits) + len(self.false)),
+            camera_recall=wilson(len(self.hits), len(self.cameras)),
+            maker_precision=wilson(len(right), len(named)),
+            maker_recall=wilson(len(right), len(known)),
+        )
+
+    def _right(self, found: _Found) -> bool:
+        return maker_right(found.label, found.maker or "", self._relations)
+
+    def _makers(self, among: Sequence[_Found]) -> tuple[list[_Found], list[_Found], list[_Found]]:
+        """Named, named rightly, labelled."""
+        known = [f for f in among if f.label.vendor or f.label.oem]
+        named = [f for f in known if f.maker is not None]
+        return named, [f for f in named if self._right(f)], known
+
+    def _brands(self) -> tuple[int, int, int]:
+        """(right, named, labelled)."""
+        known = [f for f in self.cameras if f.label.vendor]
+        named = [(f, b) for f in known if (b := f.device.value(Attribute.BRAND)) is not None]
+        right = sum(brand_right(f.label, brand, self._relations) for f, brand in named)
+        return right, len(named), len(known)
+
+    def _texts(self, attribute: Attribute) -> tuple[int, int, int, int, int]:
+        """(right, named, labelled, right where present, present)."""
+        right = named = labelled = right_present = present = 0
+        for found in self.cameras:
+            wanted = getattr(found.label, attribute.value)
+            if wanted is None:
+                continue
+            labelled += 1
+            hit = text_right(attribute, wanted, found.device)
+            named += hit is not None
+            right += hit is True
+            fields = (self._identifier.matcher.read(o).fields for o in found.sample.observations)
+            if holds(found.sample, fields, wanted):
+                present += 1
+                right_present += hit is True
+        return right, named, labelled, right_present, present
+
+    def _by_maker(self) -> tuple[Row, ...]:
+        groups: dict[str, list[_Found]] = {}
+        claimed: dict[str, list[_Found]] = {}
+        for found in self.found:
+            if (maker := maker_of(found.label, self._relations)) is None:
+                continue
+            if found.label.is_camera:
+                groups.setdefault(maker, []).append(found)
+            if found.maker is not None:
+                claimed.setdefault(found.maker, []).append(found)
+        rows = []
+        for maker in sorted(groups, key=lambda m: (-len(groups[m]), m)):
+            mine, naming = groups[maker], claimed.get(maker, [])
+            called = [f for f in naming if f.device.is_camera]
+            rows.append(
+                Row(
+                    name=maker,
+                    devices=len(mine),
+                    camera_precision=wilson(
+                        sum(f.label.is_camera is True for f in called), len(called)
+                    ),
+                    camera_recall=wilson(sum(f.device.is_camera is True for f in mine), len(mine)),
+                    maker_precision=wilson(sum(map(self._right, naming)), len(naming)),
+                    maker_recall=wilson(
+                        sum(f.maker is not None and self._right(f) for f in mine), len(mine)
+                    ),
+                )
+            )
+        return tuple(rows)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from camscan.model.claim import Device, Endpoint, Mark
 
-_LITTLE = frozenset({"time", "name", "ntp", "dns"})
-"""Name and time traffic: no device identifier (facts: scoring 6, D2)."""
+_LITTLE = frozenset({"time", "name", "ntp", "dns", "connectivity"})
+"""Name, time and reachability traffic: no device identifier (facts: scoring 6, D2)."""
 _TELLS = 4096
 """Bytes sent above which unclassified traffic is more than a test whether the internet is there."""
 _SHOWN = 6

@@ -21,7 +21,8 @@ from camscan.model.attribution import EndpointTie
 from camscan.model.claim import Attribute, Claim, Confidence, Level, Mark
 from camscan.model.finding import Interval
 
-_J = {"cloud-operator-cn-group": 3, "endpoint-located-cn": 4}
+_OPERATOR = "cloud-operator-cn-group"
+_J = {_OPERATOR: 3, "endpoint-located-cn": 4}
 _NO_CAPTURE = "the data path was not examined (no capture)"
 
 
@@ -68,6 +69,10 @@ def _jurisdiction(subject: Subject) -> Interval:
         above = f"contacted parties without a known operator: {shown(names)}"
     else:
         upper, above = max(lower, line.upper), "capture made: highest level that was seen"
+        open_ = _of_disputed_seat(subject)
+        if open_ and upper < _J[_OPERATOR]:
+            upper = _J[_OPERATOR]
+            above = f"{open_}: a service of a group whose seat is disputed"
     return Interval(
         factor="J",
         lower=lower,
@@ -76,6 +81,14 @@ def _jurisdiction(subject: Subject) -> Interval:
         why_upper=above,
         level=level,
         confidence=confidence,
+    )
+
+
+def _of_disputed_seat(subject: Subject) -> str:
+    """A destination whose operator's group seat is disputed: J3 stays possible (facts: vendors, tp-link)."""
+    met = destinations(subject.device, (Mark.CONTACTED, Mark.CONFIGURED, Mark.NAMED))
+    return next(
+        (e.name or e.address or "" for e in met if e.service_parent_country == "disputed"), ""
     )
 
 

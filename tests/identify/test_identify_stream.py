@@ -10,7 +10,6 @@ from invented_market import build
 
 from camscan.decode.exchange import Skipped, parse, read
 from camscan.identify.devices import Identifier
-from camscan.identify.measure import measure, wilson
 from camscan.identify.stream import devices
 from camscan.model.identity import identity
 from camscan.model.observation import Kind, Observation
@@ -118,47 +117,3 @@ def test_terminal_escapes_of_a_device_do_not_reach_the_terminal():
         for piece in claim.evidence:
             assert "\x1b" not in piece.excerpt + piece.value
             assert "\u202e" not in piece.excerpt + piece.value
-
-
-WILSON = [
-    # hits, total, low, high: Wilson's interval at 95 %, computed by hand from the formula
-    (0, 10, 0.0, 0.2775),
-    (10, 10, 0.7225, 1.0),
-    (5, 10, 0.2366, 0.7634),
-    (0, 0, 0.0, 1.0),
-]
-
-
-@pytest.mark.parametrize(("hits", "total", "low", "high"), WILSON)
-def test_wilson(hits, total, low, high):
-    found = wilson(hits, total)
-    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
-
-
-def label(is_camera, vendor=None, oem=None, model=None, firmware=None):
-    return {"label": {"is_camera": is_camera, "vendor": vendor, "oem": oem, "model": model, "firmware": firmware}}  # fmt: skip
-
-
-def test_measure_counts_per_device():
-    lines = [
-        record("right", **label(True, "Aquila", model="AQ-77")),
-        record("rebrand", **label(True, "Nest Egg", "aquila", model="other")),
-        record("wrong", **label(True, "Bubo")),
-        record("missed", "HTTP/1.1 200 OK\r\n\r\n", **label(True, "Aquila")),
-        record("false", **label(False)),
-        record("printer", PRINTER, **label(False)),
-        record("left-out", derived=True, **label(False)),
-        record("left-out", auth=True, **label(False)),
-        b"nonsense",
-    ]
-    found = measure(lines, IDENTIFIER)
-    assert (found.devices, found.cameras, found.others, found.unreadable) == (6, 4, 2, 1)
-    assert found.false_cameras == ("false",)
-    assert found.wrong_makers == ("wrong",)
-    assert found.missed == ("missed",)
-    assert (found.camera_precision.hits, found.camera_precision.total) == (3, 4)
-    assert (found.camera_recall.hits, found.camera_recall.total) == (3, 4)
-    assert (found.other_precision.hits, found.other_precision.total) == (1, 1)
-    assert (found.maker_precision.hits, found.maker_precision.total) == (2, 3)
-    assert (found.maker_recall.hits, found.maker_recall.total) == (2, 4)
-    assert (found.model_recall.hits, found.model_recall.total) == (1, 2)

@@ -257,6 +257,11 @@ def test_no_check_has_a_place_where_it_could_set_them():
 def test_the_disputed_seat_of_tp_link_is_an_interval_and_no_article_stands_beside_it():
     assert span("J", claim(A.MAKER, "tp-link"), captured=True) == (0, 2)
     assert span("J", claim(A.MAKER, "tp-link")) == (0, 4)
+    far = columns(None).fill(endpoint("n-devs.tplinkcloud.com", mark=Mark.CONTACTED))
+    assert far.service_parent_country == "disputed"
+    assert span("J", claim(A.MAKER, "tp-link"), endpoints=(far,), captured=True) == (0, 3)
+    inside = msgspec.structs.replace(far, marks=(Mark.EMBEDDED,))
+    assert span("J", claim(A.MAKER, "tp-link"), endpoints=(inside,), captured=True) == (0, 2)
     result = judged(device(NAME, claim(A.MAKER, "tp-link"), claim(A.P2P_ENABLED, "true")))
     assert not any(f.laws for f in result.findings)
     said = next(f for f in result.findings if f.condition == "vendor-group-cn")

@@ -149,21 +149,46 @@ def test_every_answer_of_every_check_passes():
     assert [c for c, states in seen.items() if len(states) < 2 and c != "support-ended"] == []
 
 
-def test_the_whole_judged_city_passes_in_every_format():
-    devices = city()
-    judgement = run(devices, captured=frozenset(d.device_id for d in devices[:6]))
-    assessment = Assessment(
+def assessed(devices, judgement, jurisdiction="RS"):
+    return Assessment(
         schema="camscan-report/1", run_id="r", owner="Town", authority="the mayor", as_of="2026-11-23T20:00:00Z",
-        knowledge_hash="0" * 64, knowledge_as_of="2026-11-23", tool_version="0", jurisdiction="RS",
+        knowledge_hash="0" * 64, knowledge_as_of="2026-11-23", tool_version="0", jurisdiction=jurisdiction,
         devices=devices, endpoints=tuple(e for d in devices for e in d.endpoints),
         findings=judgement.findings, decisions=judgement.decisions, factors=judgement.factors,
         coverage=no_coverage(),
         concerns=judgement.concerns, next_tests=judgement.next_tests, site=SITE.name,
     )  # fmt: skip
+
+
+WRITERS = (csv_report, html_report, json_report, markdown_report, table_report)
+
+
+def test_a_site_of_other_makers_names_no_article_and_no_rule_about_named_makers():
+    devices = tuple(
+        device(f"10.20.0.{n}", claim(A.MAKER, "axis"), claim(A.BRAND, "Axis"), claim(A.P2P_ENABLED, "true"))
+        for n in (1, 2)
+    )  # fmt: skip
+    named = [r.id for r in KNOWN.rules.values() if r.makers]
+    for jurisdiction in ("RS", "EU:HR", ""):
+        model = build(assessed(devices, run(devices, site=Site()), jurisdiction), KNOWN)
+        assert model.laws == ()
+        for writer in WRITERS:
+            text = writer.write(model)
+            assert not [i for i in (*KNOWN.laws, *named) if i in text], writer.__name__
+    other = (device("10.20.0.1", *hikvision()),)
+    text = html_report.write(build(assessed(other, run(other, site=Site())), KNOWN))
+    assert "CN-NIL-7" in text
+    assert "US-NDAA-889" in text
+
+
+def test_the_whole_judged_city_passes_in_every_format():
+    devices = city()
+    judgement = run(devices, captured=frozenset(d.device_id for d in devices[:6]))
+    assessment = assessed(devices, judgement)
     model = build(assessment, KNOWN)
     assert model.laws
     assert model.annex
-    for writer in (csv_report, html_report, json_report, markdown_report, table_report):
+    for writer in WRITERS:
         assert faults(writer, model) == [], writer.__name__
     spoilt = replace(judgement.findings[0], statement="It clearly holds a backdoor.")
     model = build(replace(assessment, findings=(spoilt, *judgement.findings[1:])), KNOWN)

@@ -25,7 +25,7 @@ _SWEEP_BELOW = 450
 """Mean record size up to which the sweep is cheaper than lanes; measured."""
 _LANE = 1 << 15
 _GUESS = 4096
-"""Bytes at the beginning of a lane in which a record is looked for."""
+"""Bytes at the beginning of a lane, at most, in which a record is looked for."""
 
 
 class Chain(NamedTuple):
@@ -70,7 +70,7 @@ class Sweeper:
             return first
         mean = (first.end - begin) / 64
         if mean > _SWEEP_BELOW:
-            rest = self._lanes(data, view, first.end, end)
+            rest = self._lanes(data, view, first.end, end, mean)
             return Chain(np.concatenate((first.offsets, rest.offsets)), rest.end, rest.damaged)
         return self._swept(data, view, begin, end)
 
@@ -120,9 +120,11 @@ class Sweeper:
         places = places[(places >= begin) & (places <= end - 16)]
         return places, headers_at(data, places)
 
-    def _lanes(self, data: NDArray[np.uint8], view: memoryview, begin: int, end: int) -> Chain:
+    def _lanes(
+        self, data: NDArray[np.uint8], view: memoryview, begin: int, end: int, mean: float
+    ) -> Chain:
         """Many short chains in step, each from a guessed beginning that the one before it must reach."""
-        starts = self._starts(data, view, begin, end)
+        starts = self._starts(data, view, begin, end, mean)
         if len(starts) < 8:
             return step(view, begin, end, "<", end)
         limits = np.append(starts[1:], end - 15)
@@ -145,7 +147,9 @@ class Sweeper:
         rest = step(view, stop, end, "<", end)
         return Chain(np.concatenate((offsets, rest.offsets)), rest.end, rest.damaged)
 
-    def _starts(self, data: NDArray[np.uint8], view: memoryview, begin: int, end: int) -> Offsets:
+    def _starts(
+        self, data: NDArray[np.uint8], view: memoryview, begin: int, end: int, mean: float
+    ) -> Offsets:
         """`begin`, and one probable record in every _LANE bytes behind it."""
         even = begin + 1 & ~1
         lanes = (end - even) // _LANE
@@ -155,11 +159,12 @@ class Sweeper:
         (seconds,) = struct.unpack_from("<I", view, begin)
         odd_low, odd_wide, even_low, even_wide = self._window(seconds)
         words = data[even : even + lanes * _LANE].view(np.uint16).reshape(lanes, -1)
-        words = words[1:, : _GUESS // 2]
+        width = min(int(mean) + 256, _GUESS // 2)
+        words = words[1:, :width]
         is_even = words - even_low < even_wide
-        hits = is_even | (words - odd_low <= odd_wide)
-        lane, column = np.nonzero(hits)
-        places = even + (lane + 1) * _LANE + column * 2 - 1 - is_even[lane, column]
+        hits = np.flatnonzero(is_even | (words - odd_low <= odd_wide))
+        lane, column = hits // width, hits % width
+        places = even + (lane + 1) * _LANE + column * 2 - 1 - is_even.ravel()[hits]
         keep = places <= end - 16
         lane, places = lane[keep], places[keep]
         sizes = headers_at(data, places).astype(np.int64)

@@ -34,6 +34,14 @@ def test_a_question_and_its_answer_are_one_name_of_the_client():
     assert namer.dns_visible
 
 
+def test_packets_that_stand_for_others_are_counted_as_many():
+    ask = wire.datagram(wire.dns_query(HOST), at=10, dst=wire.RESOLVER, dport=53)
+    alive = wire.datagram(bytes.fromhex("f1e00000"), at=10, sport=5000, dport=19512)
+    namer, _ = feed(ask, ask._replace(at=99, times=8), alive, alive._replace(at=99, times=5))
+    assert [(n.count, n.first, n.last) for n in namer.names()] == [(9, 10, 99)]
+    assert [(s.packets, s.last) for s in namer.services()] == [(6, 99)]
+
+
 def test_mdns_and_llmnr_are_kept_apart_from_dns():
     mdns = wire.datagram(
         wire.dns_query("_http._tcp.local"), sport=5353, dst="224.0.0.251", dport=5353

@@ -124,7 +124,7 @@ def test_encrypted_tunnels_stay_flows_and_are_said():
     assert dict(engine.summary().not_examined) == {"encapsulated: ESP": 3}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(sorted(GOOD)), st.data())
 def test_no_change_of_bytes_breaks_the_reader(form, draw):
     data = bytearray(GOOD[form][:20_000])
@@ -138,7 +138,7 @@ def test_no_change_of_bytes_breaks_the_reader(form, draw):
     assert sum(n for _, n in engine.summary().not_examined) <= 4 * len(RECORDS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([0, 1, 9, 12, 101, 108, 113, 228, 239, 276]))
 def test_no_frame_breaks_the_headers(frame, link):
     records = timed([frame, frame[: len(frame) // 2]], link=link)
@@ -148,7 +148,7 @@ def test_no_frame_breaks_the_headers(frame, link):
     assert total <= 2
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.binary(max_size=120), st.sampled_from([4, 6, 17, 41, 44, 47, 51, 0, 60, 1]), st.booleans()
 )
@@ -162,7 +162,7 @@ def test_no_packet_breaks_the_layers(body, proto, six):
     assert total <= 4
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=400), st.integers(0, 2**32 - 1), st.data())
 def test_the_sweep_finds_the_chain_and_nothing_else(bodies, start, draw):
     jumps = draw.draw(st.lists(st.integers(0, 70_000), min_size=1, max_size=5))
