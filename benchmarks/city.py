@@ -83,7 +83,8 @@ class Verdict(NamedTuple):
 def verdict(outcome: Outcome, report: Path) -> Verdict:
     """Compare a JSON report with the oracle: cameras that can be reached, addresses of the plan only.
 
-    A subsidiary's brand on its parent's platform counts as right with either name (EZVIZ, Imou).
+    A subsidiary's brand on its parent's platform counts as right with either name (EZVIZ, Imou). Of
+    several cameras behind one address, one that was not told apart from the others is unnamed.
     """
     parties = load().parties
     document = json.loads(report.read_text())
@@ -93,6 +94,10 @@ def verdict(outcome: Outcome, report: Path) -> Verdict:
             by_address.setdefault(address, []).append(device)
     cameras = right = called = 0
     wrong, unnamed = [], []
+    behind: dict[str, set[str]] = {}
+    for unit in outcome.truth["units"]:
+        if unit["shares_address"] and unit["maker"]:
+            behind.setdefault(unit["address"], set()).add(unit["maker"])
     for unit in outcome.truth["units"]:
         if not unit["reachable"] or unit["foreign"]:
             continue
@@ -112,6 +117,8 @@ def verdict(outcome: Outcome, report: Path) -> Verdict:
             right += 1
         elif not named:
             unnamed.append(f"{where}: maker not named, it is {maker}")
+        elif named <= behind.get(unit["address"], set()):
+            unnamed.append(f"{where}: not told apart from the others behind its address")
         else:
             wrong.append(f"{where}: {', '.join(sorted(named))} instead of {maker}")
     return Verdict(cameras, called, right, unnamed, wrong)

@@ -7,28 +7,36 @@ its own; it hands each floor what it needs and writes down what came out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from camscan import assessments
 from camscan.attribute.attribution import attribute
 from camscan.attribute.endpoints import attribute_endpoints
 from camscan.clock import Clock, iso, parse_iso
+from camscan.identify.destinations import Traffic, with_destinations
 from camscan.identify.devices import identify
 from camscan.identify.match import Matcher
+from camscan.identify.name_flows import with_names
 from camscan.identify.plan import make_next_jobs
+from camscan.identify.watch import watched
 from camscan.journal import read_attempts, read_observations
 from camscan.judge.coverage import coverage
 from camscan.judge.judge import judge
+from camscan.model.claim import Device, Endpoint
 from camscan.model.finding import Assessment
 from camscan.model.knowledge import Knowledge, Network
+from camscan.model.lookups import NO_LOOKUPS, Lookups
 from camscan.model.observation import Attempt, Observation
 from camscan.model.run import REPORT_SCHEMA
 from camscan.model.site import Site
+from camscan.model.traffic import Captured, Flow
 from camscan.observe.network.engine import scan as scan_network
 from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
 from camscan.observe.packet.client import PacketHelper
@@ -49,8 +57,8 @@ class AssessOptions(Struct, frozen=True, kw_only=True):
     """ISO time; empty: end of the last intake."""
     inputs: tuple[tuple[str, str], ...] = ()
     """(name, sha256) of the files that were read: site file, asset list, network table."""
-    located: str = ""
-    """Path of the user's MMDB, empty if none."""
+    lookups: Lookups = NO_LOOKUPS
+    """Registration, place and AS of addresses, from the data of this machine."""
 
 
 _matchers: dict[str, Matcher] = {}
@@ -108,7 +116,12 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
     devices = placed(
         identify(observations, knowledge, assets=site.assets, matcher=matcher_of(knowledge)), site
     )
-    devices, endpoints = attribute_endpoints(devices, knowledge, owner=options.networks)
+    traffic = Traffic(observations)
+    devices = with_destinations(devices, traffic, knowledge.services)
+    devices, endpoints = attribute_endpoints(
+        devices, knowledge, owner=options.networks, lookups=options.lookups
+    )
+    watches = watched(devices, traffic)
     covered = coverage(intakes, observations, attempts, devices, knowledge, site)
     as_of = options.as_of or last_moment(run, observations, attempts)
     jurisdiction = options.jurisdiction or site.jurisdiction
@@ -120,6 +133,7 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         as_of=as_of,
         jurisdiction=jurisdiction,
         attributions=attribute(devices, knowledge),
+        watches={w.device_id: w.watch for w in watches},
     )
     assessment = Assessment(
         schema=REPORT_SCHEMA,
@@ -147,13 +161,59 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
             f"{n.name}: {', '.join(n.prefixes)} (parent country {n.parent_country or 'not given'}; {n.source})"
             for n in options.networks
         ),
-        inputs=(("signatures", knowledge.content_hash), *options.inputs),
+        inputs=(
+            ("signatures", knowledge.content_hash),
+            *options.inputs,
+            *options.lookups.inputs,
+        ),
         seals=run.seals(),
         options=tuple(
             f"{intake.id} {name}={value}" for intake in intakes for name, value in intake.options
         ),
+        traffic=watches,
     )
     return assessment, assessments.write(run.path, assessment)
+
+
+def resolvers(knowledge: Knowledge) -> dict[str, str]:
+    """Names and single addresses of public resolvers -> whose they are."""
+    found = {
+        str(ipaddress.ip_network(prefix).network_address): network.name
+        for network in knowledge.networks
+        if network.kind == "resolver"
+        for prefix in network.prefixes
+        if ipaddress.ip_network(prefix).num_addresses == 1
+    }
+    for endpoint in knowledge.endpoints:
+        if endpoint.proto == "encrypted DNS" and not endpoint.match.startswith("*"):
+            party = knowledge.parties.get(endpoint.operator)
+            found[endpoint.match] = party.name if party is not None else endpoint.operator
+    return found
+
+
+def attributed_flows(
+    captured: Captured, knowledge: Knowledge, options: AssessOptions
+) -> Iterator[tuple[Flow, Endpoint]]:
+    """Every flow with its names and service, and the endpoint with the columns of DESIGN rule 6."""
+    spoken = {(s.client, s.remote, s.port, s.transport): s.service for s in captured.services}
+    flows = []
+    for flow, named in with_names(captured.flows, captured.names):
+        service = spoken.get((flow.client, flow.remote, flow.port, flow.transport), flow.service)
+        flows.append(replace(flow, names=named.names if named.by_device else (), service=service))
+    ends = {(f.names[0] if f.names else None, f.remote): None for f in flows}
+    table = [
+        Endpoint(device_id="", name=name, address=remote, port=None, marks=())
+        for name, remote in ends
+    ]
+    _, known = attribute_endpoints(
+        (Device(device_id="", endpoints=tuple(table)),),
+        knowledge,
+        owner=options.networks,
+        lookups=options.lookups,
+    )
+    columns = {(e.name, e.address): e for e in known}
+    for flow in flows:
+        yield flow, columns[flow.names[0] if flow.names else None, flow.remote]
 
 
 def unfinished(
@@ -196,6 +256,11 @@ def declarations(site: Site) -> tuple[str, ...]:
         text = f": {d.text}" if d.text else ""
         lines.append(
             f"{d.factor} = {d.value} for {', '.join(d.subjects)} by {d.by}, {d.date}{text}"
+        )
+    for document in site.documents:
+        text = f": {document.text}" if document.text else ""
+        lines.append(
+            f"{document.condition} {'present' if document.present else 'absent'} by {document.by}, {document.date}{text}"
         )
     return tuple(lines)
 

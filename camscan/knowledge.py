@@ -17,7 +17,13 @@ from msgspec import Struct
 
 from camscan import knowledge_cache
 from camscan.errors import KnowledgeError
-from camscan.knowledge_records import convert, versioned
+from camscan.knowledge_records import (
+    check_patterns,
+    convert,
+    versioned,
+    versioned_line,
+    with_line,
+)
 from camscan.model.knowledge import (
     Advisory,
     BrandRelation,
@@ -30,17 +36,20 @@ from camscan.model.knowledge import (
     LawPosition,
     MacBlock,
     Network,
-    Party,
     Platform,
     Rule,
     Signature,
 )
+from camscan.model.party import Party
 from camscan.model.probe import Probe, ProbePlan
+from camscan.model.product import ProductLine, Withdrawn
+from camscan.model.service import ServiceSignature
 
 LOCAL = "local."
 """Prefix of every id a user's own folder may bring (DESIGN rule 14)."""
 
 MAX_FILE = 4 << 20
+_MISTAKEN = frozenset({".toml", ".yaml", ".yml", ".json", ".tml", ".ini", ".conf", ".cfg"})
 
 
 class _Table(Struct, frozen=True):
@@ -57,12 +66,15 @@ class _Table(Struct, frozen=True):
 _TABLES: tuple[_Table, ...] = (
     _Table("devices", "platform", Platform, local=True),
     _Table("devices", "signature", Signature, local=True),
+    _Table("devices", "line", ProductLine, local=True),
+    _Table("devices", "withdrawn", Withdrawn, local=False),
     _Table("brands", "brand", BrandRelation, local=True),
     _Table("parties", "party", Party, local=True),
     _Table("oui", "block", MacBlock, local=True, id_field="prefix"),
     _Table("endpoints", "endpoint", EndpointName, local=True),
     _Table("networks", "network", Network, local=True),
     _Table("advisories", "advisory", Advisory, local=True),
+    _Table("services", "service", ServiceSignature, local=True),
     _Table("laws", "law", Law, local=False),
     _Table("laws", "position", LawPosition, local=False),
     _Table("rules", "rule", Rule, local=False),
@@ -89,6 +101,10 @@ def load(directory: Path | None = None, local: Path | None = None) -> Knowledge:
     root = directory if directory is not None else shipped()
     files = _read(root)
     own = _read(local) if local is not None else {}
+    if local is not None and (strange := _strange(local)):
+        raise KnowledgeError(
+            f"{strange}: would not be read; records stand in files that end in .toml"
+        )
     if local is not None and not own:
         raise KnowledgeError(
             f"{local}: no .toml file below it; give a folder laid out like signatures/"
@@ -113,6 +129,13 @@ def shipped() -> Path:
         f"signatures/ was found neither in the installed package ({packaged}) nor beside the checkout "
         f"({checkout}); install camscan again or give --signatures-root",
     )
+
+
+def _strange(root: Path) -> str:
+    """A file of a user's own folder that looks like records and would be passed over, empty if none."""
+    found = (p for p in sorted(root.rglob("*")) if p.suffix.casefold() in _MISTAKEN)
+    wrong = (p for p in found if p.suffix != ".toml" and p.is_file())
+    return next((p.relative_to(root).as_posix() for p in wrong), "")
 
 
 def _read(root: Path) -> dict[str, bytes]:
@@ -198,11 +221,20 @@ def _build(files: Mapping[str, bytes], own: Mapping[str, bytes], digest: str) ->
         vocabulary=dict(sorted(parts.vocabulary.items())),
         places={f"{table} {ident}": file for (table, ident), file in sorted(parts.seen.items())},
         law_positions=tuple(of(LawPosition)),
+        lines=tuple(of(ProductLine)),
+        withdrawn=by_id(Withdrawn),
+        services=tuple(of(ServiceSignature)),
     )
 
 
 def _take(parts: _Parts, name: str, data: bytes, *, local: bool) -> None:
-    table = _parse(name, data)
+    try:
+        _take_table(parts, name, _parse(name, data), local=local)
+    except KnowledgeError as error:
+        raise KnowledgeError(with_line(str(error), name, data)) from error
+
+
+def _take_table(parts: _Parts, name: str, table: dict[str, Any], *, local: bool) -> None:
     folder = name.partition("/")[0] if "/" in name else ""
     if folder in _FOLDERS:
         _take_records(parts, name, folder, table, local=local)
@@ -281,8 +313,12 @@ def _take_record(parts: _Parts, table: _Table, record: object, where: str, *, lo
         first = parts.seen[table.key, ident]
         raise KnowledgeError(f"{where}: field {table.id_field}: already used in {first}")
     parts.seen[table.key, ident] = where.partition(":")[0]
+    if local and isinstance(value, (Signature, ProductLine)):
+        check_patterns(value, where)
     if isinstance(value, Signature):
         value = versioned(value, local=local)
+    elif isinstance(value, ProductLine):
+        value = versioned_line(value, local=local)
     parts.dates.add(getattr(value, "as_of", ""))
     parts.records[table.record].append(value)
 

@@ -18,11 +18,14 @@ from camscan.errors import DecodeError, KnowledgeError
 from camscan.identify.match import Matcher, options
 from camscan.identify.relations import Relations
 from camscan.identify.values import normal
+from camscan.knowledge_lint_lines import lint_lines, lint_withdrawn
+from camscan.knowledge_phrases import phrase_faults
 from camscan.knowledge_references import references
 from camscan.knowledge_traps import HONEYPOT, NEGATIVES, Trap
-from camscan.model.claim import VIDEO_ROLES, Attribute, Role
+from camscan.model.claim import VIDEO_ROLES, Attribute, Evidence, Role
 from camscan.model.knowledge import Knowledge, Sample, Signature, Test
 from camscan.model.observation import FIELDS, Observation
+from camscan.service_lint import services_wrong
 
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -30,6 +33,7 @@ _IDENTITY = frozenset({Attribute.MAKER, Attribute.BRAND, Attribute.PLATFORM})
 _CLOSED = frozenset({Attribute.MAKER, Attribute.PLATFORM, Attribute.ROLE})
 """Attributes whose values are ids: an extract must map to them."""
 _ATTRIBUTES = frozenset(a.value for a in Attribute)
+_WITHOUT_VALUE = frozenset({Test.PRESENT, Test.KNOWN})
 _ORIGINS = frozenset({"documented", "constructed"})
 _KIND_WITHOUT_SOURCE = frozenset({"", "unverified", "todo"})
 
@@ -50,18 +54,22 @@ _Make = Callable[[str, str], Problem]
 def lint(knowledge: Knowledge) -> tuple[Problem, ...]:
     """Everything that is wrong, sorted by file and record. Empty means accepted."""
     found = [*_references(knowledge)]
+    for name, field, text in services_wrong(knowledge):
+        found.append(Problem(knowledge.places.get(f"service {name}", ""), name, field, text))
     sound: list[Signature] = []
     for signature in knowledge.signatures:
         mine = list(_shape(knowledge, signature))
         found += mine
         if not any(p.field.startswith(("when", "extract")) for p in mine):
             sound.append(signature)
+    found += _wrong(knowledge)
     try:
         matcher = Matcher(_only(knowledge, sound))
     except KnowledgeError as error:
         found.append(Problem("", "", "when", str(error)))
     else:
         found += _behaviour(knowledge, sound, matcher)
+        found += _lines(knowledge, sound, matcher)
     return tuple(sorted(set(found), key=lambda p: (p.file, p.record, p.field, p.text)))
 
 
@@ -91,7 +99,8 @@ def _bytes(text: str) -> bytes:
 
 
 def _only(knowledge: Knowledge, signatures: list[Signature]) -> Knowledge:
-    return replace(knowledge, signatures=tuple(signatures))
+    lines = tuple(line for line in knowledge.lines if not _re2(line.pattern))
+    return replace(knowledge, signatures=tuple(signatures), lines=lines)
 
 
 def _shape(knowledge: Knowledge, signature: Signature) -> Iterator[Problem]:
@@ -136,7 +145,7 @@ def _conditions(signature: Signature, problem: _Make) -> Iterator[Problem]:
         at = f"when[{number}]"
         if condition.field not in known:
             yield problem(f"{at}.field", f"kind {signature.kind} has no field {condition.field!r}")
-        if condition.test is not Test.PRESENT and not condition.value:
+        if condition.test not in _WITHOUT_VALUE and not condition.value:
             yield problem(f"{at}.value", "an empty text matches everything")
         if condition.test is Test.REGEX and (text := _re2(condition.value)):
             yield problem(f"{at}.value", text)
@@ -182,7 +191,10 @@ def _unknown(knowledge: Knowledge, attribute: Attribute, value: str) -> str:
     words = knowledge.vocabulary.get(attribute.value, ())
     match attribute:
         case Attribute.MAKER:
-            known = value in knowledge.parties
+            party = knowledge.parties.get(value)
+            if party is not None and not party.builds:
+                return f"{attribute} {value!r}: a supplier or a maker of chips makes no device"
+            known = party is not None
         case Attribute.PLATFORM:
             known = value in knowledge.platforms
         case Attribute.ROLE:
@@ -270,14 +282,53 @@ def _trespasses(other: Signature, owner: Signature) -> bool:
 
 def _caught(matcher: Matcher, signature: Signature, trap: Trap) -> str | None:
     spoken = [e for e in matcher.read(trap.observation).evidence if e.signature == signature.id]
-    for piece in spoken:
-        if piece.attribute is Attribute.ROLE and piece.value in {r.value for r in VIDEO_ROLES}:
-            return f"says role {piece.value}"
-        if not trap.identity and piece.attribute in _IDENTITY:
-            return f"says {piece.attribute} {piece.value}"
+    return next((why for piece in spoken if (why := _believed(piece, trap)) is not None), None)
+
+
+def _believed(piece: Evidence, trap: Trap) -> str | None:
+    if piece.attribute is Attribute.ROLE and piece.value in {r.value for r in VIDEO_ROLES}:
+        return f"says role {piece.value}"
+    if not trap.identity and piece.attribute in _IDENTITY:
+        return f"says {piece.attribute} {piece.value}"
     return None
 
 
+def _wrong(knowledge: Knowledge) -> Iterator[Problem]:
+    for wrong in (*lint_lines(knowledge), *lint_withdrawn(knowledge)):
+        file = knowledge.places.get(f"{wrong.table} {wrong.record}", wrong.table)
+        yield Problem(file, wrong.record, wrong.field, wrong.text)
+
+
+def _lines(
+    knowledge: Knowledge, signatures: Iterable[Signature], matcher: Matcher
+) -> Iterator[Problem]:
+    relations, lines = Relations(knowledge), {line.id: line for line in knowledge.lines}
+    for signature in signatures:
+        owner = relations.platform_maker(platform_of(signature.id))
+        if owner is None:
+            continue
+        for sample in signature.sample:
+            try:
+                seen = sample_observation(signature, sample)
+            except ValueError:
+                continue  # named by _shape
+            for piece in matcher.read(seen).evidence:
+                line = lines.get(piece.signature)
+                if line is None or piece.attribute is not Attribute.MAKER:
+                    continue
+                if not relations.agree(Attribute.MAKER, owner, piece.value):
+                    file = knowledge.places.get(f"line {line.id}", "")
+                    text = f"matches a sample of {signature.id}"
+                    yield Problem(file, line.id, "pattern", text)
+    for trap in (*HONEYPOT, *NEGATIVES):
+        for piece in matcher.read(trap.observation).evidence:
+            if piece.signature in lines and (why := _believed(piece, trap)) is not None:
+                file = knowledge.places.get(f"line {piece.signature}", "")
+                yield Problem(
+                    file, piece.signature, "pattern", f"matches the trap {trap.name}: {why}"
+                )
+
+
 def _references(knowledge: Knowledge) -> Iterator[Problem]:
-    for table, record, field, text in references(knowledge):
+    for table, record, field, text in (*references(knowledge), *phrase_faults(knowledge)):
         yield Problem(knowledge.places.get(f"{table} {record}", table), record, field, text)

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from functools import lru_cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
+import re2
 from msgspec import Struct
 
 from camscan.errors import KnowledgeError
 from camscan.model.claim import Level
-from camscan.model.knowledge import Signature
+from camscan.model.knowledge import Signature, Test
+from camscan.model.product import ProductLine
 
 T = TypeVar("T")
 
@@ -44,6 +47,13 @@ def versioned(signature: Signature, *, local: bool) -> Signature:
     if not any(s.origin == "documented" for s in signature.sample):
         level = min(level, _CAP_CONSTRUCTED)
     return msgspec.structs.replace(bare, version=short, level=level)
+
+
+def versioned_line(line: ProductLine, *, local: bool) -> ProductLine:
+    """With the short hash of its content, marked local."""
+    bare = msgspec.structs.replace(line, version="", local=local)
+    short = hashlib.sha256(msgspec.json.encode(bare, order="sorted")).hexdigest()[:12]
+    return msgspec.structs.replace(bare, version=short)
 
 
 def _plain(value: object) -> object:
@@ -87,3 +97,68 @@ def _refuse_unknown(kind: type[Struct], value: object, where: str, path: str) ->
         below = shape[key]
         if below is not None:
             _refuse_unknown(below, item, where, at)
+
+
+_PLACE = re.compile(r"(?P<key>[a-z]+) (?P<ident>\S+?): (?P<rest>.*)", re.DOTALL)
+_FIELD = re.compile(r"field `?(?P<path>[A-Za-z0-9_.\[\]-]+)")
+_NUMBER = re.compile(r"number (?P<place>[0-9]+)")
+
+
+def with_line(message: str, name: str, data: bytes) -> str:
+    """The message of an error in file `name`, with the line of the record and field it speaks of."""
+    rest = message.removeprefix(f"{name}: ")
+    place = _PLACE.match(rest)
+    if rest == message or place is None or rest.startswith("line "):
+        return message
+    lines = data.decode("utf-8", "replace").splitlines()
+    heads = [n for n, text in enumerate(lines) if _heads(text, place["key"])]
+    start: int | None
+    numbered = _NUMBER.match(f"{place['ident']} {place['rest']}")
+    if numbered is not None and int(numbered["place"]) <= len(heads):
+        start = heads[int(numbered["place"]) - 1]
+    else:
+        start = _of_record(lines, heads, place["ident"])
+    if start is None:
+        return message
+    end = next((n for n in heads if n > start), len(lines))
+    field = _FIELD.search(place["rest"])
+    at = start
+    if field is not None:
+        last = re.sub(r"\[\d+\]", "", field["path"]).rpartition(".")[2]
+        word = re.compile(rf"(?<![\w-]){re.escape(last)}\s*=")
+        at = next((n for n in range(start, end) if word.search(lines[n])), start)
+    return f"{name}: line {at + 1}: {rest}"
+
+
+def _heads(text: str, key: str) -> bool:
+    plain = text.partition("#")[0].replace(" ", "").strip()
+    return plain in {f"[[{key}]]", f"[{key}]"}
+
+
+def _of_record(lines: list[str], heads: list[int], ident: str) -> int | None:
+    """Head of the last record with this id: of two, the second is the one complained of."""
+    wanted = re.compile(rf"\s*(?:id|prefix)\s*=\s*[\"']{re.escape(ident)}[\"']")
+    named = [n for n, text in enumerate(lines) if wanted.match(text)]
+    if not named:
+        return None
+    return max((n for n in heads if n <= named[-1]), default=named[-1])
+
+
+def check_patterns(record: Signature | ProductLine, where: str) -> None:
+    """Refuse a pattern that RE2 does not take: it runs in linear time and in bounded memory, or not."""
+    if isinstance(record, ProductLine):
+        patterns = [("pattern", record.pattern)]
+    else:
+        patterns = [
+            (f"when[{n}].value", c.value) for n, c in enumerate(record.when) if c.test is Test.REGEX
+        ]
+        patterns += [(f"extract[{n}].pattern", e.pattern) for n, e in enumerate(record.extract)]
+    options = re2.Options()
+    options.log_errors = False
+    for field, pattern in patterns:
+        try:
+            re2.compile(pattern, options)
+        except re2.error as error:
+            raise KnowledgeError(
+                f"{where}: field `{field}`: {pattern!r} is not RE2: {error}"
+            ) from error

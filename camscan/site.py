@@ -9,6 +9,7 @@ import contextlib
 import csv
 import hashlib
 import ipaddress
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,11 +19,15 @@ import msgspec
 from camscan.errors import InputError
 from camscan.model.claim import Device
 from camscan.model.knowledge import Network
-from camscan.model.site import Asset, Site
+from camscan.model.site import DOCUMENT_CONDITIONS, Asset, Site
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _FACTORS = ("P", "C", "D", "x", "m")
+_UNION = re.compile(
+    "AT|BE|BG|CY|CZ|DE|DK|EE|ES|FI|FR|GR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK"
+)
+"""Member states of the European Union (ISO 3166)."""
 _ASSET_COLUMNS = Asset.__struct_fields__
 _LIMIT = 8 * 1024 * 1024
 
@@ -41,6 +46,10 @@ def load_site(path: Path) -> Site:
         raise InputError(
             f"{path}: unknown key {unknown[0]!r}; known: {', '.join(Site.__struct_fields__)}"
         )
+    if site.jurisdiction and not is_jurisdiction(site.jurisdiction):
+        raise InputError(
+            f"{path}: jurisdiction {site.jurisdiction!r}: RS or EU:xx (for example EU:HR)"
+        )
     for number, declaration in enumerate(site.declarations, 1):
         if declaration.factor not in _FACTORS:
             raise InputError(
@@ -51,6 +60,13 @@ def load_site(path: Path) -> Site:
             raise InputError(
                 f"{path}: declaration {number}: a declaration needs a named function (by)"
             )
+    for number, document in enumerate(site.documents, 1):
+        if document.condition not in DOCUMENT_CONDITIONS:
+            raise InputError(
+                f"{path}: document {number}: {document.condition!r} is not one of {', '.join(DOCUMENT_CONDITIONS)}"
+            )
+        if not document.by:
+            raise InputError(f"{path}: document {number}: needs a named function (by)")
     if site.asset_list:
         listed = load_assets(path.parent / site.asset_list)
         site = msgspec.structs.replace(site, assets=(*site.assets, *listed))
@@ -62,6 +78,11 @@ def load_site(path: Path) -> Site:
             )
         seen.add(asset.id)
     return site
+
+
+def is_jurisdiction(text: str) -> bool:
+    """`RS`, or `EU:` with a member state: the places whose rules signatures/rules holds as binding."""
+    return text == "RS" or (text.startswith("EU:") and _UNION.fullmatch(text[3:]) is not None)
 
 
 def load_assets(path: Path) -> tuple[Asset, ...]:

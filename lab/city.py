@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import wiring, workdir
+from lab.beacon import BeaconEngine
 from lab.cloud import CLOUD_CA, CloudEngine
 from lab.cloud_map import load_clouds, place
 from lab.mode import Mode, choose
@@ -164,6 +165,19 @@ class CityRun:
                 if not unit.port_map:  # a port forwarding forwards no searches
                     udp.add(unit, groups=unit.segment in on_link)
         udp.open_groups()
+        beacons = BeaconEngine(
+            {}
+            if loopback
+            else {
+                s.plan.id: str(s.plan.network.broadcast_address)
+                for s in self.city.segments
+                if s.plan.kind == "on-link"
+            },
+            self.seed,
+        )
+        for unit in self.city.units:
+            if unit.reachable and not unit.port_map:
+                beacons.add(unit)
         cloud = CloudEngine(self.names)
         home = PhoneHomeEngine(cloud, self.names, self.seed, options.hurry)
         if self.spaces is not None and (options.phone_home or options.capture):
@@ -181,6 +195,7 @@ class CityRun:
             f"ready after {time.monotonic() - self.started:.2f} s",
         )
         code = await self._wait()
+        beacons.close()
         await home.close()
         await cloud.close()
         for source in (sniffer, recorder):
@@ -192,11 +207,13 @@ class CityRun:
         if recorder is not None and options.capture is not None:
             count = write_pcap(recorder.packets(), options.capture)
             _say(options, f"{count} packets in {options.capture}; conversations: {home.done}")
-        self._report(sniffer, udp, home)
+        self._report(sniffer, (*udp.problems, *beacons.problems), home)
         return code
 
-    def _report(self, sniffer: Sniffer | None, udp: UdpEngine, home: PhoneHomeEngine) -> None:
-        for problem in udp.problems:
+    def _report(
+        self, sniffer: Sniffer | None, problems: Sequence[str], home: PhoneHomeEngine
+    ) -> None:
+        for problem in problems:
             _say(self.options, problem)
         if self.options.stats is None:
             return

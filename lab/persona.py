@@ -184,6 +184,15 @@ class PhoneHome(_Table):
     request_hex: str | None = None
 
 
+class Beacon(_Table):
+    """A datagram the device broadcasts by itself."""
+
+    form: Literal["tuya", "tuya-plain", "text"]
+    port: int
+    text: str
+    every_s: float = 5
+
+
 class Persona(_Table):
     """One device model; schema and meaning: lab/PERSONAS.md."""
 
@@ -200,6 +209,7 @@ class Persona(_Table):
     tcp: tuple[Tcp, ...] = ()
     udp: tuple[Udp, ...] = ()
     phone_home: tuple[PhoneHome, ...] = ()
+    beacon: tuple[Beacon, ...] = ()
 
     @property
     def macs(self) -> tuple[str, ...]:
@@ -265,6 +275,7 @@ def _tokens(persona: Persona) -> Iterator[str]:
     for udp in persona.udp:
         texts += [(f"udp {udp.service}", text) for text in (udp.reply or "", *udp.replies)]
         texts += [(f"udp {udp.service}", str(value)) for value in udp.fields.values()]
+    texts += [(f"beacon {beacon.port}", beacon.text) for beacon in persona.beacon]
     for where, text in texts:
         head = text.replace("\r", "").partition("\n\n")[0] if where.startswith("tcp") else text
         for name, _number in _TOKEN.findall(head):
@@ -301,6 +312,9 @@ def problems(persona: Persona, path: Path) -> list[str]:
         found += _hex(home.request_hex, f"phone_home {home.name}: request_hex")
         if home.every_s < 1:
             found.append(f"phone_home {home.name}: every_s below 1")
+    found += [
+        f"beacon {beacon.port}: every_s below 1" for beacon in persona.beacon if beacon.every_s < 1
+    ]
     for name in persona.truth.cloud:
         if name not in {home.name for home in persona.phone_home}:
             found.append(f"truth.cloud names {name}, but no [[phone_home]] goes there")

@@ -33,9 +33,9 @@ from camscan.model.knowledge import (
     Law,
     LawPosition,
     Network,
-    Party,
     Rule,
 )
+from camscan.model.party import Party
 from camscan.model.probe import ProbePlan
 from camscan.model.site import Site
 

@@ -120,6 +120,22 @@ def test_an_error_names_file_record_and_field(tmp_path, name, text, words):
         assert word in message
 
 
+LINES = [
+    (DEVICE.replace("about =", "abuot ="), 9),
+    (DEVICE.replace('test = "equals"', 'tset = "equals"'), 15),
+    (DEVICE.replace('family = "label"\n', ""), 7),
+    (DEVICE.replace('kind = "http"', 'kind = "htpp"'), 10),
+    (DEVICE + DEVICE[DEVICE.index("[[signature]]"):], 24),
+    (DEVICE.replace("maker", "mkaer"), 4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line"), LINES)
+def test_an_error_names_the_line(tmp_path, text, line):
+    with pytest.raises(KnowledgeError, match=rf"^devices/aq\.toml: line {line}: "):
+        load(tmp_path, {"devices/aq.toml": text})
+
+
 @pytest.mark.parametrize("missing", ["decision.toml", "probes.toml"])
 def test_a_part_that_must_exist(tmp_path, missing):
     root = write(tmp_path / "s", {k: v for k, v in BASE.items() if k != missing})
@@ -210,6 +226,39 @@ LOCAL_BAD = [
 def test_local_folders_never_replace(tmp_path, files, words):
     with pytest.raises(KnowledgeError, match=words):
         load(tmp_path, local=files)
+
+
+CATASTROPHIC = "(a{1,900}){1,900}"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ('test = "equals", value = "Aq"', f'test = "regex", value = "{CATASTROPHIC}"'),
+        ("[[signature.sample]]", f'extract = [{{attribute = "model", field = "server", pattern = "{CATASTROPHIC}"}}]\n[[signature.sample]]'),
+        ('test = "equals", value = "Aq"', 'test = "regex", value = "(?=a)"'),
+    ],
+)  # fmt: skip
+def test_a_local_pattern_that_is_not_linear_is_refused_by_place(tmp_path, change):
+    text = local_device().replace(*change)
+    with pytest.raises(KnowledgeError) as caught:
+        load(tmp_path, local={"devices/m.toml": text})
+    message = str(caught.value)
+    assert message.startswith("devices/m.toml: line ")
+    for word in ("local.aq.http.mine", "field `", "not RE2"):
+        assert word in message
+
+
+@pytest.mark.parametrize("name", ["devices/more.yaml", "devices/more.TOML", "more.json"])
+def test_a_local_file_that_would_be_passed_over_is_named(tmp_path, name):
+    files = {"devices/mine.toml": local_device(), name: "x"}
+    with pytest.raises(KnowledgeError, match=f"{name}: would not be read"):
+        load(tmp_path, local=files)
+
+
+def test_a_readme_in_a_local_folder_is_no_mistake(tmp_path):
+    files = {"devices/mine.toml": local_device(), "README.md": "x"}
+    assert [s.local for s in load(tmp_path, local=files).signatures] == [False, True]
 
 
 def test_a_local_mac_block_does_not_replace_a_shipped_one(tmp_path):

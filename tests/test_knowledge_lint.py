@@ -35,6 +35,10 @@ SECOND = (
     .replace('platform = "aq"', 'platform = "bu"')
 )
 
+MORE = "".join(
+    PARTY.replace('"aq"', f'"{ident}"').replace('"maker"', f'"{kind}"')
+    for ident, kind in (("sup", "intermediary"), ("chip", "component"))
+)
 CASES = [
     ("id form", device("aq.http.server", "aq"), "id", "write <platform>"),
     ("source", device('source = "s"\nas_of = "2026-11"', 'source = "unverified"\nas_of = "2026-11"'), "source", "without a source"),
@@ -62,13 +66,17 @@ CASES = [
     ("bad expect", device("expect = {", 'expect = {colour = "x", '), "sample[0].expect", "no claim attribute"),
     ("honeypot", device('field = "server", test = "equals", value = "Aq"', 'field = "body", test = "contains", value = "ONVIF"'), "when", "honeypot-http"),
     ("generic program", device('test = "equals", value = "Aq"', 'test = "contains", value = "a"'), "when", "generic-boa"),
+    ("no device of a supplier", device('{attribute = "platform", value = "aq"}]', '{attribute = "maker", value = "sup"}]'), "says[0].value", "makes no device"),
+    ("no device of a chip", device('{attribute = "platform", value = "aq"}]', '{attribute = "maker", value = "chip"}]'), "says[0].value", "makes no device"),
+    ("says too much", device('about = "a"', 'about = "a"\nnot_proof_of = "an obvious Backdoor"'), "not_proof_of", "says 'Backdoor'"),
     ("unknown sharing", device('level = "E3"', 'platforms_sharing = ["zz"]\nlevel = "E3"'), "platforms_sharing", "no platform"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "text", "field", "words"), CASES)
 def test_each_rule(tmp_path, name, text, field, words):
-    found = problems(tmp_path, {"devices/aq.toml": text})
+    beside = {"parties/more.toml": MORE, "vocab/phrases.toml": '"phrases.never" = ["backdoor"]\n'}
+    found = problems(tmp_path, {"devices/aq.toml": text, **beside})
     assert any(f == field and words in t for _, f, t in found), (name, found)
 
 
@@ -87,8 +95,10 @@ REFERENCES = [
     ("parties/b.toml", PARTY.replace('"aq"', '"b"') + 'parent = "zz"\n', "parent"),
     ("parties/a.toml", PARTY + 'parent = "aq"\n', "parent"),
     ("brands/b.toml", '[[brand]]\nid = "x"\nbrand = "X"\nmaker = "zz"\nkind = "oem"\nstrength = "strong"\nsource = "s"\nas_of = "2026"\n', "maker"),
+    ("brands/b.toml", '[[brand]]\nid = "x"\nbrand = "X"\nmaker = "sup"\nkind = "oem"\nstrength = "strong"\nsource = "s"\nas_of = "2026"\n' , "maker"),
     ("oui/b.toml", '[[block]]\nprefix = "00aa00"\nregistrant = "X"\nparty = "zz"\nsource = "s"\nas_of = "2026"\n', "party"),
     ("oui/b.toml", '[[block]]\nprefix = "00AA"\nregistrant = "X"\nparty = "aq"\nsource = "s"\nas_of = "2026"\n', "prefix"),
+    ("endpoints/e.toml", "".join(f'[[endpoint]]\nid = "{i}"\nmatch = "*.a.example"\noperator = "aq"\npurpose = []\nconfidence = "low"\nsource = "s"\nas_of = "2026"\n' for i in "xy"), "match"),
     ("laws/cn.toml", 'nexus = ["zz"]\n', "nexus"),
     ("probes.toml", BASE["probes.toml"] + 'guard = {platform = ["zz"]}\n', "guard.platform"),
     ("probes.toml", BASE["probes.toml"] + 'yields = ["zz"]\n', "yields"),
@@ -97,7 +107,7 @@ REFERENCES = [
 
 @pytest.mark.parametrize(("name", "text", "field"), REFERENCES)
 def test_references_lead_somewhere(tmp_path, name, text, field):
-    assert field in [f for _, f, _ in problems(tmp_path, {name: text})]
+    assert field in [f for _, f, _ in problems(tmp_path, {"parties/more.toml": MORE, name: text})]
 
 
 def test_problems_name_the_file(tmp_path):

@@ -26,7 +26,7 @@ def attribute(devices: Iterable[Device], knowledge: Knowledge) -> dict[str, Attr
     found = {SITE: Attribution(subject=SITE, rules=rules_beside(None, knowledge.rules))}
     for device in devices:
         line = chain(device, knowledge)
-        tied = ties(device, parties, knowledge.networks)
+        tied = ties(device, parties)
         nexus = {t.condition for t in tied if t.confidence in _FIRM}
         if is_group_cn(line) and line.confidence in _FIRM:
             nexus.add(_GROUP)

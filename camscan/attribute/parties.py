@@ -1,7 +1,7 @@
 """Who stands behind a device: brand, maker, parent, seat of the group?
 
 A disputed seat is shown as disputed and gives an interval; a maker alone never carries more than J2
-(facts: scoring 6). Intermediaries are never matched as a maker (facts: vendors, intermediaries).
+(facts: scoring 6). Intermediaries and makers of chips are never matched as a maker (facts: vendors).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from camscan.model.attribution import Chain
 from camscan.model.claim import Attribute, Confidence, Device, Level, State
-from camscan.model.knowledge import Knowledge, Party
+from camscan.model.knowledge import Knowledge
+from camscan.model.party import Party
 
 OPEN = (0, 4)
 """J of a device whose maker is not known: none to mainland endpoint (facts: scoring 6, J?)."""
@@ -33,7 +34,7 @@ class Ancestry(Struct, frozen=True, kw_only=True):
 
 
 def ancestry(party: str, parties: Mapping[str, Party]) -> Ancestry | None:
-    """The party and its known parents; None where the id is unknown or names no maker."""
+    """The party and its known parents; None where the id is unknown or names a supplier or a chip."""
     line: list[Party] = []
     current: str | None = party
     while current is not None and len(line) < _DEPTH:
@@ -42,7 +43,7 @@ def ancestry(party: str, parties: Mapping[str, Party]) -> Ancestry | None:
             break
         line.append(record)
         current = record.parent
-    if not line or "intermediary" in line[0].kind:
+    if not line or not line[0].builds:
         return None
     spans = [span for record in line if (span := _span(record)) is not None]
     lower = max((low for low, _ in spans), default=OPEN[0])
@@ -129,7 +130,10 @@ def _steps(found: Ancestry) -> tuple[str, ...]:
         if party.group_seat == _DISPUTED:
             seat = f"disputed ({party.seat_note})" if party.seat_note else _DISPUTED
         mark = "" if party.verification == "sourced" else f", {party.verification}"
-        steps.append(f"{word}: {party.name}; seat {seat} ({party.source}, {party.as_of}{mark})")
+        share = f"; public ownership as reported: {party.state_share}" if party.state_share else ""
+        steps.append(
+            f"{word}: {party.name}; seat {seat}{share} ({party.source}, {party.as_of}{mark})"
+        )
     return tuple(steps)
 
 

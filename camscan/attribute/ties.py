@@ -6,36 +6,27 @@ two independent ones are E3. Embedded names are no destination. Hong Kong, Macau
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from camscan.attribute.endpoints import KIND
 from camscan.model.attribution import EndpointTie
 from camscan.model.claim import Confidence, Device, Endpoint, Level, Mark
-from camscan.model.knowledge import Network, Party
+from camscan.model.party import Party
 
 CN = "CN"
 OPERATOR = "cloud-operator-cn-group"
 LOCATED = "endpoint-located-cn"
 _DESTINATION = (Mark.CONTACTED, Mark.CONFIGURED, Mark.NAMED)
-_MOVABLE = frozenset({"cdn", "resolver"})
-"""CDN and anycast addresses stay J3 (facts: scoring 6)."""
 
 
-def ties(
-    device: Device, parties: dict[str, Party], networks: Sequence[Network]
-) -> tuple[EndpointTie, ...]:
+def ties(device: Device, parties: dict[str, Party]) -> tuple[EndpointTie, ...]:
     """Every tie of every endpoint that was seen or configured, in order of the endpoints."""
-    movable = {
-        parties[n.operator].name if n.operator in parties else n.name
-        for n in networks
-        if n.kind in _MOVABLE
-    }
     found = []
     for endpoint in device.endpoints:
         mark = next((m for m in _DESTINATION if m in endpoint.marks), None)
         if mark is None:
             continue
         found += _of_operator(endpoint, mark, parties)
-        if endpoint.network_operator not in movable:
+        # CDN and anycast addresses stay J3 (facts: scoring 6).
+        if not any(source.startswith(KIND) for source in endpoint.sources):
             found += _of_register(endpoint, mark)
     return tuple(found)
 

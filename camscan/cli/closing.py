@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
-from camscan import audit, site
-from camscan.errors import UsageError
+from camscan import assessments, audit, lookups, site
+from camscan.errors import RunError, UsageError
 from camscan.knowledge import load
 from camscan.model.knowledge import Knowledge, Network
 from camscan.model.site import Site
@@ -23,12 +23,21 @@ from camscan.report import json as json_report
 from camscan.report import table as table_report
 from camscan.report.model import ReportModel, build
 from camscan.run import Run
+from camscan.withdrawals import rested_on
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
+    """Keep it in the context: no command does anything with a database but hand it on to read_options."""
+    context.meta[f"camscan.{parameter.name}"] = value
+
 
 _OPTIONS = (
     click.option("--site", "site_file", type=click.Path(path_type=Path), help="site.toml: what only people know."),
     click.option("--networks", type=click.Path(path_type=Path), help="Your own table of networks (TOML); outranks the shipped one."),
+    click.option("--located", type=click.Path(path_type=Path), expose_value=False, callback=_remember, help="Your own MMDB of countries, for the place of an address; `none` for no place. Default: Debian's tor-geoipdb if installed."),
+    click.option("--asn", type=click.Path(path_type=Path), expose_value=False, callback=_remember, help="Your own MMDB of autonomous systems, for addresses the shipped table does not hold."),
     click.option("--jurisdiction", default="", help="Whose rules to print: RS or EU:xx."),
     click.option("--as-of", default="", help="Judge ages and expiries at this time (ISO 8601); default: end of the last intake."),
     click.option("--signatures", "local", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Folder of your own signatures, added under local."),
@@ -55,11 +64,7 @@ def read_options(
     """Read and check the files before anything is sent or judged."""
     from camscan.clock import iso, parse_iso
 
-    if (
-        jurisdiction
-        and jurisdiction != "RS"
-        and not (jurisdiction.startswith("EU:") and len(jurisdiction) == 5)
-    ):
+    if jurisdiction and not site.is_jurisdiction(jurisdiction):
         raise UsageError(f"--jurisdiction {jurisdiction!r}: RS or EU:xx (for example EU:HR)")
     if as_of:
         try:
@@ -78,7 +83,9 @@ def read_options(
     if networks is not None:
         owned = site.load_networks(networks)
         inputs.append((networks.name, site.file_digest(networks)))
+    kept = getattr(click.get_current_context(silent=True), "meta", {})
     return audit.AssessOptions(
+        lookups=lookups.lookups(kept.get("camscan.located"), kept.get("camscan.asn")),
         site=declared,
         networks=owned,
         jurisdiction=jurisdiction,
@@ -100,6 +107,7 @@ def close(
     `intake`: the one this command took. 2 where a test of it did not finish for something in scope;
     what an earlier command left open is in the coverage, not in the exit code of this one.
     """
+    _name_withdrawn(run, knowledge)
     gc.disable()  # what is built here lives until the end: nothing to collect meanwhile
     try:
         assessment, folder = audit.assess(run, knowledge, options)
@@ -111,6 +119,8 @@ def close(
         else:
             click.echo(table_report.write(model))
             click.echo(f"Findings: {csv}")
+            if model.paths.devices:
+                click.echo(f"Paths:    {csv.with_name('paths.csv')}")
             click.echo(f"Report:   {html}")
             click.echo(
                 f"Explain:  camscan explain {run.path} FINDING    Next: camscan next {run.path}"
@@ -122,6 +132,21 @@ def close(
     return 2 if audit.unfinished(run, intake, assessment, knowledge) else 0
 
 
+def _name_withdrawn(run: Run, knowledge: Knowledge) -> None:
+    """On stderr, what the newest earlier assessment rested on and is no longer believed."""
+    if not knowledge.withdrawn or not assessments.numbers(run.path):
+        return
+    try:
+        earlier = assessments.read(run.path)
+    except RunError as error:
+        click.echo(
+            f"camscan: what the earlier assessment rested on was not compared: {error}", err=True
+        )
+        return
+    for one in rested_on(earlier, knowledge.withdrawn):
+        click.echo(f"camscan: earlier finding {one.text()}", err=True)
+
+
 def write_files(model: ReportModel, folder: Path) -> tuple[Path, Path]:
     """report.html and findings.csv beside the assessment."""
     html = folder / "report.html"
@@ -129,4 +154,7 @@ def write_files(model: ReportModel, folder: Path) -> tuple[Path, Path]:
     for path, parts in ((html, html_report.parts(model)), (csv, csv_report.parts(model))):
         with path.open("w", encoding="utf-8", newline="") as file:
             file.writelines(parts)
+    if model.paths.devices:
+        with (folder / "paths.csv").open("w", encoding="utf-8", newline="") as file:
+            file.writelines(csv_report.path_parts(model))
     return html, csv

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from camscan.errors import CamscanError
+from camscan.lookups import TOR_GEOIP
 from camscan.observe.packet import privilege
 from camscan.observe.packet.client import PacketHelper
 from camscan.observe.wire.interfaces import Interface, interfaces
@@ -171,6 +172,11 @@ def _abilities(
             what="--engine nmap",
             works=nmap,
             why="" if nmap else "needs the program nmap and pip install 'camscan[nmap]'",
+        ),
+        Ability(
+            what="place of an address without a database of your own",
+            works=(TOR_GEOIP / "geoip").is_file(),
+            why="" if (TOR_GEOIP / "geoip").is_file() else "needs tor-geoipdb, or --located FILE",
         ),
     )
 

@@ -15,8 +15,9 @@ from camscan.decode.text import clean, decode_text
 from camscan.errors import UsageError
 from camscan.model.claim import Claim, Device, Evidence
 from camscan.model.finding import Assessment, Finding
-from camscan.model.knowledge import Knowledge
+from camscan.model.knowledge import Knowledge, Signature
 from camscan.model.observation import Observation
+from camscan.model.product import ProductLine
 from camscan.run import Run
 
 _SHOWN = 600
@@ -90,7 +91,7 @@ def _finding(finding: Finding, assessment: Assessment) -> None:
             f"at least because {interval.why_lower}; at most because {interval.why_upper}",
         )
     for name, ids in (
-        ("concerns", [c.concern for c in finding.concerns]),
+        ("concerns", [c.concern for c in finding.concerns if c.relation != "elsewhere"]),
         ("law", finding.laws),
         ("rules", finding.rules),
     ):
@@ -122,14 +123,16 @@ def _evidence(evidence: Evidence, knowledge: Knowledge, observation: Observation
     click.echo(
         f"  evidence {evidence.signature} (version {evidence.version}), family {evidence.family.value}, {evidence.level.value}: {evidence.value}"
     )
-    signature = next((s for s in knowledge.signatures if s.id == evidence.signature), None)
-    if signature is not None:
-        changed = "" if signature.version == evidence.version else " [signature changed since]"
-        click.echo(
-            f"    signature: {signature.about}; source: {signature.source} ({signature.as_of}){changed}"
-        )
-        if signature.not_proof_of:
-            click.echo(f"    no proof of: {signature.not_proof_of}")
+    known: dict[str, Signature | ProductLine] = {s.id: s for s in knowledge.signatures}
+    known |= {line.id: line for line in knowledge.lines}
+    found = known.get(evidence.signature)
+    if found is not None:
+        changed = "" if found.version == evidence.version else " [signature changed since]"
+        click.echo(f"    signature: {found.about}; source: {found.source} ({found.as_of}){changed}")
+        if found.not_proof_of:
+            click.echo(f"    no proof of: {found.not_proof_of}")
+    if (taken := knowledge.withdrawn.get(evidence.signature)) is not None:
+        click.echo(f"    withdrawn {taken.date}: {taken.reason}")
     if observation is None:
         click.echo(f"    observation {evidence.observation}: declared or derived, no bytes")
         return

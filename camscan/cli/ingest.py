@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from camscan import audit
+from camscan.captured import store
 from camscan.cli.closing import close, judging_options, read_knowledge, read_options
 from camscan.clock import Clock, SystemClock, iso
 from camscan.decode import exchange
@@ -15,7 +16,8 @@ from camscan.errors import InputError
 from camscan.journal import file_sha256
 from camscan.model.observation import Reason
 from camscan.model.run import Input, IntakeInfo
-from camscan.observe.records import nmap_xml
+from camscan.observe.records import nmap_xml, suricata, zeek
+from camscan.observe.records.traffic_log import TrafficLog
 from camscan.run import IntakeWriter, Run
 
 
@@ -35,9 +37,9 @@ def ingest(
     as_of: str,
     local: Path | None,
 ) -> int:
-    """Add FILES to RUN (made if it is not there): nmap XML (-oX) or observation NDJSON.
+    """Add FILES to RUN (made if it is not there): nmap XML (-oX), Zeek and Suricata logs, observation NDJSON.
 
-    The form is told by the content. Zeek, Suricata and captures: not in this version.
+    The form is told by the content. All logs of one call are one window; captures: camscan traffic.
     """
     clock = SystemClock()
     options = read_options(site_file, networks, jurisdiction, as_of)
@@ -50,8 +52,11 @@ def ingest(
     )
     writer = run.new_intake(_info(clock, knowledge.content_hash, inputs))
     complete = True
+    logs: dict[str, TrafficLog] = {}
     for path in files:
-        complete = _take(path, writer) and complete
+        complete = _take(path, writer, logs) and complete
+    for log in logs.values():
+        store(writer, log.done())
     writer.seal(complete=complete)
     code = close(run, knowledge, options, as_json=as_json, intake=writer.info.id)
     return code if complete else max(code, 2)
@@ -76,13 +81,15 @@ def _info(clock: Clock, knowledge_hash: str, inputs: tuple[Input, ...]) -> Intak
     )
 
 
-def _take(path: Path, writer: IntakeWriter) -> bool:
+def _take(path: Path, writer: IntakeWriter, logs: dict[str, TrafficLog]) -> bool:
     """Read one file; False if a part of it could not be read. What was read before that is kept."""
     try:
         with path.open("rb") as file:
-            head = file.read(512).lstrip()
+            head = file.read(4096).lstrip()
         if head.startswith(b"<"):
             return _take_nmap(path, writer)
+        if zeek.looks_like(head) or suricata.looks_like(head):
+            return _take_log(path, head, logs)
         return _take_ndjson(path, writer)
     except InputError as error:
         why = str(error)
@@ -108,6 +115,20 @@ def _take_nmap(path: Path, writer: IntakeWriter) -> bool:
             at=record.at,
             flags=record.flags,
         )
+    return True
+
+
+def _take_log(path: Path, head: bytes, logs: dict[str, TrafficLog]) -> bool:
+    """A Zeek or Suricata log; True: what could not be read of it is counted in the record of the window."""
+    with path.open("rb") as file:
+        if zeek.looks_like(head):
+            zeek.read(
+                exchange.bounded(file), path.name, logs.setdefault("Zeek", TrafficLog("Zeek"))
+            )
+        else:
+            suricata.read(
+                exchange.bounded(file), logs.setdefault("Suricata", TrafficLog("Suricata"))
+            )
     return True
 
 

@@ -16,6 +16,11 @@ from camscan.errors import CamscanError
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("scan", "camscan.cli.scan:scan", "Audit a network you own: find, name and judge its cameras."),
     (
+        "traffic",
+        "camscan.cli.traffic:traffic",
+        "Read captures: which names, clouds and parties cameras talk to.",
+    ),
+    (
         "ingest",
         "camscan.cli.ingest:ingest",
         "Add what other tools wrote (nmap XML, NDJSON) to a run.",

@@ -13,6 +13,7 @@ from tabulate import tabulate
 from camscan import knowledge
 from camscan.errors import InputError, UsageError
 from camscan.model.knowledge import Knowledge, Signature
+from camscan.model.product import ProductLine
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -49,7 +50,8 @@ def lint_command(root: Path | None, local: Path | None, as_json: bool) -> int:
         else:
             click.echo(f"{one.file}: {one.record}: {one.field}: {one.text}")
     click.echo(
-        f"{len(known.signatures)} signatures, {len(known.platforms)} platforms, "
+        f"{len(known.signatures)} signatures, {len(known.lines)} product lines, "
+        f"{len(known.platforms)} platforms, "
         f"{len(known.brands)} brand relations: {len(problems)} problems",
         err=True,
     )
@@ -72,11 +74,13 @@ def list_command(
         for s in known.signatures
         if (platform is None or platform_of(s.id) == platform) and (kind is None or s.kind == kind)
     ]
+    lines = [x for x in known.lines if kind is None and platform in {None, platform_of(x.id)}]
     if as_json:
-        for one in chosen:
-            click.echo(msgspec.json.encode(_brief(one)).decode())
+        for one in (*map(_brief, chosen), *map(_brief_line, lines)):
+            click.echo(msgspec.json.encode(one).decode())
         return
-    rows = [(s.id, s.kind, s.family, s.level, s.as_of, s.about) for s in chosen]
+    rows = [(s.id, s.kind.value, s.family.value, s.level.value, s.as_of, s.about) for s in chosen]
+    rows += [(x.id, "(any)", "label", x.level.value, x.as_of, x.about) for x in lines]
     headers = ("id", "kind", "family", "level", "as of", "about")
     click.echo(tabulate(rows, headers, disable_numparse=True))
 
@@ -105,8 +109,11 @@ def status_command(root: Path | None, local: Path | None, as_json: bool) -> None
         click.echo(msgspec.json.encode(out).decode())
         return
     click.echo(f"content hash {known.content_hash}, newest record {known.as_of}")
-    cells = [(r["table"], r["records"], r["oldest"], r["newest"], r["unverified"]) for r in rows]
-    headers = ("table", "records", "oldest", "newest", "unverified")
+    cells = [
+        (r["table"], r["records"], r["oldest"], r["newest"], r["unverified"], _share(r))
+        for r in rows
+    ]
+    headers = ("table", "records", "oldest", "newest", "unverified", "share")
     click.echo(tabulate(cells, headers, disable_numparse=True))
     kinds = Counter(s.kind.value for s in known.signatures)
     click.echo("signatures by kind: " + ", ".join(f"{k} {n}" for k, n in sorted(kinds.items())))
@@ -162,9 +169,24 @@ def _brief(one: Signature) -> dict[str, str]:
     }
 
 
+def _brief_line(one: ProductLine) -> dict[str, str]:
+    return {
+        "id": one.id,
+        "kind": "(any)",
+        "family": "label",
+        "level": one.level.value,
+        "as_of": one.as_of,
+        "version": one.version,
+        "verification": one.verification,
+        "about": one.about,
+    }
+
+
 def _tables(known: Knowledge) -> list[tuple[str, list[Any]]]:
     return [
         ("signatures", list(known.signatures)),
+        ("product lines", list(known.lines)),
+        ("withdrawn", list(known.withdrawn.values())),
         ("platforms", list(known.platforms.values())),
         ("brands", list(known.brands)),
         ("parties", list(known.parties.values())),
@@ -194,6 +216,10 @@ def _find(known: Knowledge, record: str) -> list[Any]:
         }
         - {""}
     ]
+
+
+def _share(row: dict[str, Any]) -> str:
+    return f"{row['unverified'] / row['records']:.0%}" if row["records"] else "-"
 
 
 def _status(name: str, records: list[Any]) -> dict[str, Any]:

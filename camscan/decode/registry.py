@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from camscan.decode import (
+    capture_record,
     certificate,
     dahua5050,
     dhcp,
@@ -188,5 +189,9 @@ DECODERS: Mapping[Kind, Decoder] = {
     Kind.NEIGHBOUR: lambda seen, _: neighbour.parse(_data(seen)).fields(),
     Kind.PORTS: lambda seen, _: ports.parse(_data(seen)).fields(),
     Kind.GREETING: lambda seen, _: greeting.parse(_data(seen), seen.port).fields(),
+    Kind.NAME: lambda seen, _: capture_record.fields(seen),
+    Kind.FLOW: lambda seen, _: capture_record.fields(seen),
+    Kind.SERVICE: lambda seen, _: capture_record.fields(seen),
+    Kind.CAPTURE: lambda seen, _: capture_record.fields(seen),
 }
 """A mapping, not a registration: every kind stands here once."""

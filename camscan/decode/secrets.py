@@ -13,8 +13,9 @@ from camscan.model.observation import Kind
 
 _UNTOUCHED = frozenset(
     {Kind.FAVICON, Kind.NEIGHBOUR, Kind.PORTS, Kind.PPPP, Kind.TLS, Kind.DHCP, Kind.MDNS}
+    | {Kind.NAME, Kind.FLOW, Kind.SERVICE, Kind.CAPTURE}
 )
-"""Kinds whose form has no place for a secret."""
+"""Kinds whose form has no place for a secret; those of captures are made of names and counts alone."""
 
 # Names of elements, keys and parameters whose value is a secret. Compared without `_`, `-` and
 # case. `key` alone is the EHome/ISUP key (facts: device_apis 1) and only cut in ISAPI answers:

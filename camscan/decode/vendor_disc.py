@@ -9,6 +9,7 @@ from camscan.decode import (
     panasonic,
     reolink,
     sony,
+    tuya,
     ubiquiti,
     vivotek,
     vstarcam,
@@ -26,6 +27,8 @@ def parse(data: bytes, port: int | None = None) -> SearchAnswer:
         return vstarcam.parse(data)
     if head[:4] == b"\x3a\xcf\x87\x2a" or head[:2] == b"\xaa\xaa":
         return reolink.parse(data)
+    if head[:4] in tuya.HEADS:
+        return tuya.parse(data)
     if head[:4] == b"\x99\x39\xa4\x27":
         return bosch.parse(data)
     if head[1:5] == b"\x4a\x5d\x8f\x1c":

@@ -27,7 +27,7 @@ from camscan.model.claim import (
     Role,
     State,
 )
-from camscan.model.observation import Observation
+from camscan.model.observation import Kind, Observation
 
 if TYPE_CHECKING:
     from camscan.model.knowledge import Knowledge
@@ -69,6 +69,8 @@ class Identifier:
         """See the function of the same name."""
         by_unit: dict[tuple[str, str], list[Observation]] = {}
         for observation in observations:
+            if observation.kind is Kind.CAPTURE:
+                continue  # a record about the capture, no device
             intake = _intake(observation) if join_units else ""
             by_unit.setdefault((intake, observation.device_id), []).append(observation)
         if not join_units:

@@ -19,6 +19,8 @@ from camscan.decode.recent import Recent
 from camscan.decode.registry import decode as decode_fields
 from camscan.decode.text import clean
 from camscan.errors import DecodeError, KnowledgeError
+from camscan.identify.lines import PRINTED, Lines
+from camscan.identify.names import KnownNames
 from camscan.identify.resolve import IDENTITY
 from camscan.identify.values import normal
 from camscan.model.claim import MANY_VALUED, Evidence, Level
@@ -56,10 +58,12 @@ class Reading(Struct, frozen=True):
 class _FieldTable:
     """The conditions on one field of one kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: KnownNames) -> None:
+        self.names = names
         self.equals: dict[str, list[int]] = {}
         self.iequals: dict[str, list[int]] = {}
         self.present: list[int] = []
+        self.known: list[int] = []
         self.patterns: list[tuple[str, int]] = []
         self.set: re2.Set | None = None
         self._recent: Recent[str, frozenset[int]] = Recent(_VALUE_ROOM)
@@ -85,6 +89,8 @@ class _FieldTable:
         yield from self.equals.get(value, ())
         if self.iequals:
             yield from self.iequals.get(value.casefold(), ())
+        if self.known and self.names.find(value):
+            yield from self.known
         if self.set is not None:
             for number in self.set.Match(value) or ():
                 yield self.patterns[number][1]
@@ -93,7 +99,8 @@ class _FieldTable:
 class _KindTable:
     """All signatures that may speak about one kind of observation."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: KnownNames) -> None:
+        self._names = names
         self.signatures: list[Signature] = []
         self.needs: list[int] = []
         self.fields: dict[str, _FieldTable] = {}
@@ -115,7 +122,7 @@ class _KindTable:
             return self._numbers[condition]
         number = self._numbers[condition] = len(self._numbers)
         self.users.append([])
-        table = self.fields.setdefault(condition.field, _FieldTable())
+        table = self.fields.setdefault(condition.field, _FieldTable(self._names))
         match condition.test:
             case Test.EQUALS:
                 table.equals.setdefault(condition.value, []).append(number)
@@ -123,6 +130,8 @@ class _KindTable:
                 table.iequals.setdefault(condition.value.casefold(), []).append(number)
             case Test.PRESENT:
                 table.present.append(number)
+            case Test.KNOWN:
+                table.known.append(number)
             case Test.PREFIX | Test.CONTAINS | Test.REGEX:
                 table.patterns.append((pattern_of(condition), number))
         return number
@@ -158,6 +167,8 @@ class Matcher:
     ) -> None:
         self.decode = decode
         """Fields of an observation; raises DecodeError."""
+        self.lines = Lines(knowledge.lines, options())
+        self._names = KnownNames(knowledge)
         self._tables: dict[Kind, _KindTable] = {}
         self._extractors: dict[str, re2._Regexp] = {}
         self._excerpts: dict[Condition, re2._Regexp] = {}
@@ -191,12 +202,13 @@ class Matcher:
                 for e in s.extract
                 if e.attribute in IDENTITY
             }
-            wanted = self._wanted[kind] = frozenset(asked | taken)
+            wanted = frozenset({*asked, *taken, *PRINTED.get(kind, ())})
+            self._wanted[kind] = wanted
         return decode_fields(observation, wanted)
 
     def evidence(self, observation: Observation) -> tuple[Evidence, ...]:
         """What every matching signature says; bytes that do not decode say nothing."""
-        if observation.kind not in self._tables:
+        if observation.kind not in self._tables and observation.kind not in PRINTED:
             return ()
         return self.read(observation).evidence
 
@@ -262,19 +274,24 @@ class Matcher:
                 self._extractors[extract.pattern] = compiled
         for kind in kinds:
             if all(c.field in FIELDS[kind] for c in signature.when):
-                self._tables.setdefault(kind, _KindTable()).add(signature)
+                self._tables.setdefault(kind, _KindTable(self._names)).add(signature)
 
     def _read(self, observation: Observation) -> Reading:
         try:
             fields = self.decode(observation)
         except DecodeError as error:
             return Reading(NO_FIELDS, (), str(error)[:EXCERPT])
-        evidence = [
-            e
+        return Reading(fields, tuple(self.said(observation, fields)))
+
+    def said(self, observation: Observation, fields: Fields) -> list[Evidence]:
+        """What the signatures and the product lines that hold say."""
+        spoken = [
+            piece
             for signature in self.holding(observation, fields)
-            for e in self.speak(signature, fields, observation)
+            for piece in self.speak(signature, fields, observation)
         ]
-        return Reading(fields, tuple(evidence))
+        spoken += self.lines.evidence(observation.kind, fields, observation.id)
+        return spoken
 
     @staticmethod
     def _holding(table: _KindTable, fields: Fields, observation: Observation) -> list[Signature]:
@@ -339,6 +356,8 @@ class Matcher:
                     continue
                 raw = match.group(1)
             raw = clean(raw)
+            if extract.known and not (raw := self._names.find(raw)):
+                continue
             if raw not in extract.values and extract.strict:
                 continue
             value = normal(extract.attribute, extract.values.get(raw, raw))
@@ -355,6 +374,9 @@ class Matcher:
             start = 0
             if condition.test in _WHOLE:
                 if value.casefold() != condition.value.casefold():
+                    continue
+            elif condition.test is Test.KNOWN:
+                if not self._names.find(value):
                     continue
             elif condition.test is not Test.PRESENT:
                 pattern = self._excerpts.get(condition)

@@ -23,7 +23,7 @@ from camscan.identify.resolve import IDENTITY, resolve
 from camscan.identify.services import registrant_evidence
 from camscan.model.claim import Device, Evidence
 from camscan.model.identity import Identity, identity
-from camscan.model.observation import Fields, Kind, Observation
+from camscan.model.observation import Kind, Observation
 
 _IDENTITY = frozenset(IDENTITY)
 _LONG_WAY = frozenset({Kind.PORTS, Kind.NEIGHBOUR})
@@ -143,9 +143,10 @@ class Namer:
         except DecodeError:
             return self._nothing
         holding = self._matcher.holding(seen, fields)
-        if not holding:
+        lines = self._matcher.lines.named(seen.kind, fields)
+        if not holding and not lines:
             return self._nothing
-        key: list[object] = [seen.kind]
+        key: list[object] = [seen.kind, lines]
         weight = 200
         for signature in holding:
             key.append(signature.id)
@@ -157,16 +158,9 @@ class Namer:
         whole = tuple(key)
         known = self._said.get(whole)
         if known is None:
-            known = self._number(self._pieces(seen, fields))
+            known = self._number(self._matcher.said(seen, fields))
             self._said.put(whole, known, weight + 600 * len(known.pieces))
         return known
-
-    def _pieces(self, seen: Observation, fields: Fields) -> list[Evidence]:
-        return [
-            piece
-            for signature in self._matcher.holding(seen, fields)
-            for piece in self._matcher.speak(signature, fields, seen)
-        ]
 
     def _registrant(self, mac: str) -> _Said:
         known = self._macs.get(mac)

@@ -13,6 +13,7 @@ _SUPPORTING = frozenset({"own", "oem"})
 """Relation kinds under which the brand's name alone is a weak sign of the maker."""
 _AGREEING = frozenset({"own", "oem", "part", "ended", "mixed", "related"})
 """Relation kinds under which brand and maker do not contradict each other."""
+_MERE_CLAIM = frozenset({"weak", "unverified"})
 _MAX_DEPTH = 8
 _LOCAL_BIT = 0x02
 
@@ -61,6 +62,10 @@ class Relations:
         found = self._platforms.get(platform)
         return found.maker if found is not None else None
 
+    def platform_role(self, platform: str) -> str:
+        found = self._platforms.get(platform)
+        return found.role if found is not None else ""
+
     def platform_name(self, platform: str) -> str:
         found = self._platforms.get(platform)
         return found.name if found is not None else platform
@@ -73,6 +78,14 @@ class Relations:
             r for r in relations if r.kind in _SUPPORTING and r.strength in {"strong", "medium"}
         ]
         return min(chosen, key=lambda r: r.id) if len(makers) == 1 and chosen else None
+
+    def self_named(self, brand: str) -> str | None:
+        """The maker that bears the brand's name, unless more than a mere claim puts others behind it."""
+        party = self.party(brand)
+        if party is None or not self.is_maker(party):
+            return None
+        others = [r for r in self._of_brand.get(brand.casefold(), []) if r.maker != party]
+        return None if any(r.strength not in _MERE_CLAIM for r in others) else party
 
     def makers_of_brand(self, brand: str) -> frozenset[str]:
         relations = self._of_brand.get(brand.casefold(), [])

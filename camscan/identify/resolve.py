@@ -7,7 +7,7 @@ evidence arrives: groups are compared by strength, and a tie is a conflict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -68,6 +68,7 @@ def resolve(
     `doubt`: why nothing it says of its identity is believed, empty if there is no such reason.
     """
     pieces = expand(evidence, relations)
+    pieces += tuple(_usual_role(pieces, relations))
     makers = unrelated_makers(pieces, relations)
     if len(makers) >= UNRELATED:
         doubt = many_makers(len(makers))
@@ -101,14 +102,13 @@ def expand(evidence: Iterable[Evidence], relations: Relations) -> tuple[Evidence
                 note = f"maker of the platform {relations.platform_name(one.value)}"
                 pieces.add(replace(one, attribute=Attribute.MAKER, value=maker, note=note))
         elif one.attribute is Attribute.BRAND and one.family is not Family.MAC_BLOCK:
-            relation = relations.supported_maker(one.value)
-            if relation is not None:
-                note = f"{relation.brand}: {relation.kind}, {relation.strength} ({relation.id})"
+            maker, note = _behind(one.value, relations)
+            if maker is not None:
                 pieces.add(
                     replace(
                         one,
                         attribute=Attribute.MAKER,
-                        value=relation.maker,
+                        value=maker,
                         family=Family.LABEL,
                         level=Level.E1,
                         note=note,
@@ -118,6 +118,28 @@ def expand(evidence: Iterable[Evidence], relations: Relations) -> tuple[Evidence
     for piece in sorted(pieces, key=_weight):
         kept[piece.attribute, piece.value, piece.signature, piece.observation] = piece
     return tuple(sorted(kept.values(), key=_order))
+
+
+def _behind(brand: str, relations: Relations) -> tuple[str | None, str]:
+    """(maker, why) of whom a printed brand is a weak sign."""
+    relation = relations.supported_maker(brand)
+    if relation is not None:
+        note = f"{relation.brand}: {relation.kind}, {relation.strength} ({relation.id})"
+        return relation.maker, note
+    return relations.self_named(brand), f"{brand} names itself; nobody else is declared behind it"
+
+
+def _usual_role(pieces: Sequence[Evidence], relations: Relations) -> Iterator[Evidence]:
+    """What runs the platform, where nothing says what the device is."""
+    if any(p.attribute is Attribute.ROLE and p.level >= Level.E2 for p in pieces):
+        return
+    for piece in pieces:
+        role = relations.platform_role(piece.value) if piece.attribute is Attribute.PLATFORM else ""
+        if role:
+            name = relations.platform_name(piece.value)
+            note = f"nothing says what it is; {name} runs on video devices"
+            level = min(piece.level, Level.E2)
+            yield replace(piece, attribute=Attribute.ROLE, value=role, level=level, note=note)
 
 
 def unrelated_makers(pieces: Sequence[Evidence], relations: Relations) -> tuple[str, ...]:

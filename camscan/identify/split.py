@@ -16,7 +16,7 @@ from camscan.identify.canary import WEB
 from camscan.identify.relations import Relations
 from camscan.identify.resolve import UNRELATED, expand, unrelated_makers
 from camscan.identify.values import same
-from camscan.model.claim import Attribute, Evidence
+from camscan.model.claim import Attribute, Evidence, Level
 from camscan.model.observation import Kind, Observation
 
 _SORTS: Mapping[Kind, str] = dict.fromkeys(WEB, "web") | {Kind.RTSP: "rtsp"}
@@ -46,7 +46,14 @@ def split(
     groups = _groups(voices, relations)
     if len(groups) < 2:
         return whole
-    spoken = [e for o in observations if not o.canary for e in evidence.get(o.id, ())]
+    # A brand name in a realm alone (E1) makes nobody a liar: it is what a third camera may show.
+    spoken = [
+        e
+        for o in observations
+        if not o.canary
+        for e in evidence.get(o.id, ())
+        if e.level > Level.E1
+    ]
     if len(unrelated_makers(expand(spoken, relations), relations)) >= UNRELATED:
         return whole
     head_of = {voice.port: min(v.port for v in group) for group in groups for voice in group}

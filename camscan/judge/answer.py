@@ -30,6 +30,8 @@ class Answer(Struct, frozen=True, kw_only=True):
     would_change: str = ""
     details: tuple[str, ...] = ()
     position: str = ""
+    makers: tuple[str, ...] = ()
+    """Whose devices a finding about the site is about; empty: about nobody's in particular."""
 
 
 def seen(

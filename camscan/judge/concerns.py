@@ -6,7 +6,9 @@ outside what a network can show. One network cannot refute a national claim: the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec import Struct
 
 from camscan.model.claim import Confidence, State
 from camscan.model.finding import ConcernLink, ConcernResult, Finding
@@ -17,34 +19,54 @@ WEAK = "weakly supported"
 NOT_SUPPORTED = "not supported under stated coverage"
 OPEN = "open"
 OUTSIDE = "outside what a network can show"
+SITE = "site"
 _OUTSIDE = frozenset({"documents", "out_of_scope"})
 _EXAMINED = frozenset({State.OBSERVED, State.OBSERVED_NOT, State.CONFLICTING})
-_IDENTITY = "vendor-identity"
+_IDENTITY, _GROUP, _REBRAND = "vendor-identity", "vendor-group-cn", "rebrand-oem"
+_ORIGIN = frozenset({_IDENTITY, _GROUP})
+_NOTHING_ALONE = frozenset({"update-channel"})
+"""Where updates come from is a way in, not a flaw: a known source supports no claim by itself."""
 
 
 def links(
-    finding_condition: str, state: State, maker: str | None, concerns: Iterable[Concern]
+    condition: str, state: State, makers: Collection[str], concerns: Iterable[Concern]
 ) -> tuple[ConcernLink, ...]:
     """Which concerns a finding touches, and how.
 
-    A concern about named makers is touched only by findings on their devices; naming a maker supports
-    a claim about origin only where the maker is one of those it names.
+    `makers`: whose devices the finding is about. A concern about named makers is touched only by findings
+    on their devices, and by the maker of every other device as far as it says that it is none of them.
     """
     found = []
     for concern in concerns:
-        if concern.testable == "out_of_scope" or (concern.makers and maker not in concern.makers):
+        if concern.testable == "out_of_scope":
             continue
-        # Who made a device supports a claim about named makers; elsewhere it is only a precondition
-        # (a camera of any maker would otherwise support a claim about contracts or places).
-        bare_identity = finding_condition == _IDENTITY and not concern.makers
-        if finding_condition in concern.precondition or (
-            bare_identity and _IDENTITY in concern.supports
+        if concern.makers and not set(makers) & set(concern.makers):
+            if _asks_origin(concern) and condition in {*_ORIGIN, _REBRAND} and makers:
+                found.append(ConcernLink(concern=concern.id, relation="elsewhere"))
+        elif condition in concern.precondition or (
+            condition in concern.supports and _bare(condition, concern)
         ):
             found.append(ConcernLink(concern=concern.id, relation="precondition"))
-        elif finding_condition in concern.supports:
+        elif condition in concern.supports:
             relation = "refutes" if state is State.OBSERVED_NOT else "supports"
             found.append(ConcernLink(concern=concern.id, relation=relation))
     return tuple(found)
+
+
+def _asks_origin(concern: Concern) -> bool:
+    """Whether the claim is that devices come from named makers, and nothing else."""
+    return (
+        bool(concern.makers) and set(concern.supports) <= _ORIGIN and _IDENTITY in concern.supports
+    )
+
+
+def _bare(condition: str, concern: Concern) -> bool:
+    """Whether the condition alone says nothing of this claim.
+
+    Who made a device supports a claim about origin; elsewhere it is only a precondition (a camera of any
+    maker would otherwise support a claim about contracts, places or a whole system).
+    """
+    return condition in _NOTHING_ALONE or (condition == _IDENTITY and not _asks_origin(concern))
 
 
 def roll_up(
@@ -67,56 +89,95 @@ def _order(key: str) -> tuple[str, int]:
 
 
 def _result(concern: Concern, touched: Sequence[tuple[Finding, str]], judged: int) -> ConcernResult:
-    supporting = [
-        f for f, relation in touched if relation == "supports" and f.state is State.OBSERVED
-    ]
-    answered = [f for f, relation in touched if relation != "precondition" and f.state in _EXAMINED]
-    per_condition = _conditions(concern, touched)
+    own = [(f, relation) for f, relation in touched if relation != "elsewhere"]
+    supporting = [f for f, relation in own if relation == "supports" and f.state is State.OBSERVED]
+    answered = [f for f, relation in own if relation != "precondition" and f.state in _EXAMINED]
+    others = _of_other_makers([f for f, relation in touched if relation == "elsewhere"])
+    states = _states(concern, [f for f, _ in own])
+    word = _word(concern, supporting, states)
+    if word == OPEN and len(others.outside) == judged > 0:
+        word = NOT_SUPPORTED
     return ConcernResult(
         concern=concern.id,
-        word=_word(concern, supporting, dict(per_condition)),
-        examined=len({f.subject for f in answered}),
+        word=word,
+        examined=_devices(answered, others.known, judged),
         present=judged,
-        supporting=len({f.subject for f in supporting}),
+        supporting=len({f.subject for f in supporting} - {SITE}) or min(len(supporting), 1),
         findings=tuple(
-            f.id
-            for f, _ in touched
-            if f.state in {State.OBSERVED, State.CONFLICTING, State.DECLARED}
+            f.id for f, _ in own if f.state in {State.OBSERVED, State.CONFLICTING, State.DECLARED}
         ),
-        conditions=per_condition,
+        conditions=tuple((condition, state.value) for condition, state in states.items()),
+        counts=tuple(_count(condition, [f for f, _ in own]) for condition in states),
     )
 
 
-def _word(concern: Concern, supporting: Sequence[Finding], per_condition: Mapping[str, str]) -> str:
+class _Others(Struct, frozen=True):
+    """Devices of makers a claim does not name: whose maker is known, and which are wholly outside."""
+
+    known: frozenset[str]
+    outside: frozenset[str]
+
+
+def _of_other_makers(findings: Iterable[Finding]) -> _Others:
+    """Outside: the maker is known and of no PRC group, and the label names the same maker (facts: BIRN-2)."""
+    by: dict[str, dict[str, Finding]] = {}
+    for finding in findings:
+        by.setdefault(finding.subject, {})[finding.condition] = finding
+    firm = {
+        subject
+        for subject, found in by.items()
+        if (f := found.get(_IDENTITY)) is not None
+        and f.state is State.OBSERVED
+        and f.confidence is not Confidence.LOW
+    }
+    outside = {
+        subject
+        for subject in firm
+        if all(
+            (f := by[subject].get(c)) is not None and f.state is State.OBSERVED_NOT
+            for c in (_GROUP, _REBRAND)
+        )
+    }
+    return _Others(frozenset(firm), frozenset(outside))
+
+
+def _devices(answered: Iterable[Finding], others: frozenset[str], judged: int) -> int:
+    """Devices with an answer; an answer for the site alone was given with all of them in view."""
+    subjects = {f.subject for f in answered} | others
+    if subjects == {SITE}:
+        return judged
+    return len(subjects - {SITE})
+
+
+def _count(condition: str, findings: Iterable[Finding]) -> tuple[str, int, int]:
+    """(condition, subjects with an answer, subjects it was put to)"""
+    mine = [f for f in findings if f.condition == condition]
+    return condition, sum(f.state in _EXAMINED for f in mine), len(mine)
+
+
+def _word(concern: Concern, supporting: Sequence[Finding], states: Mapping[str, State]) -> str:
     if concern.testable in _OUTSIDE:
         return OUTSIDE
     if any(f.confidence is not Confidence.LOW for f in supporting):
         return SUPPORTED
     if supporting:
         return WEAK
-    tests = [
-        per_condition[c]
-        for c in concern.supports
-        if c in per_condition and (c != _IDENTITY or concern.makers)
-    ]
-    whole = bool(tests)
-    if whole and all(state == State.OBSERVED_NOT.value for state in tests):
+    tests = [states[c] for c in concern.supports if not _bare(c, concern)]
+    if tests and all(state is State.OBSERVED_NOT for state in tests):
         return NOT_SUPPORTED
     return OPEN
 
 
-def _conditions(
-    concern: Concern, touched: Sequence[tuple[Finding, str]]
-) -> tuple[tuple[str, str], ...]:
+def _states(concern: Concern, findings: Iterable[Finding]) -> dict[str, State]:
     """Each condition of the concern with one state for the site.
 
     Observed wins over conflicting, that over declared; observed_not stands only if every subject has it.
     """
-    rows = []
-    for condition in dict.fromkeys((*concern.supports, *concern.precondition)):
-        states = [f.state for f, _ in touched if f.condition == condition]
-        rows.append((condition, _site_state(states).value))
-    return tuple(rows)
+    touched = tuple(findings)
+    return {
+        condition: _site_state([f.state for f in touched if f.condition == condition])
+        for condition in dict.fromkeys((*concern.supports, *concern.precondition))
+    }
 
 
 def _site_state(states: Sequence[State]) -> State:

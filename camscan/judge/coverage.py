@@ -11,15 +11,22 @@ import ipaddress
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from camscan.judge import capture_coverage
 from camscan.model.claim import Attribute, Device, Visibility
 from camscan.model.finding import Coverage, TestCoverage
 from camscan.model.knowledge import Knowledge
-from camscan.model.observation import Attempt, Observation, Reason
+from camscan.model.observation import Attempt, Kind, Observation, Reason
 from camscan.model.run import IntakeInfo
 from camscan.model.site import Site
 
 UNFINISHED = frozenset({Reason.TIMEOUT, Reason.LOSS, Reason.ERROR})
 _ANNOUNCED = "announce."
+_STAGES = {
+    "neighbours": "Whether the address lives, and its MAC address (own segment only).",
+    "port-stage": "Which TCP ports are open.",
+    "igd-mappings": "The port mappings a gateway lists.",
+    "udp-searches": "Search messages to the single device, beyond those that answered to the group.",
+}
 _AREAS = (
     ("traffic", "data path: no capture was made, so no destination, volume or protocol is known"),
     ("settings", "settings: no login was used, so what only a login shows is not known"),
@@ -43,6 +50,9 @@ def coverage(  # noqa: PLR0917 - six separate inputs, called by audit alone
     direct = [d for d in devices if d.visibility is Visibility.DIRECT]
     announced, through = _channels(devices)
     kinds = {intake.kind for intake in intakes}
+    if capture_coverage.captured(seen):
+        kinds.add("traffic")
+    captures = capture_coverage.summaries(seen)
     return Coverage(
         addresses_in_scope=sum(n.num_addresses for n in allowed),
         addresses_answered=_answered(seen, allowed),
@@ -55,7 +65,10 @@ def coverage(  # noqa: PLR0917 - six separate inputs, called by audit alone
         announced_channels=announced,
         channels_seen=through,
         vantages=tuple(dict.fromkeys(intake.vantage for intake in intakes if intake.vantage)),
-        not_examined=_areas(kinds, seen, announced - through),
+        not_examined=(
+            *_areas(kinds, seen, announced - through),
+            *capture_coverage.left_out(captures),
+        ),
         incomplete=_unfinished(tried, seen, knowledge),
         out_of_scope_seen=_outside(seen, tried, allowed),
     )
@@ -133,7 +146,7 @@ def _address_order(text: str) -> tuple[int, int]:
 
 
 def _tests(
-    seen: Iterable[Observation], tried: Iterable[Attempt], knowledge: Knowledge
+    seen: Sequence[Observation], tried: Iterable[Attempt], knowledge: Knowledge
 ) -> tuple[TestCoverage, ...]:
     answered: dict[str, set[str]] = defaultdict(set)
     failed: dict[str, dict[str, str]] = defaultdict(dict)
@@ -142,19 +155,30 @@ def _tests(
     for attempt in tried:
         failed[attempt.test].setdefault(attempt.device_id, attempt.reason.value)
     about = {p.id: p.about for p in knowledge.probe_plan.probes}
+    notes = {Kind.CAPTURE.value: capture_coverage.note(capture_coverage.summaries(seen))}
     rows = []
     for test in sorted({*answered, *failed}):
         missing = {d: r for d, r in failed[test].items() if d not in answered[test]}
         rows.append(
             TestCoverage(
                 test=test,
-                about=about.get(test, ""),
+                about=about.get(test, "")
+                or _about_stage(test)
+                or capture_coverage.ABOUT.get(test, ""),
                 asked=len(answered[test]) + len(missing),
                 answered=len(answered[test]),
                 not_examined=tuple(sorted(Counter(missing.values()).items())),
+                note=notes.get(test, ""),
             ),
         )
     return tuple(rows)
+
+
+def _about_stage(test: str) -> str:
+    """What a step of the scan itself asks; empty where its name says it."""
+    if test.startswith(_ANNOUNCED):
+        return f"Group search or broadcast of the protocol {test.removeprefix(_ANNOUNCED)}."
+    return _STAGES.get(test, "")
 
 
 def _found(direct: Iterable[Device], site: Site) -> int:

@@ -7,6 +7,7 @@ x and m are declarations of a named person and never set here from anything else
 from __future__ import annotations
 
 from camscan.judge.declared import Declared, declared
+from camscan.judge.exchanges import kinds, path_step, shown, unnamed
 from camscan.judge.subject import (
     Subject,
     claims_of,
@@ -20,9 +21,8 @@ from camscan.model.attribution import EndpointTie
 from camscan.model.claim import Attribute, Claim, Confidence, Level, Mark
 from camscan.model.finding import Interval
 
-_J = {"cloud-operator-cn-group": 3, "endpoint-located-cn": 4}
-_MEDIA = ("relay", "storage", "media")
-_TIME = frozenset({"ntp", "dns"})
+_OPERATOR = "cloud-operator-cn-group"
+_J = {_OPERATOR: 3, "endpoint-located-cn": 4}
 _NO_CAPTURE = "the data path was not examined (no capture)"
 
 
@@ -60,8 +60,19 @@ def _jurisdiction(subject: Subject) -> Interval:
         upper, above = 4, f"{_NO_CAPTURE}: the endpoint is unknown too"
     elif not line.known:
         upper, above = 4, "maker or operator not identified"
+    elif strangers := unnamed(subject.device):
+        # Whoever operates them may belong to a PRC group (J3); an address of a register entry outside
+        # the mainland is never J4, one without any register entry may be (facts: scoring 6).
+        upper = 4 if any(e.address and not e.registry_country for e in strangers) else 3
+        upper = max(upper, lower)
+        names = sorted({e.name or e.address or "" for e in strangers})
+        above = f"contacted parties without a known operator: {shown(names)}"
     else:
         upper, above = max(lower, line.upper), "capture made: highest level that was seen"
+        open_ = _of_disputed_seat(subject)
+        if open_ and upper < _J[_OPERATOR]:
+            upper = _J[_OPERATOR]
+            above = f"{open_}: a service of a group whose seat is disputed"
     return Interval(
         factor="J",
         lower=lower,
@@ -70,6 +81,14 @@ def _jurisdiction(subject: Subject) -> Interval:
         why_upper=above,
         level=level,
         confidence=confidence,
+    )
+
+
+def _of_disputed_seat(subject: Subject) -> str:
+    """A destination whose operator's group seat is disputed: J3 stays possible (facts: vendors, tp-link)."""
+    met = destinations(subject.device, (Mark.CONTACTED, Mark.CONFIGURED, Mark.NAMED))
+    return next(
+        (e.name or e.address or "" for e in met if e.service_parent_country == "disputed"), ""
     )
 
 
@@ -83,7 +102,7 @@ def _component(subject: Subject) -> Claim | None:
     """A component whose party is of a PRC group (facts: scoring 6, J1)."""
     for claim in claims_of(subject.device, Attribute.COMPONENT):
         party = subject.knowledge.parties.get((claim.value or "").lower())
-        if party is not None and party.jurisdiction[0] == "J2":
+        if party is not None and party.jurisdiction[0] in {"J1", "J2"}:
             return claim
     return None
 
@@ -117,11 +136,19 @@ def _seen_path(subject: Subject) -> tuple[int, str, Level, Confidence]:
     device = subject.device
     contacted = [e for e in destinations(device, (Mark.CONTACTED,)) if not _own_network(e.purpose)]
     if contacted:
-        levels = strongest((Level.E2, *(ev.level for e in contacted for ev in e.evidence)))
-        names = ", ".join(sorted({e.name or e.address or "" for e in contacted}))
-        purposes = {p.strip() for e in contacted for p in e.purpose.split(",") if p.strip()}
-        step = 4 if purposes & set(_MEDIA[2:]) else 2 if purposes and purposes <= _TIME else 3
-        return step, f"traffic with {names}", levels, Confidence.MODERATE
+        reached = max(path_step(e) for e in contacted)
+        deciding = [e for e in contacted if path_step(e) == reached]
+        levels = strongest(
+            (
+                Level.E2,
+                *(e.level for e in deciding),
+                *(ev.level for e in deciding for ev in e.evidence),
+            )
+        )
+        what = sorted({k for e in deciding for k in kinds(e)})
+        words = f"traffic with {shown(sorted({e.name or e.address or '' for e in deciding}))}"
+        words += f" ({', '.join(what)})" if what else " (unclassified)"
+        return reached, words, levels, Confidence.MODERATE if what else Confidence.LOW
     enabled = [
         c
         for a in (Attribute.CLOUD_ENABLED, Attribute.P2P_ENABLED)

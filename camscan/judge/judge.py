@@ -34,6 +34,7 @@ from camscan.model.finding import (
 from camscan.model.knowledge import Knowledge
 from camscan.model.observation import Reason
 from camscan.model.site import Site
+from camscan.model.traffic import Watch
 
 SITE = "site"
 _TRACE = (Attribute.MAKER, Attribute.BRAND, Attribute.PLATFORM)
@@ -59,17 +60,20 @@ def judge(
     jurisdiction: str,
     attributions: Mapping[str, Attribution],
     captured: frozenset[str] = frozenset(),
+    watches: Mapping[str, Watch] | None = None,
 ) -> Judgement:
     """Judge a run.
 
     `attributions`: of `attribute.attribution.attribute`, one per device_id and one for `site`.
-    `captured`: device_ids whose traffic a capture of this run covers. `jurisdiction` (`RS`, `EU:xx` or
+    `captured`: device_ids whose traffic a capture of this run covers; `watches`: under which circumstances,
+    where that is known. `jurisdiction` (`RS`, `EU:xx` or
     empty) leaves the findings as they are: which rules bind and which are reference points only is
     decided where they are printed.
     """
     del jurisdiction
     day = day_of(as_of)
     behind = _behind(devices)
+    seen = watches or {}
     subjects = tuple(
         Subject(
             device=device,
@@ -77,7 +81,8 @@ def judge(
             knowledge=knowledge,
             site=site,
             as_of=day,
-            captured=device.device_id in captured,
+            captured=device.device_id in captured or device.device_id in seen,
+            watch=seen.get(device.device_id),
             behind=behind.get(device.device_id, ()),
         )
         for device in sorted(devices, key=_order)
@@ -150,7 +155,7 @@ def _device_findings(subject: Subject, decision: Decision) -> list[Finding]:
                 subject=subject.device.device_id,
                 attribution=subject.attribution,
                 knowledge=subject.knowledge,
-                maker=maker,
+                makers=(maker,) if maker else (),
             )
             found.append(replace(finding, action=decision))
     return found
@@ -178,7 +183,12 @@ def _site_findings(
     )
     return [
         _finding(
-            check, answer, subject=SITE, attribution=attribution, knowledge=knowledge, maker=None
+            check,
+            answer,
+            subject=SITE,
+            attribution=attribution,
+            knowledge=knowledge,
+            makers=answer.makers,
         )
         for check in SITE_CHECKS
         if (answer := check.check(whole)) is not None
@@ -192,7 +202,7 @@ def _finding(
     subject: str,
     attribution: Attribution,
     knowledge: Knowledge,
-    maker: str | None,
+    makers: tuple[str, ...],
 ) -> Finding:
     condition = check.condition
     text = knowledge.conditions.get(condition)
@@ -209,7 +219,7 @@ def _finding(
         reason=reason or (Reason.NOT_REQUESTED if answer.state is State.NOT_OBSERVED else None),
         claims=answer.claims,
         factor=check.factor,
-        concerns=links(condition, answer.state, maker, knowledge.concerns.values()),
+        concerns=links(condition, answer.state, makers, knowledge.concerns.values()),
         rules=attribution.rules_for(condition) if beside else (),
         laws=attribution.laws_for(condition) if beside else (),
         does_not_show=text.does_not_show if text is not None else "",

@@ -15,6 +15,7 @@ from camscan.model.claim import Attribute, Claim, Confidence, Device, Endpoint, 
 from camscan.model.finding import Coverage
 from camscan.model.knowledge import Knowledge
 from camscan.model.site import Site
+from camscan.model.traffic import Watch
 
 TRUE = frozenset({"true", "yes", "on", "1", "enabled"})
 FALSE = frozenset({"false", "no", "off", "0", "disabled"})
@@ -32,6 +33,8 @@ class Subject(Struct, frozen=True, kw_only=True):
     as_of: date
     captured: bool = False
     """Whether a capture of its traffic is part of the run."""
+    watch: Watch | None = None
+    """Under which circumstances it was captured, where that is known."""
     behind: tuple[str, ...] = ()
     """device_ids of cameras behind this recorder that were seen themselves."""
 

@@ -7,7 +7,9 @@ Without a flow: "configured" or "asked for"; with one and E3: "exchanged traffic
 from __future__ import annotations
 
 from camscan.judge.answer import Answer, unknown
-from camscan.judge.subject import Subject, least, strongest
+from camscan.judge.exchanges import shown, unnamed
+from camscan.judge.subject import Subject, most, strongest
+from camscan.judge.watching import absent
 from camscan.model.attribution import EndpointTie
 from camscan.model.claim import Level, Mark, State
 from camscan.model.observation import Reason
@@ -28,7 +30,7 @@ def tied(subject: Subject, condition: str, what: str) -> Answer:
             state=State.OBSERVED,
             statement=f"{subject.name} {'; '.join(_words(t) for t in found)}.",
             level=strongest(t.level for t in found),
-            confidence=least(t.confidence for t in found),
+            confidence=most(t.confidence for t in found),
             details=tuple(f"{t.endpoint} ({t.mark.value}): {t.words}" for t in found),
             would_change="a second register or a certificate that names another operator or place",
         )
@@ -37,8 +39,13 @@ def tied(subject: Subject, condition: str, what: str) -> Answer:
             f"{subject.name}: its traffic was not captured; whether it meets {what} is not known."
         )
         return unknown(subject, words, Reason.NO_CAPTURE)
-    words = f"{subject.name}: the capture shows no exchange with {what}; it bounds but does not exclude one."
-    return unknown(subject, words, Reason.WINDOW_TOO_SHORT)
+    if unknown_parties := unnamed(subject.device):
+        words = (
+            f"{subject.name}: the capture shows no exchange with {what}, but parties nobody could be named for: "
+            f"{shown(sorted({e.name or e.address or '' for e in unknown_parties}))}."
+        )
+        return unknown(subject, words, Reason.NO_DATABASE)
+    return absent(subject, f"exchange with {what}")
 
 
 def _words(tie: EndpointTie) -> str:

@@ -201,6 +201,30 @@ class Endpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sources: tuple[str, ...] = ()
     """`column: source (date)` for each attribution column that is filled."""
     evidence: tuple[Evidence, ...] = ()
+    transport: str = ""
+    """tcp, udp; empty where no flow was seen."""
+    bytes_up: int = 0
+    """Bytes the device sent there; frame lengths as captured."""
+    bytes_down: int = 0
+    packets: int = 0
+    first: str = ""
+    """UTC, ISO 8601; empty where neither a name nor a flow was seen."""
+    last: str = ""
+    named_by: tuple[str, ...] = ()
+    """Protocols in which the device named it: dns, tls, http, quic ...; cname, certificate: not the device."""
+    also_named: tuple[str, ...] = ()
+    """Other names that led the device to the same address."""
+    services: tuple[str, ...] = ()
+    """Camera services spoken (ids of signatures/services)."""
+    classes: tuple[str, ...] = ()
+    """What the traffic is, from services, ports and volumes: media, signalling, time, name ..."""
+    why: tuple[str, ...] = ()
+    """How a class was reached, in words."""
+    inbound: bool = False
+    """The other side opened the conversation."""
+    level: Level = Level.E2
+    """Strength of the marks that captures gave."""
+    observations: tuple[str, ...] = ()
 
 
 class Device(Struct, frozen=True, kw_only=True, omit_defaults=True):

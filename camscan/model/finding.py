@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from camscan.model.claim import Claim, Confidence, Device, Endpoint, Level, State
 from camscan.model.observation import Reason
+from camscan.model.traffic import DeviceTraffic
 
 
 class Action(StrEnum):
@@ -60,7 +61,7 @@ class Decision(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ConcernLink(Struct, frozen=True, kw_only=True):
     concern: str
     relation: str
-    """supports | refutes | precondition"""
+    """supports | refutes | precondition | elsewhere (a device of none of the makers a claim names)"""
 
 
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -148,6 +149,8 @@ class ConcernResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     findings: tuple[str, ...] = ()
     conditions: tuple[tuple[str, str], ...] = ()
     """(condition, state word) rolled up."""
+    counts: tuple[tuple[str, int, int], ...] = ()
+    """(condition, subjects with an answer, subjects it was put to), in the order of `conditions`."""
 
 
 class NextTest(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -195,3 +198,5 @@ class Assessment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seals: tuple[tuple[str, str], ...] = ()
     """(intake, hash of its seal)."""
     options: tuple[str, ...] = ()
+    traffic: tuple[DeviceTraffic, ...] = ()
+    """One record per device that a capture shows."""

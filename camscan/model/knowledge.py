@@ -1,7 +1,4 @@
-"""Which typed values does signatures/ hold?
-
-Every record carries source and as_of. `camscan.knowledge` loads and validates; nothing else reads TOML.
-"""
+"""Which typed values does signatures/ hold? `camscan.knowledge` alone reads TOML into them."""
 
 from __future__ import annotations
 
@@ -12,7 +9,10 @@ from msgspec import Struct
 
 from camscan.model.claim import Attribute, Family, Level
 from camscan.model.observation import Kind
+from camscan.model.party import Party
 from camscan.model.probe import ProbePlan
+from camscan.model.product import ProductLine, Withdrawn
+from camscan.model.service import ServiceSignature
 
 
 class Test(StrEnum):
@@ -27,6 +27,8 @@ class Test(StrEnum):
     REGEX = "regex"
     """RE2 syntax, searched; anchor it."""
     PRESENT = "present"
+    KNOWN = "known"
+    """The text begins with the name of a maker or brand that signatures/ holds."""
 
 
 class Condition(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,7 +43,8 @@ class Extract(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Take the value of an attribute out of a field.
 
     `pattern`: RE2 with exactly one group; without it the whole value. `values` maps raw text to
-    claim text; text not in the map gives no claim if `strict`.
+    claim text; text not in the map gives no claim if `strict`. `known`: only the name of a maker or
+    brand of signatures/ with which the text begins, as printed there; other text gives no claim.
     """
 
     attribute: Attribute
@@ -49,12 +52,11 @@ class Extract(Struct, frozen=True, kw_only=True, omit_defaults=True):
     pattern: str = ""
     values: Mapping[str, str] = {}
     strict: bool = False
+    known: bool = False
     level: Level | None = None
 
 
 class Says(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A fixed value the signature supports."""
-
     attribute: Attribute
     value: str
 
@@ -107,6 +109,8 @@ class Platform(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     maker: str | None = None
     """Party id; None where several makers share it and the answer does not tell."""
+    role: str = ""
+    """What runs it, said of devices of which nothing else says a role; empty where that differs."""
     source: str
     as_of: str
     verification: str = "sourced"
@@ -130,36 +134,6 @@ class BrandRelation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     registrants: tuple[str, ...] = ()
     """Exact registry names of MAC blocks of this brand."""
     note: str = ""
-
-
-class Party(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A company or other body: maker, operator, intermediary, software vendor."""
-
-    id: str
-    name: str
-    kind: tuple[str, ...]
-    source: str
-    as_of: str
-    country: str | None = None
-    """Seat of the party itself, ISO 3166; None = not known or disputed."""
-    group_seat: str | None = None
-    """Country of the group's headquarters; None = not known; `disputed`: see seat_note."""
-    parent: str | None = None
-    jurisdiction: tuple[str, str] = ("J?", "J?")
-    """Lower and upper J level that the maker alone supports (facts: scoring 6, never above J2)."""
-    spellings: tuple[str, ...] = ()
-    """Exact texts devices print for this party as manufacturer."""
-    listing: str = ""
-    ownership: str = ""
-    note: str = ""
-    position: str = ""
-    """The party's published position, printed beside a jurisdiction finding."""
-    verification: str = "sourced"
-    seat_note: str = ""
-    restrictions: tuple[str, ...] = ()
-    """Listings elsewhere: text of the non-binding annex only, never a reason for a level."""
-    position_source: str = ""
-    city: str = ""
 
 
 class MacBlock(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -347,12 +321,10 @@ class Advisory(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DecisionRow(Struct, frozen=True, kw_only=True):
-    """One row of the decision table: alternatives of conjunctions of `factor op level`."""
-
     row: int
     text: str
     any_of: tuple[tuple[str, ...], ...]
-    """Outer: alternatives; inner: conjunction, for example `("D=4", "P>=1", "J=4")`."""
+    """Outer: alternatives; inner: conjunction of `factor op level`: `("D=4", "P>=1", "J=4")`."""
     action: str
 
 
@@ -392,6 +364,9 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     files: Mapping[str, str]
     """File below signatures/ -> sha256."""
     law_positions: tuple[LawPosition, ...] = ()
+    services: tuple[ServiceSignature, ...] = ()
     vocabulary: Mapping[str, tuple[str, ...]] = {}
     """From vocab/: claim attribute -> words allowed beside ids of other records."""
+    lines: tuple[ProductLine, ...] = ()
+    withdrawn: Mapping[str, Withdrawn] = {}
     places: Mapping[str, str] = {}  # `signature axis.ftp.banner` -> file below signatures/

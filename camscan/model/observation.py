@@ -48,6 +48,11 @@ class Kind(StrEnum):
     NEIGHBOUR = "neighbour"
     PORTS = "ports"
     GREETING = "greeting"
+    # records of captures and of other tools' traffic logs (model/traffic.py), as JSON
+    NAME = "name"
+    FLOW = "flow"
+    SERVICE = "service"
+    CAPTURE = "capture"
 
 
 class Reason(StrEnum):
@@ -157,6 +162,12 @@ kv: `key=value` lines of text/plain bodies; body: text, control characters remov
 _XML = ("root", "namespace", "path")
 """path: every leaf as `a/b/c=text` with local names, in document order, at most 512."""
 
+_CERTIFICATE = (
+    "subject", "subject.cn", "subject.o", "subject.ou", "subject.email", "subject.l", "subject.c",
+    "issuer", "issuer.cn", "issuer.o", "san", "serial", "not-before", "not-after", "self-signed",
+    "key-type", "key-bits", "signature-algorithm", "spki-sha256", "sha256",
+)  # fmt: skip
+
 FIELDS: Mapping[Kind, tuple[str, ...]] = {
     Kind.HTTP: _HTTP,
     Kind.TITLE: _HTTP,
@@ -211,28 +222,7 @@ FIELDS: Mapping[Kind, tuple[str, ...]] = {
         "sdp.media",
         "sdp.attribute",
     ),
-    Kind.HTTPS_CERT: (
-        "subject",
-        "subject.cn",
-        "subject.o",
-        "subject.ou",
-        "subject.email",
-        "subject.l",
-        "subject.c",
-        "issuer",
-        "issuer.cn",
-        "issuer.o",
-        "san",
-        "serial",
-        "not-before",
-        "not-after",
-        "self-signed",
-        "key-type",
-        "key-bits",
-        "signature-algorithm",
-        "spki-sha256",
-        "sha256",
-    ),
+    Kind.HTTPS_CERT: _CERTIFICATE,
     Kind.TLS: ("version", "cipher", "alert", "fallback"),
     Kind.SSH: ("protocol", "software", "comment", "banner"),
     Kind.FTP: ("code", "text", "banner"),
@@ -391,4 +381,8 @@ FIELDS: Mapping[Kind, tuple[str, ...]] = {
     Kind.NEIGHBOUR: ("mac", "registrant", "local", "oui"),
     Kind.PORTS: ("open", "closed", "silent", "udp-closed", "open-count", "probed-count"),
     Kind.GREETING: ("port", "hex", "text", "length"),
+    Kind.NAME: ("proto", "name", "remote", "port", "answer", "alias", "alpn", "ech", "odd"),
+    Kind.FLOW: ("remote", "port", "transport", "bytes-up", "bytes-down", "name", "service"),
+    Kind.SERVICE: ("service", "remote", "port", "transport", "announced", "packets", "detail"),
+    Kind.CAPTURE: ("vantage", "packets", "bytes", "lost", "clients", "dns-visible", "phase"),
 }

@@ -39,6 +39,22 @@ class Declaration(Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
 
 
+DOCUMENT_CONDITIONS = ("doc-procurement", "doc-dpia", "doc-legal-basis", "doc-processor")
+"""Conditions that only a document answers; a person declares whether it is there."""
+
+
+class Document(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a named person says of a document: whether it is there. Its content is nobody's finding."""
+
+    condition: str
+    """One of DOCUMENT_CONDITIONS."""
+    present: bool
+    by: str
+    date: str
+    text: str = ""
+    """Title, number, date of the document."""
+
+
 class Place(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Addresses and the place the owner names for them."""
 
@@ -59,6 +75,7 @@ class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
     date: str = ""
     places: tuple[Place, ...] = ()
     declarations: tuple[Declaration, ...] = ()
+    documents: tuple[Document, ...] = ()
     assets: tuple[Asset, ...] = ()
     asset_list: str = ""
     """Path of a CSV with the columns of Asset, relative to site.toml."""

@@ -34,6 +34,8 @@ class NameSeen(Struct, frozen=True, kw_only=True, omit_defaults=True):
     alpn: tuple[str, ...] = ()
     ech: bool = False
     """An encrypted ClientHello was offered: the name is the outer one."""
+    odd: bool = False
+    """No host name that can be looked up (`*.example.com`): kept as sent, joined with nothing."""
 
 
 class ServiceSeen(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -127,3 +129,52 @@ class CaptureSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """(tzsp | erspan2 | vxlan ..., packets unwrapped)"""
     not_examined: tuple[tuple[str, int], ...] = ()
     """(reason in words, packets): encapsulated, unknown link type, damaged ..."""
+    local: tuple[str, ...] = ()
+    """Ranges that counted as the owner's own; empty: private and link-local addresses."""
+    media_judged: bool = True
+    """False where the source has no minutes (logs of other tools)."""
+
+
+class Captured(Struct, frozen=True, kw_only=True):
+    """Everything one capture, or one set of logs, showed."""
+
+    summary: CaptureSummary
+    names: tuple[NameSeen, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    services: tuple[ServiceSeen, ...] = ()
+    facts: tuple[ClientFact, ...] = ()
+
+
+class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """For how long and from where was one device watched? (facts: scoring 5)"""
+
+    vantages: tuple[str, ...]
+    first: float
+    """Begin of the first window."""
+    last: float
+    """End of the last window."""
+    days: int
+    """Whole days of all windows together: the n of the bound in scoring 5."""
+    packets: int
+    bytes_up: int
+    bytes_down: int
+    lost: int | None = None
+    dns_visible: bool = False
+    encrypted_resolvers: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
+    not_examined: tuple[tuple[str, int], ...] = ()
+    media_judged: bool = True
+
+
+class DeviceTraffic(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a report draws of one device: its window and its volumes to and from outside."""
+
+    device_id: str
+    watch: Watch
+    width: int
+    """Seconds of one interval."""
+    minutes: tuple[Minute, ...] = ()
+    """Volumes with parties outside the owner's networks."""
+    local_up: int = 0
+    """Bytes to the owner's own networks."""
+    local_down: int = 0

@@ -14,6 +14,12 @@ HEADER = (
     "action_upper", "rows", "factor", "concerns", "rules", "laws", "does_not_show", "would_change", "details",
 )  # fmt: skip
 
+PATHS_HEADER = (
+    "device", "destination", "address", "port", "marks", "named_by", "class", "services", "bytes_up", "bytes_down",
+    "first_seen", "last_seen", "service_operator", "service_parent_country", "network_operator",
+    "network_parent_country", "registry_country", "located_country", "why", "sources",
+)  # fmt: skip
+
 _PIECE = 1 << 16
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -48,6 +54,25 @@ def parts(model: ReportModel) -> Iterator[str]:
             out.seek(0)
             out.truncate()
     yield out.getvalue()
+
+
+def path_parts(model: ReportModel) -> Iterator[str]:
+    """Table A3: one line per destination of a device."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(PATHS_HEADER)
+    for device in model.paths.devices:
+        for r in (*device.contacted, *device.named_only):
+            row = (
+                r.device_id, r.destination, r.address, r.port, r.marks, r.named_by, r.kind, r.services,
+                str(r.bytes_up), str(r.bytes_down), r.first, r.last, r.service_operator,
+                r.service_parent_country, r.network_operator, r.network_parent_country,
+                r.registry_country, r.located_country, "; ".join(r.why), r.sources,
+            )  # fmt: skip
+            writer.writerow([defuse(cell) for cell in row])
+        yield out.getvalue()
+        out.seek(0)
+        out.truncate()
 
 
 def defuse(cell: str) -> str:

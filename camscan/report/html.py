@@ -17,6 +17,8 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from camscan.report.model import ReportModel
+from camscan.report.paths import size
+from camscan.report.picture import picture
 from camscan.report.rows import DeviceRow, FindingRow
 from camscan.report.text import en
 
@@ -60,7 +62,7 @@ def parts(model: ReportModel) -> Iterator[str]:
     """The document in pieces, so that a report of thousands of devices is never whole in memory."""
     style, script = _own("report.css"), _own("report.js")
     environment = Environment(
-        loader=DictLoader({"report.html": _own("report.html")}),
+        loader=DictLoader({n: _own(n) for n in ("report.html", "paths.html")}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -87,6 +89,9 @@ def parts(model: ReportModel) -> Iterator[str]:
             for name in _ORDER
         },
         next_tests=model.assessment.next_tests,
+        paths=model.paths,
+        pictures=[picture(d.traffic) if d.traffic is not None else "" for d in model.paths.devices],
+        size=size,
         inputs=(*model.assessment.inputs, *model.assessment.seals),
         sections=_sections(model),
         style=Markup(style),  # noqa: S704 - our own file
@@ -172,11 +177,12 @@ def _sections(model: ReportModel) -> list[tuple[str, str]]:
     present = {
         "others": bool(model.others),
         "endpoints": bool(model.endpoints),
+        "paths": bool(model.paths.devices),
         "laws": bool(model.laws),
         "rules": bool(model.rules),
         "annex": bool(model.annex),
     }
-    order = ("coverage", "summary", "risk", "others", "endpoints", "findings", "concerns", "laws", "rules", "annex", "next", "declared", "decision", "evidence")  # fmt: skip
+    order = ("coverage", "summary", "risk", "others", "endpoints", "paths", "findings", "concerns", "laws", "rules", "annex", "next", "declared", "decision", "evidence")  # fmt: skip
     return [(name, en.HEADINGS[name]) for name in order if present.get(name, True)]
 
 

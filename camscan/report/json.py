@@ -21,6 +21,7 @@ from camscan.model.finding import (
 )
 from camscan.model.identity import Identity, identity
 from camscan.model.run import REPORT_SCHEMA
+from camscan.model.traffic import DeviceTraffic
 from camscan.report.model import ReportModel, cloud_text
 
 
@@ -100,6 +101,7 @@ class Document(Struct, frozen=True, kw_only=True):
     findings: tuple[FindingEntry, ...]
     concerns: tuple[ConcernResult, ...]
     next_tests: tuple[NextTest, ...]
+    traffic: tuple[DeviceTraffic, ...]
 
 
 def write(model: ReportModel) -> str:
@@ -127,6 +129,7 @@ def parts(model: ReportModel) -> Iterator[str]:
         ("findings", (_finding(f) for f in a.findings)),
         ("concerns", a.concerns),
         ("next_tests", a.next_tests),
+        ("traffic", a.traffic),
     )
     for name, entries in lists:
         yield f' "{name}": ['

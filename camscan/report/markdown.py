@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from camscan.model.knowledge import Law, Rule
 from camscan.report.model import ReportModel
+from camscan.report.paths import PathRow, size
 from camscan.report.rows import DeviceRow, FindingRow, Reference
 from camscan.report.text import en
 
@@ -23,6 +24,8 @@ def write(model: ReportModel) -> str:
         parts += [*_heading("others"), *_devices(model.others)]
     if model.endpoints:
         parts += [*_heading("endpoints"), *_endpoints(model)]
+    if model.paths.devices:
+        parts += [*_heading("paths"), *_paths(model)]
     parts += [*_heading("findings"), *(_finding(f) for f in model.findings), ""]
     parts += [*_heading("concerns"), *_concerns(model)]
     if model.laws:
@@ -101,6 +104,44 @@ def _endpoints(model: ReportModel) -> list[str]:
         [
             (e.device_id, e.endpoint, e.marks, e.purpose, e.service_operator, e.service_parent_country, e.network_operator, e.network_parent_country, e.registry_country, e.located_country)
             for e in model.endpoints
+        ],
+    )  # fmt: skip
+
+
+_PATH_HEADER = ("Device", "Destination", "Address", "Port", "Sent", "Received", "Class", "First seen", "Last seen", "Service operator", "Its parent country", "Network operator", "Its parent country", "Registry country", "Located", "Named by")  # fmt: skip
+
+
+def _paths(model: ReportModel) -> list[str]:
+    paths = model.paths
+    lines = _table(
+        ("Party", "As", "Parent country", "Devices", "Endpoints", "Sent", "Received"),
+        [
+            (p.party, p.role, p.country, str(p.devices), str(p.endpoints), size(p.bytes_up), size(p.bytes_down))
+            for p in paths.parties
+        ],
+    )  # fmt: skip
+    for title, rows in (
+        ("Contacted, and no operator is known", paths.unknown),
+        ("Contacted without a name", paths.nameless),
+    ):
+        lines += [f"### {title}", "", *_path_table(rows)] if rows else []
+    for d in paths.devices:
+        lines += [f"### {escape(d.device_id)}", "", f"- window: {escape(d.window)}"]
+        lines += [f"- {escape(n)}" for n in d.notes] + [""]
+        for title, rows in (
+            ("Contacted", d.contacted),
+            ("Named, but not contacted in the window", d.named_only),
+        ):
+            lines += [f"{title}:", "", *_path_table(rows)] if rows else []
+    return lines
+
+
+def _path_table(rows: Iterable[PathRow]) -> list[str]:
+    return _table(
+        _PATH_HEADER,
+        [
+            (r.device_id, r.destination, r.address, r.port, size(r.bytes_up), size(r.bytes_down), r.kind, r.first, r.last, r.service_operator, r.service_parent_country, r.network_operator, r.network_parent_country, r.registry_country, r.located_country, r.named_by)
+            for r in rows
         ],
     )  # fmt: skip
 

@@ -6,15 +6,18 @@ control and bidi characters here; each writer escapes for its own format.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from datetime import date
 
 from msgspec import Struct
 
 from camscan.decode.text import clean
 from camscan.model.claim import Attribute, Claim, Device, State, Visibility
-from camscan.model.finding import Assessment, Decision, Finding, NextTest
+from camscan.model.finding import Assessment, ConcernResult, Decision, Finding, NextTest
 from camscan.model.identity import confidence
-from camscan.model.knowledge import Knowledge, Law, Rule
+from camscan.model.knowledge import Knowledge
+from camscan.report.paths import Paths, build_paths
+from camscan.report.references import binding_first, binds, references, touched
 from camscan.report.rows import (
     ConcernRow,
     CoverageRow,
@@ -38,6 +41,7 @@ class ReportModel(Struct, frozen=True, kw_only=True):
     others: tuple[DeviceRow, ...]
     findings: tuple[FindingRow, ...]
     endpoints: tuple[EndpointRow, ...]
+    paths: Paths
     concerns: tuple[ConcernRow, ...]
     laws: tuple[Reference, ...]
     rules: tuple[Reference, ...]
@@ -63,6 +67,7 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
     video = [r for r in rows if r.is_camera == "yes"]
     other = [r for r in rows if r.is_camera != "yes"]
     findings = tuple(_finding(f, knowledge, assessment.jurisdiction) for f in assessment.findings)
+    named = references(assessment.findings, "rules", knowledge.rules)
     return ReportModel(
         assessment=assessment,
         decision_rows=tuple((r.row, r.text, r.action) for r in knowledge.decision.rows),
@@ -74,10 +79,11 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
         others=tuple(sorted(other, key=lambda r: (r.is_camera != "unknown", _address_key(r.device_id)))),
         findings=findings,
         endpoints=_endpoints(assessment),
+        paths=build_paths(assessment, knowledge),
         concerns=_concerns(assessment, knowledge),
-        laws=_references(assessment.findings, "laws", knowledge.laws),
-        rules=tuple(r for r in _references(assessment.findings, "rules", knowledge.rules) if _binds(r.record, assessment.jurisdiction)),
-        annex=tuple(r for r in _references(assessment.findings, "rules", knowledge.rules) if not _binds(r.record, assessment.jurisdiction)),
+        laws=references(assessment.findings, "laws", knowledge.laws),
+        rules=tuple(sorted((r for r in named if binds(r.record, assessment.jurisdiction)), key=binding_first)),
+        annex=tuple(r for r in named if not binds(r.record, assessment.jurisdiction)),
     )  # fmt: skip
 
 
@@ -220,11 +226,11 @@ def _finding(finding: Finding, knowledge: Knowledge, jurisdiction: str) -> Findi
         reason=finding.reason.value if finding.reason is not None else "",
         action=action_text(finding.action) if finding.action is not None else "",
         factor=finding.factor,
-        concerns=tuple(link.concern for link in finding.concerns),
+        concerns=touched(finding.concerns),
         rules=tuple(
             r
             for r in finding.rules
-            if r in knowledge.rules and _binds(knowledge.rules[r], jurisdiction)
+            if r in knowledge.rules and binds(knowledge.rules[r], jurisdiction)
         ),
         laws=finding.laws,
         does_not_show=finding.does_not_show,
@@ -251,13 +257,29 @@ def _front(assessment: Assessment, knowledge: Knowledge) -> tuple[tuple[str, str
         ("Program", f"camscan {assessment.tool_version}"),
         (
             "Signatures",
-            f"sha256 {assessment.knowledge_hash} (newest source {assessment.knowledge_as_of})",
+            f"sha256 {assessment.knowledge_hash} (newest source {assessment.knowledge_as_of}{_stale(assessment)})",
         ),
         ("Decision table", f"version {knowledge.decision.version} ({knowledge.decision.as_of})"),
         *((f"Seal of {intake}", f"sha256 {sha256}") for intake, sha256 in assessment.seals),
         *(("Owner's network table", line) for line in assessment.networks_supplied),
     ]
     return tuple(lines)
+
+
+_REVIEW_DAYS = 180
+"""After that, rules and laws are due for another reading (facts: rules, stale_after_days)."""
+
+
+def _stale(assessment: Assessment) -> str:
+    """A warning where the data are old beside the judgement; nothing where a date is not whole."""
+    try:
+        newest = date.fromisoformat(assessment.knowledge_as_of)
+        age = (date.fromisoformat(assessment.as_of[:10]) - newest).days
+    except ValueError:
+        return ""
+    if age <= _REVIEW_DAYS:
+        return ""
+    return f"; {age} days before this judgement: rules and laws are due for review after {_REVIEW_DAYS}"
 
 
 def _coverage(assessment: Assessment) -> tuple[CoverageRow, ...]:
@@ -330,6 +352,22 @@ def _endpoints(assessment: Assessment) -> tuple[EndpointRow, ...]:
     )
 
 
+def _conditions(result: ConcernResult, knowledge: Knowledge) -> tuple[tuple[str, str], ...]:
+    """Each condition by its title, with the state for the site and how many subjects were examined."""
+    counts = {
+        name: f" ({done} of {asked} examined)" for name, done, asked in result.counts if asked
+    }
+    return tuple(
+        (
+            f"{knowledge.conditions[name].title} ({name})"
+            if name in knowledge.conditions
+            else name,
+            en.STATES.get(word, word) + counts.get(name, ""),
+        )
+        for name, word in result.conditions
+    )
+
+
 def _concerns(assessment: Assessment, knowledge: Knowledge) -> tuple[ConcernRow, ...]:
     return tuple(
         ConcernRow(
@@ -339,43 +377,10 @@ def _concerns(assessment: Assessment, knowledge: Knowledge) -> tuple[ConcernRow,
             examined=r.examined,
             present=r.present,
             supporting=r.supporting,
-            conditions=tuple(
-                (
-                    f"{knowledge.conditions[name].title} ({name})"
-                    if name in knowledge.conditions
-                    else name,
-                    en.STATES.get(word, word),
-                )
-                for name, word in r.conditions
-            ),
+            conditions=_conditions(r, knowledge),
             findings=r.findings,
             sources=tuple(knowledge.sources.get(s, s) for s in concern.source),
         )
         for r in assessment.concerns
         if (concern := knowledge.concerns.get(r.concern)) is not None
     )
-
-
-def _references(
-    findings: Iterable[Finding],
-    which: str,
-    records: Mapping[str, Law] | Mapping[str, Rule],
-) -> tuple[Reference, ...]:
-    beside: dict[str, list[str]] = {}
-    for finding in findings:
-        for name in finding.laws if which == "laws" else finding.rules:
-            beside.setdefault(name, []).append(finding.id)
-    return tuple(
-        Reference(record=records[name], findings=tuple(beside[name]))
-        for name in sorted(beside)
-        if name in records
-    )
-
-
-def _binds(record: Law | Rule, jurisdiction: str) -> bool:
-    """Whether a rule is one of the operator's own (else it belongs into the annex)."""
-    if not isinstance(record, Rule):
-        return False
-    if jurisdiction == "RS":
-        return record.jurisdiction == "RS" and record.rs_municipality in {"yes", "conditional"}
-    return jurisdiction.startswith("EU") and record.jurisdiction == "EU"

@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import ipaddress
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from judged_city import claim, device, endpoint, hikvision, shipped, torn
 
 from camscan.attribute.advisories import match, uncompared
 from camscan.attribute.attribution import attribute
-from camscan.attribute.endpoints import NameTable, attribute_endpoints
+from camscan.attribute.endpoints import Columns, NameTable, attribute_endpoints
 from camscan.attribute.laws import laws_beside, rules_beside
-from camscan.attribute.networks import NetworkTable, registry_country, special
+from camscan.attribute.networks import NetworkTable, special
 from camscan.attribute.parties import ancestry, chain
 from camscan.model.claim import Attribute, Confidence, Level, Mark
 from camscan.model.knowledge import Advisory, EndpointName, Network
+from camscan.model.lookups import AutonomousSystem, Country, Lookups
+from camscan.special_ranges import SPECIAL_RANGES
 
 A = Attribute
 
@@ -84,6 +89,13 @@ def test_conflicting_makers_span_what_all_of_them_allow():
         ("hik-connect.com.example.org", None),
         ("nothik-connect.com", None),
         ("com", None),
+        ("a.hik-connect.com.evil.example", None),
+        ("hik-connect.com", "hikvision"),
+        ("hikconnect.com", None),
+        ("kalay.net.cn", "throughtek"),
+        ("m9.kalay.net.cn", "throughtek"),
+        ("evil-kalay.net.cn", None),
+        ("net.cn", None),
         ("120.92.92.241", "xiongmai"),
         ("UDP 32100 to any address", None),
     ],
@@ -128,14 +140,15 @@ def network(id_, prefix, country="CN", **more):
     )
 
 
-def one(address, *, owner=(), name=None, registry=lambda _: "DE", located=None):
+def one(address, *, owner=(), name=None, registry="DE", located=None, asn=None, knowledge=KNOWN):
     found = endpoint(name, address)
+    looked = Lookups(
+        registry=Country(lambda _: registry, "registers, 2026"),
+        located=Country(lambda _: located, "places, 2026") if located else None,
+        asn=AutonomousSystem(lambda _: asn, "systems, 2026") if asn else None,
+    )
     devices, endpoints = attribute_endpoints(
-        [device("10.20.0.5", endpoints=(found,))],
-        KNOWN,
-        owner=owner,
-        registry=registry,
-        located=located,
+        [device("10.20.0.5", endpoints=(found,))], knowledge, owner=owner, lookups=looked
     )
     assert devices[0].endpoints == endpoints
     return endpoints[0]
@@ -166,7 +179,7 @@ def test_registry_operator_and_parent_are_separate_columns_with_sources():
     columns = {s.partition(":")[0] for s in found.sources}
     assert {"service_operator", "service_parent_country", "network_operator",
             "network_parent_country", "registry_country"} <= columns  # fmt: skip
-    assert one("47.254.128.1", located=lambda _: "SG").located_country == "SG"
+    assert one("47.254.128.1", located="SG").located_country == "SG"
 
 
 def test_the_owners_table_outranks_the_special_purpose_exclusion():
@@ -176,7 +189,7 @@ def test_the_owners_table_outranks_the_special_purpose_exclusion():
     assert any("table supplied by the owner" in s for s in found.sources)
     bare = one("203.0.113.9")
     assert bare.network_operator is bare.registry_country is None
-    assert any("special-purpose" in s for s in bare.sources)
+    assert any("TEST-NET-3 (RFC 5737), by IANA's special-purpose table" in s for s in bare.sources)
 
 
 def test_special_purpose_addresses_and_texts_are_nobodys():
@@ -186,8 +199,85 @@ def test_special_purpose_addresses_and_texts_are_nobodys():
     assert one(None, name="unknown.example").service_operator is None
 
 
-def test_the_registry_is_a_look_up_in_shipped_data():
-    assert registry_country("8.8.8.8") == "US"
+def test_columns_that_differ_are_said_to_differ_and_none_is_corrected():
+    found = one("47.254.128.1", name="dev.hik-connect.com", located="SG")
+    assert (found.registry_country, found.located_country) == ("DE", "SG")
+    assert (
+        "columns differ: registered in DE, located in SG, network's parent in CN, service's parent in CN"
+        in found.sources
+    )
+    alike = one("47.254.128.1", registry="CN", located="CN")
+    assert not any(s.startswith("columns differ") for s in alike.sources)
+
+
+def test_the_as_of_the_users_database_counts_only_where_no_prefix_does():
+    by_as = one("198.100.1.1", asn=(24940, "HETZNER-AS"))
+    assert (by_as.network_operator, by_as.network_parent_country) == ("Hetzner", "DE")
+    assert by_as.sources[0].startswith("network_operator: AS24940 HETZNER-AS by systems, 2026; ")
+    unknown = one("198.100.1.1", asn=(64512, "SOMEBODY"))
+    assert (unknown.network_operator, unknown.network_parent_country) == ("AS64512 SOMEBODY", None)
+    both = one("47.254.128.1", asn=(24940, "HETZNER-AS"))
+    assert both.network_operator == "Alibaba Cloud, international"
+    assert "network_operator by AS differs: AS24940 HETZNER-AS by systems, 2026" in both.sources
+    same = one("47.254.128.1", asn=(45102, "ALIBABA"))
+    assert not any("differs" in s for s in same.sources if "by AS" in s)
+    assert one("198.100.1.1").network_operator is None
+
+
+def test_what_an_endpoint_already_holds_stays_and_marks_never_change():
+    columns = Columns(KNOWN)
+    for mark in Mark:
+        before = endpoint("dev.hik-connect.com", mark=mark, purpose="given")
+        after = columns.fill(before)
+        assert (after.marks, after.purpose, after.service_operator) == (
+            (mark,),
+            "given",
+            "hikvision",
+        )
+    bare = endpoint(None, "120.92.92.241")
+    assert columns.fill(bare).service_operator == "xiongmai"
+
+
+def prefixes(version):
+    bits = 32 if version == 4 else 128
+    return st.builds(
+        lambda number, length: ipaddress.ip_network(
+            ((number >> (bits - length)) << (bits - length), length)
+        ),
+        st.integers(0, 2**bits - 1),
+        st.integers(0, bits),
+    )
+
+
+@given(st.lists(st.one_of(prefixes(4), prefixes(6)), max_size=12), st.data())
+def test_bisection_finds_what_asking_every_prefix_finds(blocks, data):
+    table = NetworkTable([network(str(b), str(b)) for b in blocks])
+    edges = [a for b in blocks for a in (b.network_address, b.broadcast_address)]
+    asked = [
+        *edges,
+        *(a + 1 for a in edges if int(a) + 1 < 2**a.max_prefixlen),
+        *(a - 1 for a in edges if int(a)),
+        ipaddress.ip_address(data.draw(st.integers(0, 2**32 - 1))),
+    ]
+    for address in asked:
+        inside = [b for b in blocks if b.version == address.version and address in b]
+        best = max(inside, key=lambda b: b.prefixlen, default=None)
+        found = table.find(address)
+        assert (found.id if found else None) == (str(best) if best is not None else None)
+
+
+def test_every_special_range_is_found_by_its_narrowest_row():
+    for row in SPECIAL_RANGES:
+        block = ipaddress.ip_network(row.cidr)
+        for edge in (block.network_address, block.broadcast_address):
+            narrowest = min(
+                (r for r in SPECIAL_RANGES if edge.version == ipaddress.ip_network(r.cidr).version
+                 and edge in ipaddress.ip_network(r.cidr)),
+                key=lambda r: ipaddress.ip_network(r.cidr).num_addresses,
+            )  # fmt: skip
+            assert special(edge) is narrowest
+    assert special(ipaddress.ip_address("8.8.8.8")) is None
+    assert special(ipaddress.ip_address("2400:3200::1")) is None
 
 
 # ------------------------------------------------------------------ advisories
@@ -311,10 +401,16 @@ def test_one_register_entry_is_no_nexus_and_two_are():
 
 
 def test_cdn_addresses_never_carry_a_mainland_registration():
-    cdn = next(n for n in KNOWN.networks if n.kind == "cdn" and n.operator)
-    far = endpoint("t.example", "203.0.113.9", registry_country="CN",
-                   network_operator=KNOWN.parties[cdn.operator].name)  # fmt: skip
-    assert attribute([device("d", endpoints=(far,))], KNOWN)["d"].ties == ()
+    cdn = next(n for n in KNOWN.networks if n.kind == "cdn" and n.prefixes)
+    far = endpoint("t.example", cdn.prefixes[0].partition("/")[0])
+    looked = Lookups(registry=Country(lambda _: "CN", "registers, 2026"))
+    filled, _ = attribute_endpoints([device("d", endpoints=(far,))], KNOWN, lookups=looked)
+    assert filled[0].endpoints[0].registry_country == "CN"
+    ties = attribute(filled, KNOWN)["d"].ties
+    assert {t.condition for t in ties} <= {"cloud-operator-cn-group"}
+    bare = msgspec.structs.replace(filled[0].endpoints[0], sources=("registry_country: a",))
+    ties = attribute([device("d", endpoints=(bare,))], KNOWN)["d"].ties
+    assert "endpoint-located-cn" in {t.condition for t in ties}
 
 
 def test_rules_with_makers_stand_beside_them_alone_and_capability_is_not_biometric():

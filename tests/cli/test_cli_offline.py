@@ -9,6 +9,7 @@ import re
 
 import jsonschema
 import pytest
+from mmdb_file import database
 from recorded_answers import ANSWERS, record
 
 from camscan import assessments
@@ -316,10 +317,31 @@ def test_site_file_and_networks_are_printed_as_declared(judged, tmp_path, capsys
     assert [d.visibility.value for d in missing] == ["asset list only"]
 
 
+def test_databases_of_the_user_become_inputs_and_the_site_file_may_name_the_jurisdiction(
+    judged, tmp_path, capsys
+):
+    (tmp_path / "site.toml").write_text('jurisdiction = "RS"\n')
+    (tmp_path / "p.mmdb").write_bytes(database({"8.8.8.0/24": {"country_code": "US"}}))
+    (tmp_path / "as.mmdb").write_bytes(database({"8.8.8.0/24": {"asn": "AS15169"}}))
+    options = ["--site", "site.toml", "--located", "p.mmdb", "--asn", "as.mmdb"]
+    full = [str(tmp_path / o) if "." in o else o for o in options]
+    assert run(["assess", str(judged), *full]) in (0, 2)
+    assert "RS" in capsys.readouterr().out
+    done = assessments.read(judged)
+    assert done.jurisdiction == "RS"
+    assert {"p.mmdb", "as.mmdb"} <= set(dict(done.inputs))
+    assert run(["assess", str(judged), "--located", "none"]) in (0, 2)
+    assert set(dict(assessments.read(judged).inputs)) == {"signatures"}
+
+
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
         (["--jurisdiction", "Mars"], 3, "RS or EU:xx"),
+        (["--jurisdiction", "EU:RS"], 3, "RS or EU:xx"),
+        (["--jurisdiction", "EU"], 3, "RS or EU:xx"),
+        (["--located", "/nope/x.mmdb"], 2, "/nope/x.mmdb: not a database in MMDB form"),
+        (["--asn", "/nope/x.mmdb"], 2, "/nope/x.mmdb: not a database in MMDB form"),
         (["--as-of", "yesterday"], 3, "ISO 8601"),
         (["--site", "/nope/site.toml"], 2, "/nope/site.toml: cannot be read"),
         (["--networks", "/nope/n.toml"], 2, "/nope/n.toml: cannot be read"),
@@ -341,6 +363,7 @@ def test_wrong_options_of_judging_are_said_in_words(judged, capsys, options, cod
         ("colour = 1", "unknown key 'colour'"),
         ('[[declarations]]\nfactor = "Z"\nvalue = "1"\nby = "a"\ndate = "b"', "factor 'Z'"),
         ('asset_list = "none.csv"', "none.csv: cannot be read"),
+        ('jurisdiction = "Serbia"', "jurisdiction 'Serbia': RS or EU:xx"),
     ],
 )
 def test_a_wrong_site_file_names_file_and_reason(judged, tmp_path, capsys, text, words):

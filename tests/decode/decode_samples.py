@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import struct
 
+import msgspec
+
 from camscan.decode import ber, favicon, reolink, tplink
 from camscan.model.observation import Kind
+from camscan.model.traffic import CaptureSummary, Flow, NameSeen, ServiceSeen
 
 HTTP_401 = (
     b"HTTP/1.1 401 Unauthorized\r\nCONNECTION: close\r\nCONTENT-LENGTH: 0\r\n"
@@ -163,6 +166,23 @@ MDNS = (
 )
 ARP = bytes.fromhex("0001080006040002accc8e001122c0000207020000000001c0000201")
 
+_FROM = {"client": "192.0.2.7", "first": 1_700_000_000.0, "last": 1_700_000_060.0}
+NAME = NameSeen(**_FROM, proto="dns", name="p2p.example.com", count=2, answers=("203.0.113.7",))
+FLOW = Flow(
+    **_FROM,
+    remote="203.0.113.7",
+    port=443,
+    transport="tcp",
+    bytes_up=900,
+    bytes_down=300,
+    packets_up=4,
+    packets_down=3,
+    names=("p2p.example.com",),
+)
+SERVICE = ServiceSeen(
+    **_FROM, service="dahua.p2p", remote="203.0.113.7", port=8800, transport="udp", packets=2
+)
+
 SAMPLES: tuple[tuple[Kind, bytes], ...] = (
     (Kind.HTTP, HTTP_401),
     (Kind.HTTP, HTTP_PAGE),
@@ -205,4 +225,11 @@ SAMPLES: tuple[tuple[Kind, bytes], ...] = (
     (Kind.NEIGHBOUR, b"mac=02:BB:CC:00:11:22"),
     (Kind.PORTS, b'{"open":[80,554],"closed":[23],"silent":[]}'),
     (Kind.GREETING, b"\x00\x01hello"),
+    (Kind.NAME, msgspec.json.encode(NAME)),
+    (Kind.FLOW, msgspec.json.encode(FLOW)),
+    (Kind.SERVICE, msgspec.json.encode(SERVICE)),
+    (
+        Kind.CAPTURE,
+        msgspec.json.encode(CaptureSummary(vantage="mirror", packets=3, dns_visible=True)),
+    ),
 )

@@ -123,13 +123,14 @@ def cameras(demo):
     return [u for u in demo.units(is_camera=True, reachable=True) if not u["foreign"]]
 
 
-MAC_ONLY = {"tuya-camera"}
-
-
-def test_a_camera_that_answers_nothing_has_its_registrant_named(seen, demo):
+def test_a_camera_that_answers_nothing_is_named_by_what_it_broadcasts(seen, demo):
     (device,) = seen[demo.unit("tuya-camera")["address"]]
-    told = {c["value"] for c in device["claims"] if c["attribute"] == "registrant"}
-    assert any("Tuya" in name for name in told)
+    claims = {c["attribute"]: c for c in device["claims"]}
+    families = {e["family"] for e in claims["maker"]["evidence"]}
+    assert claims["platform"]["value"] == "tuya"
+    assert families == {"protocol", "mac-block"}
+    # Plugs broadcast the same: nothing seen makes it a camera.
+    assert device["is_camera"] is None
 
 
 def test_every_camera_is_found_and_has_the_right_maker(demo, seen):
@@ -140,10 +141,6 @@ def test_every_camera_is_found_and_has_the_right_maker(demo, seen):
         if unit["shares_address"]:
             continue  # see test_several_cameras_behind_one_address_are_told_apart
         if unit["maker"] is None:
-            right = makers == {None}
-        elif unit["persona"] in MAC_ONLY:
-            # It answers nothing: only the registrant of its MAC block is known, and the registrant is
-            # never the maker (DESIGN section 2).
             right = makers == {None}
         else:
             right = len(makers) == 1 and makers <= accepted(unit["maker"])

@@ -12,13 +12,13 @@ from camscan.model.knowledge import (
     Extract,
     Knowledge,
     MacBlock,
-    Party,
     Platform,
     Says,
     Signature,
     Test,
 )
 from camscan.model.observation import Kind, Observation
+from camscan.model.party import Party
 from camscan.model.probe import Exchange, Guard, Probe, ProbePlan
 
 SOURCED = {"source": "test", "as_of": "2026-11"}

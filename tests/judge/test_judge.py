@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from itertools import product
 
 import msgspec
@@ -9,19 +8,15 @@ from judged_city import claim, device, endpoint, hikvision, no_coverage, shipped
 
 from camscan.attribute.attribution import attribute
 from camscan.judge.judge import judge, judged
+from camscan.knowledge import load
+from camscan.knowledge_phrases import finder
 from camscan.model.claim import Attribute, Confidence, Level, Mark, Role, State, Visibility
 from camscan.model.finding import Action
 from camscan.model.site import Asset, Declaration, Place, Site
 
 A = Attribute
 
-# facts: scoring 9; whole words, any case
-FORBIDDEN = (
-    r"sends? data to china", r"chinese state", r"illegal\w*", r"breach\w*", r"violat\w*", r"backdoor",
-    r"spy\w*", r"safe", r"secure", r"compliant", r"vulnerable", r"malicious", r"dangerous", r"hacked",
-    r"chinese law applies to the camera", r"guilty", r"suspicious", r"high-risk", r"trusted",
-)  # fmt: skip
-_FORBIDDEN = re.compile(rf"\b(?:{'|'.join(FORBIDDEN)})\b", re.IGNORECASE)
+find = finder(load().vocabulary)
 
 OLD = hikvision(firmware="V5.4.5 build 170401", built="2017-04-01")
 CN = {"registry_country": "CN", "sources": ("registry_country: a", "registry_country: b")}
@@ -109,13 +104,7 @@ def every_text(judgement):
 def test_no_sentence_of_a_broad_city_says_more_than_the_evidence(site, captured):
     texts = list(every_text(run(site=site, captured=captured)))
     assert len(texts) > 400
-    assert [(i, t) for i, t in texts if _FORBIDDEN.search(t)] == []
-
-
-def test_the_word_list_bites():
-    for text in ("it sends data to China", "This is illegal.", "a backdoor", "The camera is safe"):
-        assert _FORBIDDEN.search(text)
-    assert not _FORBIDDEN.search("unsafe-looking identifiers like safety are other words")
+    assert [(i, find(t)) for i, t in texts if find(t)] == []
 
 
 def test_every_finding_is_complete():
@@ -203,7 +192,7 @@ def test_a_precondition_alone_supports_nothing():
 def test_a_concern_about_named_makers_is_not_fed_by_others():
     only = (at(11, claim(A.MAKER, "tiandy")), at(3, claim(A.MAKER, "axis")))
     result = {c.concern: c for c in run(only).concerns}["BIRN-2"]
-    assert (result.supporting, result.examined) == (0, 0)
+    assert (result.word, result.supporting, result.examined) == ("open", 0, 2)
 
 
 def test_knowing_a_maker_supports_no_claim_about_contracts_or_places():
@@ -241,7 +230,8 @@ def test_asset_list_both_ways_and_hidden_channels():
     assert "found, not in the list: 10.20.0.1" in delta.details
     assert "in the list, not found: C9 (bridge)" in delta.details
     assert "7 channels were not examined" in BY_ID["hidden-cameras@10.20.0.6"].statement
-    assert run(site=Site()).findings[-4].state is State.NOT_OBSERVED
+    bare = {f.id: f for f in run(site=Site()).findings}
+    assert bare["inventory-delta@site"].state is State.NOT_OBSERVED
 
 
 def test_a_camera_is_its_own_only_channel():

@@ -167,3 +167,43 @@ def test_conflict_and_unknown_are_words_not_blanks(model):
 def test_foreign_rules_stand_in_the_annex_only(model):
     assert {r.record.id for r in model.rules} == {"RS-ZJN-98"}
     assert {r.record.id for r in model.annex} == {"US-NDAA-889"}
+
+
+@pytest.mark.parametrize(
+    ("jurisdiction", "printed"),
+    [
+        ("RS", ["RS-ZJN-98", "RS-ZZPL-63", "RS-ZIB-2025", "RS-ZZPL-66"]),
+        ("EU:HR", ["EU-GDPR-44"]),
+        ("", []),
+    ],
+)
+def test_a_jurisdiction_prints_its_own_rules_unconditional_ones_first(jurisdiction, printed):
+    from msgspec.structs import replace
+
+    names = (
+        "RS-ZIB-2025", "EU-GDPR-44", "RS-ZZPL-66", "EU-CSA2", "RS-ZZPL-63", "EU-EP-2021", "US-NDAA-889",
+        "RS-DRAFT-IA", "RS-ZJN-98",
+    )  # fmt: skip
+    base = assessment()
+    first = replace(base.findings[0], rules=names)
+    known = knowledge()
+    made = build(replace(base, findings=(first,), jurisdiction=jurisdiction), known)
+    assert [r.record.id for r in made.rules] == printed
+    assert {r.record.id for r in made.annex} == set(names) - set(printed)
+    assert list(made.findings[0].rules) == [n for n in names if n in printed]
+    assert {"US-NDAA-889", "EU-EP-2021", "EU-CSA2", "RS-DRAFT-IA"} <= {
+        r.record.id for r in made.annex
+    }
+
+
+@pytest.mark.parametrize(
+    ("as_of", "due"),
+    [("2026-11-23T22:00:00.000Z", False), ("2027-05-22", False), ("2027-05-23", True)],
+)
+def test_old_data_are_due_for_review(as_of, due):
+    from msgspec.structs import replace
+
+    base = replace(assessment(), as_of=as_of, knowledge_as_of="2026-11-23")
+    line = dict(build(base, knowledge()).front)["Signatures"]
+    assert ("due for review" in line) is due
+    assert ("181 days before" in line) is due

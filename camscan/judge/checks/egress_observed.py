@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from camscan.judge.answer import Answer, unknown
+from camscan.judge.exchanges import shown, volume_words
 from camscan.judge.subject import Subject, destinations, strongest
+from camscan.judge.watching import absent
 from camscan.model.claim import Confidence, Level, Mark, State
 from camscan.model.observation import Reason
 
@@ -19,12 +21,15 @@ def check(subject: Subject) -> Answer | None:
         names = sorted({e.name or e.address or "" for e in met})
         return Answer(
             state=State.OBSERVED,
-            statement=f"{subject.name} exchanged traffic with {', '.join(names)}.",
-            level=strongest((Level.E2, *(ev.level for e in met for ev in e.evidence))),
+            statement=f"{subject.name} exchanged traffic with {shown(names)}.",
+            level=strongest(
+                (Level.E2, *(e.level for e in met), *(ev.level for e in met for ev in e.evidence))
+            ),
             confidence=Confidence.MODERATE,
-            details=tuple(names),
+            details=tuple(volume_words(e) for e in met)
+            if any(e.packets for e in met)
+            else tuple(names),
         )
     if not subject.captured:
         return unknown(subject, f"{subject.name}: its traffic was not captured.", Reason.NO_CAPTURE)
-    words = f"{subject.name}: no traffic to the internet in the capture; which stimuli were applied is not stated."
-    return unknown(subject, words, Reason.WINDOW_TOO_SHORT)
+    return absent(subject, "traffic to the internet", needs_names=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from camscan.judge.answer import Answer, torn, unknown
 from camscan.judge.answer import seen as answered
-from camscan.judge.subject import Subject
+from camscan.judge.subject import Subject, least, weakest
 from camscan.model.claim import Attribute, State
 from camscan.model.observation import Reason
 
@@ -31,10 +33,17 @@ def check(subject: Subject) -> Answer | None:
     name = record.name if record is not None else maker.value
     if _same(subject, brand.value, maker.value):
         words = f"{subject.name}: the brand {brand.value} is one of {name}."
-        return answered(words, (brand, maker), no=True)
-    return answered(
-        f"{subject.name} carries the brand {brand.value} and is identified as made by {name}.",
-        (maker, brand),
+        return _weaker(answered(words, (brand, maker), no=True))
+    words = f"{subject.name} carries the brand {brand.value} and is identified as made by {name}."
+    return _weaker(answered(words, (maker, brand)))
+
+
+def _weaker(answer: Answer) -> Answer:
+    """A comparison is as good as the weaker of the two names."""
+    return replace(
+        answer,
+        level=weakest(c.level for c in answer.claims),
+        confidence=least(c.confidence for c in answer.claims),
     )
 
 

@@ -15,6 +15,7 @@ from camscan.judge.checks import (
     cloud_configured,
     cloud_operator_cn_group,
     coverage,
+    default_infra_cn,
     device_not_activated,
     egress_observed,
     endpoint_located_cn,
@@ -37,11 +38,14 @@ from camscan.judge.checks import (
     tls_weak,
     transport_clear,
     transport_encrypted,
+    update_channel,
     vendor_group_cn,
     vendor_identity,
     vuln_kev,
     vuln_known,
 )
+from camscan.judge.checks.documents import DOCUMENTS, declared_document
+from camscan.judge.checks.documents import NEEDS as DOCUMENT_NEEDS
 from camscan.judge.subject import SiteSubject, Subject
 
 
@@ -109,6 +113,22 @@ DEVICE_CHECKS: tuple[DeviceCheck, ...] = (
         p2p_enabled.NEEDS,
         p2p_enabled.check,
         "D",
+    ),
+    DeviceCheck(
+        default_infra_cn.CONDITION,
+        default_infra_cn.TITLE,
+        default_infra_cn.QUESTION,
+        default_infra_cn.NEEDS,
+        default_infra_cn.check,
+        "",
+    ),
+    DeviceCheck(
+        update_channel.CONDITION,
+        update_channel.TITLE,
+        update_channel.QUESTION,
+        update_channel.NEEDS,
+        update_channel.check,
+        "",
     ),
     DeviceCheck(
         egress_observed.CONDITION,
@@ -320,5 +340,9 @@ SITE_CHECKS: tuple[SiteCheck, ...] = (
         site_sensitivity.NEEDS,
         site_sensitivity.check,
         "P",
+    ),
+    *(
+        SiteCheck(condition, title, question, DOCUMENT_NEEDS, declared_document(condition))
+        for condition, title, question in DOCUMENTS
     ),
 )

@@ -39,4 +39,5 @@ def check(site: SiteSubject) -> Answer | None:
         statement=f"{words} Management software was not examined.",
         level=weakest(c.level for c in claims),
         confidence=least(c.confidence for c in claims),
+        makers=tuple(named),
     )

@@ -2,6 +2,7 @@
 
 Sent by each interface that overlaps the scope, TTL 1, a few times; everything that answers is
 heard, also from foreign subnets: a camera with a factory address is seen, never contacted.
+For protocols whose devices speak by themselves nothing is sent; there it is listened long enough.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Heard(Struct, frozen=True, kw_only=True):
     """One answer, the first of its content from that address."""
 
     announcement: str
+    how: str
+    """`search` where it was asked for, `broadcast` where it came by itself."""
     kind: Kind
     port: int
     data: bytes
@@ -115,13 +118,14 @@ class Announcer:
                         self._sent.update(messages)
                         sockets.append((sender, announcement, messages))
                 await self._overhear(way, sockets, overheard)
+            opened = asyncio.get_running_loop().time()
             repeats = pace.repeats if flooded <= pace.repeat_span else pace.repeats + 1
             span = max(pace.repeat_span, flooded)
             for turn in range(repeats):
                 if turn:
                     await asyncio.sleep(span / (repeats - 1))
                 await self._send(sockets, first=turn == 0)
-            await asyncio.sleep(pace.window)
+            await asyncio.sleep(max(pace.window, self._listening(opened + flooded, sockets)))
         finally:
             for ear in overheard:
                 with contextlib.suppress(CamscanError):
@@ -130,6 +134,17 @@ class Announcer:
                 sender.close()
             for listener in listeners:
                 listener.close()
+
+    def _listening(
+        self, opened: float, sockets: Sequence[tuple[GroupSocket, Announcement, tuple[bytes, ...]]]
+    ) -> float:
+        """Seconds until those that speak by themselves have had time to; 0 where none is expected.
+
+        `opened`: when the link became quiet enough to hear them.
+        """
+        if not any(announcement.listens for _, announcement, _ in sockets):
+            return 0.0
+        return opened + self.gate.pace.listen - asyncio.get_running_loop().time()
 
     async def _overhear(
         self,
@@ -173,6 +188,8 @@ class Announcer:
         listeners: list[GroupSocket] = []
         sender: GroupSocket | None = None
         ports = (announcement.answer_port, 0) if announcement.answer_port else (0,)
+        if announcement.listens:
+            ports = (announcement.answer_port,)
         for port in ports:
             try:
                 opened = await open_group(
@@ -227,6 +244,7 @@ class Announcer:
         self._heard(
             Heard(
                 announcement=announcement.name,
+                how="broadcast" if announcement.listens else "search",
                 kind=announcement.kind,
                 port=announcement.ports[0],
                 data=data,

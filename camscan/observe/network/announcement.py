@@ -18,6 +18,7 @@ class Announcement(Struct, frozen=True, kw_only=True):
     name: str
     kind: Kind
     groups: tuple[str, ...]
+    """Empty: nothing is sent, devices announce themselves; `answer_port` is where."""
     ports: tuple[int, ...]
     """Every group is asked at every port."""
     messages: Callable[[str], tuple[bytes, ...]]
@@ -31,6 +32,11 @@ class Announcement(Struct, frozen=True, kw_only=True):
     unicast: Callable[[], bytes] | None = None
     """The form for one device, where it differs from the first message."""
     source: str
+
+    @property
+    def listens(self) -> bool:
+        """Whether nothing is sent for it."""
+        return not self.groups
 
     def search(self, own: str = "0.0.0.0") -> Search:
         """The message for one device."""

@@ -279,7 +279,7 @@ class Session:
             response=heard.data,
             port=heard.port,
             transport="udp",
-            request=f"{heard.announcement} search",
+            request=f"{heard.announcement} {heard.how}",
             job=f"announce.{heard.announcement}",
             address=heard.address,
             interface=heard.interface,

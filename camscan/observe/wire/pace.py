@@ -53,21 +53,23 @@ class Pace(Struct, frozen=True, kw_only=True):
     """Seconds from the first to the last repeat."""
     window: float
     """Seconds answers to group messages are waited for after the last repeat."""
+    listen: float
+    """Seconds in which devices that announce themselves every few seconds are heard."""
 
 
 # 36 SYN/s per host in `fast` stays below the 40 of rule 10 with the exchanges that follow.
 PACES: dict[Speed, Pace] = {
     Speed.POLITE: Pace(
         arp=500, syn=2000, syn_per_host=25, datagrams=500, hosts=32, gap=0.05,
-        repeats=3, repeat_span=2.0, window=2.0,
+        repeats=3, repeat_span=2.0, window=2.0, listen=10.0,
     ),
     Speed.NORMAL: Pace(
         arp=2000, syn=10_000, syn_per_host=30, datagrams=2000, hosts=128, gap=0.02,
-        repeats=3, repeat_span=1.2, window=1.5,
+        repeats=3, repeat_span=1.2, window=1.5, listen=7.5,
     ),
     Speed.FAST: Pace(
         arp=20_000, syn=50_000, syn_per_host=36, datagrams=20_000, hosts=768, gap=0.0,
-        repeats=2, repeat_span=0.6, window=1.0,
+        repeats=2, repeat_span=0.6, window=1.0, listen=5.2,
     ),
 }  # fmt: skip
 

@@ -71,6 +71,7 @@ HEADINGS: dict[str, str] = {
     "others": "Other devices",
     "findings": "Findings",
     "endpoints": "Endpoints",
+    "paths": "Data paths: what captures show",
     "concerns": "Concerns",
     "laws": "Law referred to",
     "rules": "Rules of the operator",

@@ -9,6 +9,7 @@ import pytest
 from camscan.model.observation import Kind
 from camscan.observe.network.announce import Announcer, Way
 from camscan.observe.network.announcement import Announcement
+from camscan.observe.network.protocols import tuya
 from camscan.observe.network.protocols.registry import ANNOUNCEMENTS, chosen, searches
 from camscan.observe.wire.gate import Gate
 from camscan.observe.wire.udp import Datagram
@@ -57,14 +58,17 @@ def test_every_message_is_a_search_and_is_not_taken_for_an_answer(announcement):
     gate = Gate(_All(), DENIED_PORTS, "fast")
     for group in announcement.groups:
         gate.check_group(group, announcement.ports[0], "10.0.0.1")
-    assert announcement.source.startswith("facts: discovery")
+    assert announcement.source.startswith("facts: ")
 
 
 def test_names_are_unique_and_chosen_by_the_plan():
     names = [a.name for a in ANNOUNCEMENTS]
     assert len(names) == len(set(names))
     assert [a.name for a in chosen(["sadp", "wsd", "no such"])] == ["wsd", "sadp"]
-    assert set(searches()) == set(names)
+    listening = {"tuya6666", "tuya6667"}
+    assert {a.name for a in ANNOUNCEMENTS if a.listens} == listening
+    assert all(not a.messages("10.0.0.1") for a in ANNOUNCEMENTS if a.listens)
+    assert set(searches()) == set(names) - listening
 
 
 def _announcer(announcement: Announcement, heard: list) -> Announcer:
@@ -178,6 +182,49 @@ def test_a_search_in_a_network_namespace_is_answered():
         check=False,
     )
     assert done.stdout.strip() == "[b'find', b'find'] [b'here'] 2", done.stderr
+
+
+def test_what_devices_broadcast_by_themselves_is_heard_until_the_time_is_over(monkeypatch):
+    slept: list[float] = []
+
+    async def run() -> None:
+        heard: list = []
+        announcer = _announcer(tuya.ENCIPHERED, heard)
+        real = asyncio.sleep
+
+        async def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            await real(0)
+
+        monkeypatch.setattr("camscan.observe.network.announce.asyncio.sleep", sleep)
+        opened: list = []
+
+        async def group(gate, *, port, received, **_):
+            opened.append(port)
+            frame = bytes.fromhex("000055aa") + bytes(40)
+            received(Datagram(data=frame, address="10.0.0.9", port=40000, interface="lo"))
+            received(Datagram(data=b"noise", address="10.0.0.8", port=40000, interface="lo"))
+            return _Silent()
+
+        monkeypatch.setattr("camscan.observe.network.announce.open_group", group)
+        await announcer.run()
+        assert opened == [6667]
+        assert [(h.address, h.how, h.port) for h in heard] == [("10.0.0.9", "broadcast", 6667)]
+
+    asyncio.run(run())
+    assert 4.5 < max(slept) <= 5.2
+
+
+class _Silent:
+    """A socket by which nothing may leave."""
+
+    interface, local_port = "lo", 6667
+
+    def send(self, *_) -> None:
+        raise AssertionError("nothing is sent for protocols that are only listened to")
+
+    def close(self) -> None:
+        pass
 
 
 def test_a_port_that_cannot_be_bound_is_said():

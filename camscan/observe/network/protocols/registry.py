@@ -26,6 +26,7 @@ from camscan.observe.network.protocols import (
     tplink9999,
     tplink20002,
     tplink20004,
+    tuya,
     ubiquiti,
     uniview,
     uniview2,
@@ -61,6 +62,8 @@ ANNOUNCEMENTS: tuple[Announcement, ...] = (
     vstarcam.ANNOUNCEMENT,
     pppp.ANNOUNCEMENT,
     miio.ANNOUNCEMENT,
+    tuya.PLAIN,
+    tuya.ENCIPHERED,
 )
 
 
@@ -72,4 +75,4 @@ def chosen(names: Iterable[str]) -> tuple[Announcement, ...]:
 
 def searches() -> Mapping[str, Search]:
     """The one message per protocol that may be sent to a single device."""
-    return {a.name: a.search() for a in ANNOUNCEMENTS}
+    return {a.name: a.search() for a in ANNOUNCEMENTS if not a.listens}

@@ -1,0 +1,155 @@
+"""What does a DNS message on the wire ask and answer (RFC 1035), read fast and within bounds?
+
+`decode.dns` reads whole messages for signatures; a capture holds many thousands, of which only the
+question, the addresses and the chain of aliases are wanted. A pointer may only lead backwards, so no
+message can make the reader loop.
+"""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import IPv4Address, IPv6Address
+
+from msgspec import Struct
+
+from camscan.decode.host_name import MAX_NAME, host_name
+from camscan.errors import DecodeError
+
+A, CNAME, AAAA, HTTPS = 1, 5, 28, 65
+MAX_RECORDS = 64
+"""Records of the answer section that are read."""
+MAX_ALIASES = 16
+_MAX_LABELS = 128
+_HEADER = struct.Struct(">HHHHHH")
+_RECORD = struct.Struct(">HHIH")
+
+
+class DnsSeen(Struct, frozen=True):
+    """The first question, and what was answered to it."""
+
+    txid: int
+    is_response: bool
+    rcode: int
+    question: str
+    qtype: int
+    answers: tuple[str, ...]
+    """Addresses at the end of the alias chain, in order."""
+    aliases: tuple[str, ...]
+    """The CNAME chain in order."""
+
+
+def parse(data: bytes) -> DnsSeen:
+    """Read a message; raises DecodeError where header or question cannot be read.
+
+    An answer section that is cut off or damaged ends the reading, what came before is kept.
+    """
+    if len(data) < _HEADER.size:
+        raise DecodeError(f"DNS message of {len(data)} bytes; a header has 12")
+    txid, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
+    if flags & 0x0070 and flags & 0x0040:  # the Z bit must be zero (RFC 1035, 2535)
+        raise DecodeError("reserved bit of a DNS header is set")
+    if questions != 1 or answers > 4096:
+        raise DecodeError(f"{questions} questions and {answers} answers: no ordinary DNS message")
+    name, at = read_name(data, _HEADER.size)
+    if at + 4 > len(data):
+        raise DecodeError("DNS question is cut off")
+    (qtype,) = struct.unpack_from(">H", data, at)
+    records = _records(data, at + 4, min(answers, MAX_RECORDS))
+    question = host_name(name)
+    found, aliases = _follow(question, records)
+    return DnsSeen(
+        txid=txid,
+        is_response=bool(flags & 0x8000),
+        rcode=flags & 0x000F,
+        question=question,
+        qtype=qtype,
+        answers=found,
+        aliases=aliases,
+    )
+
+
+def read_name(data: bytes, at: int) -> tuple[bytes, int]:
+    """(labels joined by dots, position behind the name); DecodeError for loops and cut names."""
+    labels: list[bytes] = []
+    behind = -1
+    limit = at
+    length = 0
+    for _ in range(_MAX_LABELS):
+        if at >= len(data):
+            raise DecodeError("DNS name is cut off")
+        size = data[at]
+        if size == 0:
+            return b".".join(labels), at + 1 if behind < 0 else behind
+        if size & 0xC0 == 0xC0:
+            if at + 1 >= len(data):
+                raise DecodeError("DNS pointer is cut off")
+            target = (size & 0x3F) << 8 | data[at + 1]
+            if behind < 0:
+                behind = at + 2
+            if target >= limit:  # only backwards, else a message can loop for ever
+                raise DecodeError("DNS pointer does not lead backwards")
+            at = limit = target
+            continue
+        if size & 0xC0:
+            raise DecodeError("DNS label of a reserved type")
+        length += size + 1
+        if length > MAX_NAME + 2 or at + 1 + size > len(data):
+            raise DecodeError("DNS name is too long or cut off")
+        labels.append(data[at + 1 : at + 1 + size])
+        at += 1 + size
+    raise DecodeError("DNS name of too many labels")
+
+
+def messages(stream: bytes) -> tuple[tuple[bytes, ...], int]:
+    """Whole messages of a TCP stream (two length bytes before each) and the bytes they took."""
+    found: list[bytes] = []
+    at = 0
+    while at + 2 <= len(stream) and len(found) < MAX_RECORDS:
+        (size,) = struct.unpack_from(">H", stream, at)
+        if at + 2 + size > len(stream):
+            break
+        found.append(stream[at + 2 : at + 2 + size])
+        at += 2 + size
+    return tuple(found), at
+
+
+def _records(data: bytes, at: int, count: int) -> list[tuple[str, int, str]]:
+    """(owner, type, address or alias) of the records that matter."""
+    found: list[tuple[str, int, str]] = []
+    for _ in range(count):
+        try:
+            owner, at = read_name(data, at)
+            kind, _, _, size = _RECORD.unpack_from(data, at)
+        except (DecodeError, struct.error):
+            break
+        at += _RECORD.size
+        if at + size > len(data):
+            break
+        raw = data[at : at + size]
+        if kind == A and size == 4:
+            found.append((host_name(owner), kind, str(IPv4Address(raw))))
+        elif kind == AAAA and size == 16:
+            found.append((host_name(owner), kind, str(IPv6Address(raw))))
+        elif kind == CNAME:
+            try:
+                found.append((host_name(owner), kind, host_name(read_name(data, at)[0])))
+            except DecodeError:
+                break
+        at += size
+    return found
+
+
+def _follow(
+    question: str, records: list[tuple[str, int, str]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    aliases: list[str] = []
+    current = question
+    for _ in range(MAX_ALIASES):
+        following = next((v for o, k, v in records if k == CNAME and o == current), None)
+        if following is None or following in aliases or following == question:
+            break
+        aliases.append(following)
+        current = following
+    chain = {question, *aliases}
+    found = [v for o, k, v in records if k in {A, AAAA} and o in chain]
+    return tuple(dict.fromkeys(found)), tuple(aliases)

@@ -1,0 +1,58 @@
+"""Which addresses of a capture are the owner's own?
+
+Without a statement of the owner: private, unique-local and link-local addresses (RFC 1918, 4193, 3927).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+_OWN = (
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "127.0.0.0/8",
+    "fc00::/7",
+    "fe80::/10",
+    "::1/128",
+)
+_MAX_REMEMBERED = 65_536
+
+
+class Own:
+    """A test that is asked for every packet; answers are remembered."""
+
+    def __init__(self, ranges: Iterable[str] = ()) -> None:
+        texts = tuple(ranges) or _OWN
+        networks = [ipaddress.ip_network(text, strict=False) for text in texts]
+        if not any(n.version == 6 for n in networks):
+            # Ranges of IPv4 say nothing of IPv6: there the usual rule holds.
+            networks += [n for n in map(ipaddress.ip_network, _OWN) if n.version == 6]
+        self._networks = tuple(networks)
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, address: str) -> bool:
+        found = self._known.get(address)
+        if found is None:
+            if len(self._known) >= _MAX_REMEMBERED:
+                self._known.clear()
+            found = self._known[address] = self._look(address)
+        return found
+
+    def _look(self, address: str) -> bool:
+        try:
+            number = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(number in network for network in self._networks)
+
+
+def is_group(address: str) -> bool:
+    """Multicast, broadcast or unspecified: no party."""
+    try:
+        number = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return number.is_multicast or number.is_unspecified or address.endswith(".255")

@@ -1,0 +1,172 @@
+"""Which camera services does one payload look like a message of?
+
+The tables of signatures/services, compiled. A match of one message is no service yet: `enough` says
+whether the message alone, its port, or a number of messages settles it (facts: traffic 4, caveat).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from camscan.decode import tutk
+from camscan.decode.announced import READERS
+from camscan.errors import KnowledgeError
+from camscan.model.service import BytesAt, LengthAt, ServiceMessage, ServiceSignature
+
+HEAD = 16
+"""Bytes of a payload that a gate of the capture engine can see."""
+_CHECKS = frozenset({"", "tutk", "announced"})
+
+
+class Matched(Struct, frozen=True):
+    """One message of one service."""
+
+    service: ServiceSignature
+    message: ServiceMessage
+    announced: str
+
+
+class Pattern(Struct, frozen=True):
+    """Fixed bits at an offset, for the engine's own gates."""
+
+    service: str
+    transport: str
+    offset: int
+    value: bytes
+    mask: bytes
+    shortest: int
+    longest: int
+
+
+class _Compiled(Struct, frozen=True):
+    service: ServiceSignature
+    message: ServiceMessage
+    tests: tuple[tuple[int, bytes, tuple[bytes, ...]], ...]
+    """(offset, mask, allowed values under the mask)"""
+
+
+class ServiceTable:
+    """All service signatures, ready to match."""
+
+    def __init__(self, signatures: Iterable[ServiceSignature]) -> None:
+        self.signatures = tuple(signatures)
+        self._by_transport: dict[str, list[_Compiled]] = {"udp": [], "tcp": []}
+        for signature in self.signatures:
+            for message in signature.message:
+                one = _compile(signature, message)
+                for transport in ("udp", "tcp"):
+                    if signature.transport in {"", transport}:
+                        self._by_transport[transport].append(one)
+
+    def match(self, payload: bytes, transport: str, length: int = 0) -> list[Matched]:
+        """Every message the payload looks like; `length`: bytes on the wire where a capture cut it."""
+        size = length or len(payload)
+        found = []
+        for one in self._by_transport.get(transport, ()):
+            message = one.message
+            if not message.shortest <= size <= message.longest or not _fits(one, payload):
+                continue
+            if message.length is not None and not _agrees(message.length, payload, size):
+                continue
+            if message.check == "tutk" and not tutk.is_message(payload):
+                continue
+            announced = READERS[one.service.announced](payload)
+            if message.check == "announced" and not announced:
+                continue
+            found.append(Matched(one.service, message, announced))
+        return found
+
+    def patterns(self) -> tuple[Pattern, ...]:
+        """What a fast first look can test: one entry per message and alternative."""
+        return tuple(
+            pattern
+            for transport, compiled in self._by_transport.items()
+            for one in compiled
+            for pattern in _patterns(one, transport)
+        )
+
+
+def enough(
+    signature: ServiceSignature, message: ServiceMessage, ports: Iterable[int], seen: int
+) -> bool:
+    """Whether `seen` messages in one flow with these ports settle the service."""
+    if message.enough or set(ports) & set(signature.ports):
+        return True
+    return signature.needs > 0 and seen >= signature.needs
+
+
+def _compile(signature: ServiceSignature, message: ServiceMessage) -> _Compiled:
+    where = f"service {signature.id}, message {message.name}"
+    if message.check not in _CHECKS or signature.announced not in READERS:
+        raise KnowledgeError(
+            f"{where}: check {message.check!r} or reader {signature.announced!r} unknown"
+        )
+    if not message.bytes:
+        raise KnowledgeError(f"{where}: a message without bytes matches everything")
+    try:
+        tests = tuple(_test(b) for b in message.bytes)
+    except ValueError as error:
+        raise KnowledgeError(f"{where}: {error}") from error
+    return _Compiled(signature, message, tests)
+
+
+def _test(given: BytesAt) -> tuple[int, bytes, tuple[bytes, ...]]:
+    values = tuple(bytes.fromhex(text) for text in (given.any or (given.hex,)))
+    mask = bytes.fromhex(given.mask) if given.mask else b"\xff" * len(values[0])
+    if not values[0] or {len(v) for v in values} != {len(mask)}:
+        raise ValueError("hex, mask and alternatives need the same, non-zero length")
+    return given.at, mask, tuple(_and(v, mask) for v in values)
+
+
+def _fits(one: _Compiled, payload: bytes) -> bool:
+    for at, mask, values in one.tests:
+        part = payload[at : at + len(mask)]
+        if len(part) < len(mask) or _and(part, mask) not in values:
+            return False
+    return True
+
+
+def _and(left: bytes, right: bytes) -> bytes:
+    size = len(left)
+    return (int.from_bytes(left, "big") & int.from_bytes(right[:size], "big")).to_bytes(size, "big")
+
+
+def _agrees(rule: LengthAt, payload: bytes, size: int) -> bool:
+    part = payload[rule.at : rule.at + rule.size]
+    if len(part) < rule.size:
+        return False
+    value = int.from_bytes(part, "little" if rule.order == "little" else "big")
+    return value + rule.add == size
+
+
+def _patterns(one: _Compiled, transport: str) -> list[Pattern]:
+    """Of the tests inside the first bytes, the one with most fixed bits; alternatives become entries."""
+    message = one.message
+    visible = [t for t in one.tests if t[0] < HEAD]
+    if not visible:
+        return []
+    joined = _joined(visible)
+    return [
+        Pattern(one.service.id, transport, offset, value, mask, message.shortest, message.longest)
+        for offset, value, mask in joined
+    ]
+
+
+def _joined(tests: list[tuple[int, bytes, tuple[bytes, ...]]]) -> list[tuple[int, bytes, bytes]]:
+    """All tests as single masked patterns; the product of the alternatives, at most 256."""
+    start = min(at for at, _, _ in tests)
+    end = min(HEAD, max(at + len(mask) for at, mask, _ in tests))
+    grown = [(bytearray(end - start), bytearray(end - start))]
+    for at, mask, values in tests:
+        part = mask[: end - at]
+        following = []
+        for value, fixed in grown:
+            for wanted in dict.fromkeys(v[: len(part)] for v in values):
+                v, f = bytearray(value), bytearray(fixed)
+                v[at - start : at - start + len(part)] = wanted
+                f[at - start : at - start + len(part)] = part
+                following.append((v, f))
+        grown = following[:256]
+    return [(start, bytes(value), bytes(mask)) for value, mask in grown]

@@ -1,0 +1,54 @@
+"""Does a text begin with the name of a maker or brand that signatures/ holds?
+
+Names are compared as they are declared there (brand, spellings, spellings of a maker), whole words,
+without regard to case; the longest wins. Nothing is guessed from similar spelling.
+"""
+
+from __future__ import annotations
+
+import re
+
+from camscan.model.knowledge import Knowledge
+
+_WORD = re.compile(r"[^\s_/,;:()|\"'<>=-]+")
+_MOST_WORDS = 6
+_LOOKED_AT = 160
+"""Characters of a text that are looked at: a name stands at its beginning."""
+_SHORTEST = 2
+_NO_NAMES = frozenset(
+    {"camera", "ip camera", "network camera", "network", "video", "web", "private", "general", "ip"}
+)
+"""Words that stand in front of a product word and name nobody."""
+
+
+class KnownNames:
+    """Look-up over one Knowledge; makers only, no operators, intermediaries or software."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._names: dict[tuple[str, ...], str] = {}
+        self._shared = {w.casefold() for w in knowledge.vocabulary.get("ambiguous_name", ())}
+        for relation in knowledge.brands:
+            for text in (relation.brand, *relation.spellings):
+                self._add(text, relation.brand)
+        for word in knowledge.vocabulary.get("brand", ()):
+            self._add(word, word)
+        for party in sorted(knowledge.parties.values(), key=lambda p: p.id):
+            if "maker" in party.kind:
+                texts = party.spellings or (party.name.partition(" (")[0], party.id)
+                for text in texts:
+                    self._add(text, texts[0])
+
+    def _add(self, text: str, printed: str) -> None:
+        words = tuple(w.casefold() for w in _WORD.findall(text))
+        plain = " ".join(words)
+        unfit = plain in _NO_NAMES or plain in self._shared or len(plain) < _SHORTEST
+        if 0 < len(words) <= _MOST_WORDS and not unfit:
+            self._names.setdefault(words, printed)
+
+    def find(self, text: str) -> str:
+        """The name as printed in signatures/, empty if the text begins with none."""
+        words = [w.casefold() for w in _WORD.findall(text[:_LOOKED_AT])[:_MOST_WORDS]]
+        for count in range(len(words), 0, -1):
+            if (found := self._names.get(tuple(words[:count]))) is not None:
+                return found
+        return ""

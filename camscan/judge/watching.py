@@ -1,0 +1,97 @@
+"""May a capture that shows nothing be called "checked, not found", and how far does that reach?
+
+Facts: scoring 5. It needs a vantage, a window, packets of the device itself, visible names and the stimuli
+the check asks for; otherwise the answer stays "not examined: window too short". With it goes the bound in
+words: it is a ceiling on comfort, not a probability of safety.
+"""
+
+from __future__ import annotations
+
+from camscan.judge.answer import Answer, unknown
+from camscan.judge.subject import Subject
+from camscan.model.claim import Confidence, Level, State
+from camscan.model.observation import Reason
+from camscan.model.traffic import Watch
+
+STIMULI = ("power-cycle", "login", "motion", "time-change", "internet-cut")
+"""Phases of the capture by these names count as stimuli (facts: scoring 5)."""
+BOUNDS = ((30, 10), (14, 19), (7, 35), (3, 63), (1, 95))
+"""(daily windows without a hit, upper bound in percent per day)"""
+
+
+def absent(
+    subject: Subject, what: str, *, stimuli: tuple[str, ...] = STIMULI, needs_names: bool = True
+) -> Answer:
+    """The answer of a check that looked for `what` in the capture and found none of it."""
+    watch = subject.watch
+    if watch is None:
+        words = (
+            f"{subject.name}: no {what} in the capture; which stimuli were applied is not stated."
+        )
+        return unknown(subject, words, Reason.WINDOW_TOO_SHORT)
+    lacking = _lacking(watch, stimuli, needs_names=needs_names)
+    window = window_words(watch)
+    if lacking:
+        words = f"{subject.name}: no {what} in {window}; {'; '.join(lacking)}."
+        return unknown(subject, words, Reason.WINDOW_TOO_SHORT, details=watch_details(watch))
+    return Answer(
+        state=State.OBSERVED_NOT,
+        statement=f"{subject.name}: no {what} in {window}; {bound_words(watch.days)}.",
+        level=Level.E3,
+        confidence=Confidence.MODERATE,
+        details=watch_details(watch),
+        would_change="a longer capture, or one under a stimulus that was not applied",
+    )
+
+
+def window_words(watch: Watch) -> str:
+    """`6.0 hours of capture (412 packets of the device)`."""
+    hours = (watch.last - watch.first) / 3600
+    span = f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+    return f"{span} of capture ({watch.packets} packets of the device)"
+
+
+def bound_words(days: int) -> str:
+    """The bound of scoring 5 for that many daily windows without a hit."""
+    for least, percent in BOUNDS:
+        if days >= least:
+            return (
+                f"{days} daily windows without a hit leave room for up to {percent} % of days, if days are "
+                "independent; it is a ceiling on comfort, not a probability of safety"
+            )
+    return "less than one day was watched, which supports almost nothing about other days"
+
+
+def watch_details(watch: Watch) -> tuple[str, ...]:
+    """The coverage record of the device, line by line."""
+    lines = [
+        f"vantage: {', '.join(watch.vantages) or 'not stated'}",
+        f"volume of the device: {watch.bytes_up} bytes sent, {watch.bytes_down} received",
+        f"packets lost by the capture: {'not stated' if watch.lost is None else watch.lost}",
+        f"DNS visible: {'yes' if watch.dns_visible else 'no'}",
+        f"stimuli: {', '.join(watch.phases) or 'none stated'}",
+    ]
+    if watch.encrypted_resolvers:
+        lines.append(f"names hidden: {', '.join(watch.encrypted_resolvers)}")
+    if not watch.media_judged:
+        lines.append("shape of uploads not judged: the source has totals only")
+    lines += [f"not examined: {reason}: {count}" for reason, count in watch.not_examined]
+    return tuple(lines)
+
+
+def _lacking(watch: Watch, stimuli: tuple[str, ...], *, needs_names: bool) -> list[str]:
+    lines = []
+    missing = [s for s in stimuli if s not in watch.phases]
+    if missing:
+        lines.append(f"stimuli not applied: {', '.join(missing)}")
+    if not watch.vantages or not watch.packets:
+        lines.append("no vantage or no packet of the device is recorded")
+    if watch.days < 1:
+        lines.append("less than one day was watched")
+    if watch.lost:
+        lines.append(f"the capture lost {watch.lost} packets")
+    if needs_names and not watch.dns_visible:
+        lines.append("DNS was not visible")
+    if needs_names and watch.encrypted_resolvers:
+        lines.append("names were asked for under encryption")
+    return lines

@@ -1,0 +1,183 @@
+"""What does Suricata's EVE log say of names and volumes (flow, dns, tls, http, quic, stats)?
+
+Alerts are not read: camscan judges by what was exchanged, not by another tool's verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from camscan.clock import parse_iso
+from camscan.decode.host_name import authority, is_address
+from camscan.observe.records.traffic_log import TrafficLog
+
+MAX_LINE = 1 << 20
+
+
+class _Flow(Struct, frozen=True):
+    pkts_toserver: int = 0
+    pkts_toclient: int = 0
+    bytes_toserver: int = 0
+    bytes_toclient: int = 0
+    start: str = ""
+    end: str = ""
+
+
+class _Answer(Struct, frozen=True):
+    rrtype: str = ""
+    rdata: str = ""
+
+
+class _Question(Struct, frozen=True):
+    rrname: str = ""
+
+
+class _Dns(Struct, frozen=True):
+    """Versions 1 to 3 of the dns record."""
+
+    type: str = ""
+    rrname: str = ""
+    rrtype: str = ""
+    rdata: str = ""
+    queries: tuple[_Question, ...] = ()
+    answers: tuple[_Answer, ...] = ()
+    grouped: dict[str, tuple[str, ...]] = {}
+
+
+class _Tls(Struct, frozen=True):
+    sni: str = ""
+
+
+class _Http(Struct, frozen=True):
+    hostname: str = ""
+    http_method: str = ""
+
+
+class _Ether(Struct, frozen=True):
+    src_mac: str = ""
+    dest_mac: str = ""
+
+
+class _Capture(Struct, frozen=True):
+    kernel_drops: int = 0
+
+
+class _Stats(Struct, frozen=True):
+    capture: _Capture | None = None
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One line of eve.json, as far as it is read."""
+
+    timestamp: str
+    event_type: str
+    src_ip: str = ""
+    src_port: int = 0
+    dest_ip: str = ""
+    dest_port: int = 0
+    proto: str = ""
+    flow: _Flow | None = None
+    dns: _Dns | None = None
+    tls: _Tls | None = None
+    quic: _Tls | None = None
+    http: _Http | None = None
+    ether: _Ether | None = None
+    stats: _Stats | None = None
+
+
+_decode = msgspec.json.Decoder(Record).decode
+
+
+def looks_like(head: bytes) -> bool:
+    """Whether the first bytes of a file are those of an EVE log."""
+    first = head.lstrip()[:512]
+    return first.startswith(b"{") and b'"event_type"' in first and b'"timestamp"' in first
+
+
+def read(lines: Iterable[bytes], into: TrafficLog) -> None:
+    """Add every line of one log."""
+    for line in lines:
+        if not line.strip():
+            continue
+        if len(line) > MAX_LINE:
+            into.not_examined["log lines that are too long"] += 1
+            continue
+        try:
+            record = _decode(line)
+            at = parse_iso(record.timestamp)
+        except (msgspec.MsgspecError, ValueError, OverflowError):
+            into.not_examined["log lines that cannot be read"] += 1
+            continue
+        _take(record, at, into)
+
+
+def _take(r: Record, at: float, into: TrafficLog) -> None:
+    mac = r.ether.src_mac if r.ether is not None else None
+    if r.event_type == "flow" and r.flow is not None:
+        _flow(r, r.flow, at, into)
+    elif r.event_type == "dns" and r.dns is not None:
+        _dns(r, r.dns, at, into)
+    elif r.event_type == "stats" and r.stats is not None and r.stats.capture is not None:
+        into.lost = max(into.lost or 0, r.stats.capture.kernel_drops)
+    elif r.event_type in {"tls", "quic", "http"}:
+        named = r.tls or r.quic
+        proto, name = r.event_type, named.sni if named is not None else ""
+        if r.http is not None:
+            name, _ = authority(r.http.hostname)
+            proto = "http-connect" if r.http.http_method == "CONNECT" else "http"
+        into.name(
+            client=r.src_ip,
+            proto=proto,
+            name=name,
+            at=at,
+            remote=r.dest_ip,
+            port=r.dest_port,
+            mac=mac,
+        )
+    else:
+        into.not_examined[f"log lines of other kinds ({r.event_type[:20]})"] += 1
+
+
+def _flow(r: Record, flow: _Flow, at: float, into: TrafficLog) -> None:
+    into.flow(
+        client=r.src_ip,
+        remote=r.dest_ip,
+        port=r.dest_port,
+        transport=r.proto.lower(),
+        begin=_moment(flow.start, at),
+        end=_moment(flow.end, at),
+        up=flow.bytes_toserver,
+        down=flow.bytes_toclient,
+        packets_up=flow.pkts_toserver,
+        packets_down=flow.pkts_toclient,
+        mac=r.ether.src_mac if r.ether is not None else None,
+    )
+
+
+def _dns(r: Record, dns: _Dns, at: float, into: TrafficLog) -> None:
+    """A question, or an answer; in answers of version 1 and 2 the asker is still `src_ip` or `dest_ip`."""
+    answer = dns.type in {"answer", "response"}
+    name = dns.rrname or (dns.queries[0].rrname if dns.queries else "")
+    client = r.dest_ip if answer and r.src_port == 53 else r.src_ip
+    found = [a.rdata for a in dns.answers] + ([dns.rdata] if dns.rdata else [])
+    found += [value for values in dns.grouped.values() for value in values]
+    into.name(
+        client=client,
+        proto="dns",
+        name=name,
+        at=at,
+        answers=found,
+        aliases=[a for a in dict.fromkeys(found) if not is_address(a) and "." in a],
+        answer=answer,
+        mac=None,
+    )
+
+
+def _moment(text: str, otherwise: float) -> float:
+    try:
+        return parse_iso(text)
+    except (ValueError, OverflowError):
+        return otherwise

@@ -1,0 +1,371 @@
+"""Which names, camera services and facts about clients do the packets of a capture hold?
+
+Fed with the few packets that the engine's gates pick. Every table is bounded; what does not fit, or what
+the capture cut, is counted as not examined. Nothing of a payload is kept but the names, the announced
+ids, and the heads of answers that describe a device (`camscan.observe.traffic.facts`).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+
+from camscan.decode import client_hello, dns_seen, quic, request_head
+from camscan.decode.own_networks import Own, is_group
+from camscan.decode.service_match import ServiceTable
+from camscan.errors import DecodeError
+from camscan.model.service import ServiceSignature
+from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
+from camscan.observe.traffic.facts import FACT_GATES, Facts
+from camscan.observe.traffic.packet import Gate, Packet
+from camscan.observe.traffic.register import Register
+from camscan.observe.traffic.server_names import certificate_names
+from camscan.observe.traffic.stream import Stream
+
+MAX_PENDING = 2048
+"""Conversations whose first bytes are being put together."""
+MAX_PENDING_BYTES = 16 << 20
+_STREAM = 40_960
+_PENDING_S = 120.0
+"""A head that is not whole after this time never will be."""
+_CACHE = 4096
+_DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
+_DOQ = frozenset({784, 853, 8853})
+_DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
+_FlowKey = tuple[str, int, str, int]
+_PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
+
+
+class Namer:
+    """Feed packets in capture order; ask for the result at the end."""
+
+    def __init__(
+        self,
+        signatures: Iterable[ServiceSignature] = (),
+        *,
+        local: Callable[[str], bool] | None = None,
+        resolvers: Mapping[str, str] | None = None,
+    ) -> None:
+        """`local`: whether an address is the owner's. `resolvers`: name or address -> whose resolver."""
+        self._table = ServiceTable(signatures)
+        self._local = local or Own()
+        self._resolvers = dict(resolvers or {})
+        self._register = Register()
+        self._facts = Facts(self._local)
+        self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
+        self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
+        self._held = 0
+        self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
+        self._encrypted: dict[str, None] = {}
+        self.dns_visible = False
+
+    @property
+    def wanted(self) -> frozenset[_FlowKey]:
+        """(src, sport, dst, dport) of the directions of which more packets are wanted."""
+        return frozenset(self._streams) | frozenset(self._hellos)
+
+    def feed(self, packet: Packet) -> bool:
+        """Read one packet; True: the following packets of this direction of the flow are wanted too."""
+        if packet.payload:
+            self._services(packet)
+            self._facts.feed(packet)
+        if packet.transport == "udp":
+            return self._datagram(packet)
+        return self._segment(packet)
+
+    def names(self) -> tuple[NameSeen, ...]:
+        return self._register.names()
+
+    def services(self) -> tuple[ServiceSeen, ...]:
+        return self._register.services()
+
+    def facts(self) -> tuple[ClientFact, ...]:
+        return self._facts.done()
+
+    def encrypted_resolvers(self) -> tuple[str, ...]:
+        """Resolvers that were spoken to under encryption: what was asked there is hidden."""
+        return tuple(sorted(self._encrypted))
+
+    def not_examined(self) -> tuple[tuple[str, int], ...]:
+        """(reason in words, how often)."""
+        counts = self._register.not_examined + self._facts.not_examined
+        return tuple(sorted(counts.items()))
+
+    # Datagrams
+
+    def _datagram(self, packet: Packet) -> bool:
+        ports = (packet.dport, packet.sport)
+        for port, proto in _DATAGRAM_DNS.items():
+            if port in ports:
+                self._dns_message(packet, packet.payload, proto)
+                return False
+        if quic.is_initial(packet.payload):
+            return self._quic(packet)
+        if packet.payload[:4] in {b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI"}:
+            self._request(packet, packet.payload)
+        return False
+
+    def _quic(self, packet: Packet) -> bool:
+        if not self._local(packet.src) or packet.dport < packet.sport < 1024:
+            return False
+        key = (packet.src, packet.sport, packet.dst, packet.dport)
+        pieces = self._hellos.get(key) or quic.HelloPieces()
+        try:
+            hello = pieces.add(packet.payload)
+        except DecodeError:
+            self._count("QUIC handshakes that could not be opened")
+            self._hellos.pop(key, None)
+            return False
+        if hello is not None:
+            self._hellos.pop(key, None)
+            self._hello(packet, hello, "quic")
+            return False
+        self._hellos[key] = pieces
+        if len(self._hellos) > MAX_PENDING:
+            self._hellos.popitem(last=False)
+            self._count("QUIC handshakes that were not whole")
+        return True
+
+    def _dns_message(self, packet: Packet, payload: bytes, proto: str) -> None:
+        seen = self._parsed(payload)
+        if seen is None or not seen.question:
+            return
+        port = {"dns": _DNS, "mdns": _MDNS, "llmnr": _LLMNR}[proto]
+        answer = seen.is_response
+        if proto == "mdns" and answer:
+            return  # an announcement of a service: a fact about the sender, no question of a client
+        if answer and packet.sport != port:
+            return
+        client, mac = (packet.dst, packet.dst_mac) if answer else (packet.src, packet.src_mac)
+        if not self._local(client) or is_group(client):
+            return
+        if proto == "dns":
+            self.dns_visible = True
+        self._register.name(
+            client=client,
+            mac=mac,
+            proto=proto,
+            name=seen.question,
+            at=packet.at,
+            answers=seen.answers,
+            aliases=seen.aliases,
+            answer=answer,
+            times=packet.times,
+        )
+
+    def _parsed(self, payload: bytes) -> dns_seen.DnsSeen | None:
+        """Parsed once per payload without its id: cameras ask the same again and again."""
+        key = payload[2:]
+        if key in self._dns:
+            return self._dns[key]
+        try:
+            seen: dns_seen.DnsSeen | None = dns_seen.parse(payload)
+        except DecodeError:
+            self._count("DNS messages that could not be read")
+            seen = None
+        self._dns[key] = seen
+        if len(self._dns) > _CACHE:
+            self._dns.popitem(last=False)
+        return seen
+
+    # Streams
+
+    def _segment(self, packet: Packet) -> bool:
+        key = (packet.src, packet.sport, packet.dst, packet.dport)
+        stream = self._streams.get(key)
+        if packet.syn and stream is not None:
+            self._drop(key)  # the ports are used again
+            stream = None
+        if not packet.payload:
+            if packet.fin and stream is not None:
+                self._give_up(packet, key, stream)
+            return stream is not None and not packet.fin
+        if stream is None:
+            if not _starts_something(packet):
+                return False
+            stream = Stream(packet.seq + (1 if packet.syn else 0), packet.at, _STREAM)
+            self._streams[key] = stream
+        before = stream.size
+        cut = 0 < len(packet.payload) < packet.length
+        stream.add(packet.seq + (1 if packet.syn else 0), packet.payload, cut=cut)
+        self._held += stream.size - before
+        done = self._read_stream(packet, key, stream)
+        if done:
+            self._drop(key)
+        elif stream.over or stream.short or packet.fin:
+            self._give_up(packet, key, stream)
+            done = True
+        self._make_room(packet.at)
+        return not done
+
+    def _read_stream(self, packet: Packet, key: _FlowKey, stream: Stream) -> bool:
+        """True when nothing more is wanted of this direction."""
+        data = bytes(stream.data)
+        _, sport, _, dport = key
+        try:
+            if _DNS in {sport, dport}:
+                found, taken = dns_seen.messages(data)
+                for message in found:
+                    self._dns_message(packet, message, "dns")
+                return taken > 0 and taken == len(data)
+            if data[:1] == b"\x16":
+                return self._tls(packet, data)
+            if not request_head.is_whole(data):
+                return len(data) > 4 and not data[:4].isascii()
+            self._request(packet, data)
+        except DecodeError:
+            pass
+        return True
+
+    def _tls(self, packet: Packet, data: bytes) -> bool:
+        if len(data) < 6:
+            return False
+        if data[5] == 1:
+            hello = client_hello.of_records(data)
+            if hello is not None:
+                self._hello(packet, hello, "tls")
+            return hello is not None
+        if data[5] != 2:
+            return True
+        names = certificate_names(data)
+        if names is None:
+            return False
+        self._certificate(packet, names[0], names[1])
+        return True
+
+    def _hello(self, packet: Packet, hello: client_hello.ClientHello, proto: str) -> None:
+        if not self._local(packet.src):
+            return
+        whose = self._resolvers.get(hello.name or packet.dst, "")
+        doq = proto == "quic" and packet.dport in _DOQ
+        if packet.dport == _DOT or doq or whose:
+            how = "DoQ" if doq else "DoT" if packet.dport == _DOT else "DoH"
+            named = hello.name or packet.dst
+            self._encrypted.setdefault(f"{named} ({how}{', ' + whose if whose else ''})")
+        self._register.name(
+            client=packet.src,
+            mac=packet.src_mac,
+            proto=proto,
+            name=hello.name,
+            at=packet.at,
+            remote=packet.dst,
+            port=packet.dport,
+            alpn=hello.alpn,
+            ech=hello.ech,
+        )
+
+    def _certificate(self, packet: Packet, names: tuple[str, ...], der: bytes) -> None:
+        """Names of a server's certificate (TLS 1.2 and below); of a local server, a fact about it."""
+        if self._local(packet.src):
+            self._facts.certificate(packet, der)
+            return
+        if not self._local(packet.dst):
+            return
+        for name in names:
+            self._register.name(
+                client=packet.dst,
+                mac=packet.dst_mac,
+                proto="tls-cert",
+                name=name,
+                at=packet.at,
+                remote=packet.src,
+                port=packet.sport,
+            )
+
+    def _request(self, packet: Packet, data: bytes) -> None:
+        try:
+            head = request_head.parse(data)
+        except DecodeError:
+            return
+        if not head.host or not self._local(packet.src):
+            return
+        proto = "http-connect" if head.method == "CONNECT" else _PLAIN_HTTP[head.protocol]
+        self._register.name(
+            client=packet.src,
+            mac=packet.src_mac,
+            proto=proto,
+            name=head.host,
+            at=packet.at,
+            remote=packet.dst,
+            port=packet.dport,
+        )
+        if head.content_type == "application/dns-message":
+            self._encrypted.setdefault(f"{head.host} (DoH)")
+
+    # Services
+
+    def _services(self, packet: Packet) -> None:
+        matches = self._table.match(packet.payload, packet.transport, packet.length)
+        if not matches:
+            return
+        outward = self._local(packet.src)
+        if not outward and not self._local(packet.dst):
+            return
+        if outward and self._local(packet.dst) and packet.sport < packet.dport:
+            outward = packet.sport not in {p for m in matches for p in m.service.ports}
+        client, mac = (packet.src, packet.src_mac) if outward else (packet.dst, packet.dst_mac)
+        if is_group(client):
+            return
+        for matched in matches:
+            self._register.service(matched, packet, client=client, mac=mac, outward=outward)
+
+    # Bounds
+
+    def _give_up(self, packet: Packet, key: _FlowKey, stream: Stream) -> None:
+        """What is there of a hello that never became whole may still hold the name."""
+        if stream.data[:1] == b"\x16" and len(stream.data) > 5 and stream.data[5] == 1:
+            hello = client_hello.partial(bytes(stream.data))
+            if hello is not None and hello.name:
+                self._hello(packet, hello, "tls")
+            else:
+                self._count("TLS handshakes that were not whole")
+        elif stream.data:
+            self._count("heads of streams that were not whole")
+        self._drop(key)
+
+    def _drop(self, key: _FlowKey) -> None:
+        stream = self._streams.pop(key, None)
+        if stream is not None:
+            self._held -= stream.size
+
+    def _make_room(self, now: float) -> None:
+        while self._streams:
+            key, oldest = next(iter(self._streams.items()))
+            full = len(self._streams) > MAX_PENDING or self._held > MAX_PENDING_BYTES
+            if not full and now - oldest.first < _PENDING_S:
+                return
+            self._count("heads of streams that were not whole")
+            self._drop(key)
+
+    def _count(self, reason: str) -> None:
+        self._register.not_examined[reason] += 1
+
+
+def _starts_something(packet: Packet) -> bool:
+    """Whether the first bytes are those of a DNS message, a TLS handshake or a text request."""
+    head = packet.payload[:8]
+    if _DNS in {packet.sport, packet.dport}:
+        return True
+    if head[:1] == b"\x16":
+        return len(head) < 3 or head[1] == 3
+    word = head.partition(b" ")[0]
+    return word.isalpha() and word.isupper() and len(word) > 2
+
+
+def service_gates(signatures: Iterable[ServiceSignature]) -> tuple[Gate, ...]:
+    """Gates of the engine for the camera services and for what devices say of themselves."""
+    table = ServiceTable(signatures)
+    found = [
+        Gate(
+            id=f"service:{p.service}",
+            transport=p.transport,
+            offset=p.offset,
+            pattern=p.value,
+            mask=p.mask,
+            shortest=p.shortest,
+            longest=p.longest,
+            alike="payload" if p.transport == "udp" else "",
+        )
+        for p in table.patterns()
+    ]
+    return (*dict.fromkeys(found), *FACT_GATES)

@@ -1,0 +1,53 @@
+"""How are the first bytes of one direction of a TCP flow put together, within bounds?
+
+Segments may come twice, late, or overlap; nothing before the first segment that was handed over is
+wanted, and nothing beyond the limit.
+"""
+
+from __future__ import annotations
+
+_MAX_SEGMENTS = 64
+
+
+class Stream:
+    """The head of a stream from the sequence number of its first segment on."""
+
+    __slots__ = ("_base", "_later", "_limit", "data", "first", "over", "short")
+
+    def __init__(self, seq: int, at: float, limit: int) -> None:
+        self._base = seq
+        self._limit = limit
+        self._later: dict[int, bytes] = {}
+        self.data = bytearray()
+        self.first = at
+        self.over = False
+        """No more can be added: the limit is reached or too many segments are missing."""
+        self.short = False
+        """The capture cut a segment (snap length): what follows it can never be whole."""
+
+    def add(self, seq: int, payload: bytes, *, cut: bool = False) -> None:
+        """Take in one segment."""
+        place = (seq - self._base) & 0xFFFFFFFF
+        if place >= self._limit:
+            # Behind the limit, or before the first segment: neither is wanted.
+            self.over = self.over or place < 0x80000000
+            return
+        self.short = self.short or cut
+        if len(payload) > len(self._later.get(place, b"")):
+            self._later[place] = payload
+        for start in sorted(self._later):
+            if start > len(self.data):
+                break
+            piece = self._later.pop(start)
+            if start + len(piece) > len(self.data):
+                self.data[start:] = piece
+        if len(self.data) >= self._limit:
+            del self.data[self._limit :]
+            self.over = True
+        if len(self._later) > _MAX_SEGMENTS:
+            self.over = True
+
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        return len(self.data) + sum(map(len, self._later.values()))

@@ -1,0 +1,216 @@
+"""Which data paths does a report show (table A3), per device and for the site?
+
+Contacted, named without a flow, and contacted without a name are three lists; none is turned into another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from camscan.decode.text import clean
+from camscan.model.claim import Endpoint, Mark
+from camscan.model.finding import Assessment
+from camscan.model.knowledge import Knowledge
+from camscan.model.traffic import DeviceTraffic, Watch
+from camscan.report.text import en
+
+_MOST_PARTIES = 20
+
+
+class PathRow(Struct, frozen=True, kw_only=True):
+    """One line of table A3."""
+
+    device_id: str
+    destination: str
+    """Name; empty where none led there."""
+    address: str
+    port: str
+    """`tcp 443`"""
+    named_by: str
+    service_operator: str
+    service_parent_country: str
+    network_operator: str
+    network_parent_country: str
+    registry_country: str
+    located_country: str
+    first: str
+    last: str
+    bytes_up: int
+    bytes_down: int
+    kind: str
+    """Classes of the traffic (media, signalling ...), else the purpose of the name, else `unclassified`."""
+    services: str
+    marks: str
+    sources: str
+    why: tuple[str, ...]
+
+
+class PartyRow(Struct, frozen=True, kw_only=True):
+    """A party behind several paths."""
+
+    party: str
+    country: str
+    role: str
+    """service operator | network operator"""
+    devices: int
+    endpoints: int
+    bytes_up: int
+    bytes_down: int
+
+
+class DevicePaths(Struct, frozen=True, kw_only=True):
+    """All of one device."""
+
+    device_id: str
+    window: str
+    notes: tuple[str, ...]
+    traffic: DeviceTraffic | None
+    contacted: tuple[PathRow, ...]
+    named_only: tuple[PathRow, ...]
+
+
+class Paths(Struct, frozen=True, kw_only=True):
+    """The data paths of a report; empty without a capture."""
+
+    devices: tuple[DevicePaths, ...]
+    parties: tuple[PartyRow, ...]
+    """By bytes sent, then received."""
+    unknown: tuple[PathRow, ...]
+    """Contacted, and nobody could be named for it."""
+    nameless: tuple[PathRow, ...]
+    """Contacted without a name."""
+
+
+def build_paths(assessment: Assessment, knowledge: Knowledge) -> Paths:
+    """Pure; in order of devices and endpoints, parties by volume."""
+    watched = {t.device_id: t for t in assessment.traffic}
+    by_device: dict[str, list[Endpoint]] = {}
+    for endpoint in assessment.endpoints:
+        if endpoint.first or endpoint.packets:
+            by_device.setdefault(endpoint.device_id, []).append(endpoint)
+    devices = []
+    for name in dict.fromkeys((*watched, *by_device)):
+        ends = by_device.get(name, [])
+        traffic = watched.get(name)
+        devices.append(
+            DevicePaths(
+                device_id=clean(name),
+                window=_window(traffic.watch) if traffic is not None else "window not stated",
+                notes=_notes(traffic) if traffic is not None else (),
+                traffic=traffic,
+                contacted=_rows(e for e in ends if Mark.CONTACTED in e.marks),
+                named_only=_rows(e for e in ends if Mark.CONTACTED not in e.marks),
+            )
+        )
+    met = [e for many in by_device.values() for e in many if Mark.CONTACTED in e.marks]
+    return Paths(
+        devices=tuple(devices),
+        parties=_parties(met, knowledge),
+        unknown=_rows(e for e in met if not e.service_operator and not e.network_operator),
+        nameless=_rows(e for e in met if Mark.NAMED not in e.marks),
+    )
+
+
+def size(count: int) -> str:
+    """`1.2 MB`; decimal units."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} B"
+
+
+def moment(seconds: float) -> str:
+    """`2026-11-01 10:20 UTC`; empty for a time no calendar has."""
+    from camscan.clock import iso
+
+    try:
+        return iso(seconds)[:16].replace("T", " ") + " UTC"
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def _window(watch: Watch) -> str:
+    hours = max(watch.last - watch.first, 0) / 3600
+    span = f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+    return f"{moment(watch.first)} to {moment(watch.last)} ({span})"
+
+
+def _notes(traffic: DeviceTraffic) -> tuple[str, ...]:
+    watch = traffic.watch
+    volume = (
+        f"{watch.packets} packets of the device; {size(watch.bytes_up)} sent, {size(watch.bytes_down)} received, "
+        f"of that {size(traffic.local_up)} and {size(traffic.local_down)} inside the owner's networks"
+    )
+    how = (
+        f"taken from: {', '.join(watch.vantages) or 'not stated'}; "
+        f"lost by the capture: {'not stated' if watch.lost is None else f'{watch.lost} packets'}; "
+        f"DNS {'visible' if watch.dns_visible else 'not visible'}; "
+        f"stimuli: {', '.join(map(clean, watch.phases)) or 'none stated'}"
+    )
+    lines = [volume, how]
+    if watch.encrypted_resolvers:
+        hidden = ", ".join(map(clean, watch.encrypted_resolvers))
+        lines.append(f"names hidden: questions went to {hidden} under encryption")
+    if watch.not_examined:
+        told = "; ".join(f"{clean(reason)}: {count}" for reason, count in watch.not_examined)
+        lines.append(f"not examined: {told}")
+    return tuple(lines)
+
+
+def _rows(endpoints: Iterable[Endpoint]) -> tuple[PathRow, ...]:
+    return tuple(_row(e) for e in endpoints)
+
+
+def _row(e: Endpoint) -> PathRow:
+    port = f"{e.transport} {e.port}".strip() if e.port is not None else ""
+    return PathRow(
+        device_id=clean(e.device_id),
+        destination=clean(e.name or ""),
+        address=clean(e.address or ""),
+        port=f"{port} (opened from outside)" if e.inbound else port,
+        named_by=", ".join(e.named_by),
+        service_operator=e.service_operator or en.UNKNOWN,
+        service_parent_country=e.service_parent_country or en.UNKNOWN,
+        network_operator=e.network_operator or en.UNKNOWN,
+        network_parent_country=e.network_parent_country or en.UNKNOWN,
+        registry_country=e.registry_country or en.UNKNOWN,
+        located_country=e.located_country or "not examined",
+        first=e.first,
+        last=e.last,
+        bytes_up=e.bytes_up,
+        bytes_down=e.bytes_down,
+        kind=", ".join(e.classes) or (f"{e.purpose} (by name)" if e.purpose else "unclassified"),
+        services=", ".join(e.services),
+        marks=", ".join(m.value for m in e.marks),
+        sources="; ".join(e.sources),
+        why=tuple(clean(w) for w in e.why),
+    )
+
+
+def _parties(met: Iterable[Endpoint], knowledge: Knowledge) -> tuple[PartyRow, ...]:
+    groups: dict[tuple[str, str, str], list[Endpoint]] = {}
+    for e in met:
+        if e.service_operator:
+            party = knowledge.parties.get(e.service_operator)
+            name = party.name if party is not None else e.service_operator
+            key = (name, e.service_parent_country or en.UNKNOWN, "service operator")
+            groups.setdefault(key, []).append(e)
+        if e.network_operator:
+            country = e.network_parent_country or en.UNKNOWN
+            groups.setdefault((e.network_operator, country, "network operator"), []).append(e)
+    rows = [
+        PartyRow(
+            party=clean(name),
+            country=country,
+            role=role,
+            devices=len({e.device_id for e in ends}),
+            endpoints=len(ends),
+            bytes_up=sum(e.bytes_up for e in ends),
+            bytes_down=sum(e.bytes_down for e in ends),
+        )
+        for (name, country, role), ends in groups.items()
+    ]
+    rows.sort(key=lambda r: (-r.bytes_up, -r.bytes_down, r.party, r.role))
+    return tuple(rows[:_MOST_PARTIES])

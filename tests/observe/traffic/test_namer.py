@@ -1,0 +1,177 @@
+"""From packets to names, services and facts: split, reordered, lost, hostile; and never a secret."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+import wire_messages as wire
+
+from camscan.knowledge import load
+from camscan.observe.traffic import namer as namer_module
+from camscan.observe.traffic.namer import Namer, service_gates
+
+KNOWLEDGE = load()
+HOST = "www.easy4ipcloud.com"
+
+
+def feed(*packets):
+    namer = Namer(KNOWLEDGE.services, resolvers={"dns.google": "Google", "8.8.8.8": "Google"})
+    answers = [namer.feed(packet) for packet in packets]
+    return namer, answers
+
+
+def test_a_question_and_its_answer_are_one_name_of_the_client():
+    ask = wire.datagram(wire.dns_query(HOST), at=10, dst=wire.RESOLVER, dport=53)
+    told = wire.dns_answer(HOST, ("CNAME", "a.example.net"), ("A", "203.0.113.7"))
+    back = wire.datagram(told, at=11, src=wire.RESOLVER, sport=53, dst=wire.CAMERA, dport=40000)
+    namer, _ = feed(ask, back._replace(dst_mac=wire.CAMERA_MAC, src_mac=wire.ROUTER_MAC))
+    (seen,) = namer.names()
+    assert (seen.client, seen.client_mac, seen.proto, seen.name) == (wire.CAMERA, wire.CAMERA_MAC, "dns", HOST)  # fmt: skip
+    assert (seen.first, seen.last, seen.count) == (10, 11, 1)
+    assert (seen.answers, seen.aliases) == (("203.0.113.7",), ("a.example.net",))
+    assert namer.dns_visible
+
+
+def test_packets_that_stand_for_others_are_counted_as_many():
+    ask = wire.datagram(wire.dns_query(HOST), at=10, dst=wire.RESOLVER, dport=53)
+    alive = wire.datagram(bytes.fromhex("f1e00000"), at=10, sport=5000, dport=19512)
+    namer, _ = feed(ask, ask._replace(at=99, times=8), alive, alive._replace(at=99, times=5))
+    assert [(n.count, n.first, n.last) for n in namer.names()] == [(9, 10, 99)]
+    assert [(s.packets, s.last) for s in namer.services()] == [(6, 99)]
+
+
+def test_mdns_and_llmnr_are_kept_apart_from_dns():
+    mdns = wire.datagram(
+        wire.dns_query("_http._tcp.local"), sport=5353, dst="224.0.0.251", dport=5353
+    )
+    llmnr = wire.datagram(wire.dns_query("printer"), dst="224.0.0.252", dport=5355)
+    namer, _ = feed(mdns, llmnr)
+    assert [n.proto for n in namer.names()] == ["llmnr", "mdns"]
+    assert not namer.dns_visible
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_split_hello_is_put_together_in_any_order(seed):
+    packets = list(
+        wire.segments(wire.records(wire.hello(HOST, pad=1700)), size=300, seq=0xFFFFFF00)
+    )
+    late = packets[1:] + packets[1:3]
+    random.Random(seed).shuffle(late)
+    namer, answers = feed(packets[0], *late)
+    assert answers[0] is True
+    assert [n.name for n in namer.names()] == [HOST]
+    assert namer.names()[0].remote == wire.SERVER
+    assert namer.wanted == frozenset()
+
+
+def test_a_hello_on_an_odd_port_is_read():
+    namer, _ = feed(*wire.segments(wire.records(wire.hello("dev.example.com")), dport=10001))
+    assert [(n.name, n.port) for n in namer.names()] == [("dev.example.com", 10001)]
+
+
+def test_a_hello_whose_rest_was_cut_by_the_capture_still_names():
+    stream = wire.records(wire.hello(HOST, alpn=("h2",)))
+    (packet,) = wire.segments(stream)
+    cut = packet._replace(payload=stream[: stream.index(b"\x02h2") - 4])
+    namer, _ = feed(cut)
+    assert [n.name for n in namer.names()] == [HOST]
+
+
+def test_a_hello_that_never_comes_whole_is_counted():
+    first = next(wire.segments(wire.records(wire.hello(HOST, pad=3000)), size=500))
+    namer, _ = feed(first, first._replace(payload=b"", seq=0, fin=True))
+    assert namer.names() == ()
+    assert namer.not_examined() == (("TLS handshakes that were not whole", 1),)
+
+
+def test_pending_heads_are_bounded(monkeypatch):
+    monkeypatch.setattr(namer_module, "MAX_PENDING", 10)
+    stream = wire.records(wire.hello(HOST, pad=3000))
+    packets = [next(wire.segments(stream, size=500, sport=20000 + n)) for n in range(50)]
+    namer, _ = feed(*packets)
+    assert len(namer.wanted) == 10
+    assert dict(namer.not_examined())["heads of streams that were not whole"] == 40
+
+
+def test_quic_over_several_datagrams_is_named():
+    hello = wire.hello("quic.example.com", pad=1500)
+    half = len(hello) // 2
+    one = wire.datagram(wire.quic_initial([(half, hello[half:])], bytes(8)))
+    two = wire.datagram(wire.quic_initial([(0, hello[:half])], bytes(8), number=1))
+    namer, answers = feed(one, two)
+    assert answers == [True, False]
+    assert [(n.proto, n.name) for n in namer.names()] == [("quic", "quic.example.com")]
+
+
+@pytest.mark.parametrize(
+    ("name", "dst", "dport", "shown"),
+    [
+        ("dot.example.com", "203.0.113.9", 853, "dot.example.com (DoT)"),
+        ("dns.google", "203.0.113.9", 443, "dns.google (DoH, Google)"),
+        ("", "8.8.8.8", 443, "8.8.8.8 (DoH, Google)"),
+    ],
+)
+def test_encrypted_resolvers_are_told(name, dst, dport, shown):
+    namer, _ = feed(*wire.segments(wire.records(wire.hello(name)), dst=dst, dport=dport))
+    assert namer.encrypted_resolvers() == (shown,)
+
+
+def test_a_service_needs_its_port_or_a_second_message():
+    alive = bytes.fromhex("f1e00000")
+    one, two = (wire.datagram(alive, sport=5000, dport=19512, at=t) for t in (1, 2))
+    assert feed(one)[0].services() == ()
+    (seen,) = feed(one, two)[0].services()
+    assert (seen.service, seen.port, seen.packets) == ("pppp", 19512, 2)
+    (known,) = feed(wire.datagram(alive, sport=5000, dport=32100))[0].services()
+    assert known.service == "pppp"
+
+
+def test_the_device_id_is_read_from_the_client_alone():
+    text = b"DHGET /online/p2psrv/7C0123456ABCDEF HTTP/1.1\r\nX-WSSE: UsernameToken PasswordDigest=zzz\r\n\r\n"
+    namer, _ = feed(wire.datagram(text, dport=8800))
+    (seen,) = namer.services()
+    assert (seen.service, seen.announced) == ("dahua-p2p", "7C0123456ABCDEF")
+    assert (
+        "zzz" not in msgspec.json.encode((namer.names(), namer.services(), namer.facts())).decode()
+    )
+
+
+def test_an_address_given_by_dhcp_names_the_client_of_the_request():
+    mac = bytes.fromhex(wire.CAMERA_MAC.replace(":", ""))
+
+    def message(op, given, options):
+        head = bytes((op, 1, 6, 0)) + bytes(12) + given + bytes(8) + mac + bytes(10 + 192)
+        return head + b"\x63\x82\x53\x63" + options + b"\xff"
+
+    ask = message(1, bytes(4), b"\x35\x01\x01\x0c\x06camera\x3c\x05AXIS,")
+    give = message(2, bytes((10, 20, 0, 9)), b"\x35\x01\x05")
+    namer, _ = feed(
+        wire.datagram(ask, src="0.0.0.0", sport=68, dst="255.255.255.255", dport=67)._replace(src_mac=wire.CAMERA_MAC),
+        wire.datagram(give, src="10.20.0.1", sport=67, dst="10.20.0.9", dport=68),
+    )  # fmt: skip
+    (fact,) = namer.facts()
+    assert (fact.client, fact.client_mac, fact.kind) == ("10.20.0.9", wire.CAMERA_MAC, "dhcp")
+
+
+def test_of_an_answer_only_the_head_is_kept():
+    answer = b"HTTP/1.1 200 OK\r\nServer: App-webs/\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\xff\xe0PICTURE"
+    packet = next(wire.segments(answer, src=wire.CAMERA, sport=80, dst="10.20.0.50", dport=51000))
+    (fact,) = feed(packet)[0].facts()
+    assert fact.kind == "http"
+    assert fact.payload.endswith(b"\r\n\r\n")
+    assert b"PICTURE" not in fact.payload
+
+
+def test_strangers_are_nobodys_clients():
+    stranger = wire.datagram(wire.dns_query(HOST), src="198.51.100.9", dst="198.51.100.1", dport=53)
+    namer, _ = feed(stranger)
+    assert namer.names() == ()
+
+
+def test_every_service_pattern_fits_the_gates_of_the_engine():
+    for gate in service_gates(KNOWLEDGE.services):
+        assert gate.ports or gate.pattern
+        assert gate.offset + len(gate.pattern) <= 16
+        assert len(gate.mask) in {0, len(gate.pattern)}
