@@ -173,8 +173,8 @@ class Candidates:
                     feed(self._maker.whole(batch, one, source, datagram))
                     self.fed += 1
                 elif at != row and int(numbers[at]) in wanted:
-                    later = self._maker.packets(batch, columns, np.array([at]), source)
-                    self._hand(offered, at, int(numbers[at]), feed(later[0]), extra)
+                    later = self._maker.one(batch, columns, at, source)
+                    self._hand(offered, at, int(numbers[at]), feed(later), extra)
             if packet is None or not (gate or owner in wanted):
                 continue
             more = feed(packet)

@@ -17,7 +17,7 @@ from camscan.errors import InputError
 from camscan.model.traffic import CaptureSummary, Flow
 from camscan.observe.traffic.batch import PAD, Batch, Bytes, Ints, Tally
 from camscan.observe.traffic.candidates import Candidates
-from camscan.observe.traffic.flows import MOST_FLOWS, MOST_TUPLES, FiveTuples
+from camscan.observe.traffic.flows import MOST_FLOWS, MOST_TUPLES, FiveTuples, Tuples
 from camscan.observe.traffic.forms import framer_of
 from camscan.observe.traffic.fragments import ORPHAN, OVERLAP
 from camscan.observe.traffic.framing import Framer
@@ -25,6 +25,7 @@ from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
 from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.ledger import Ledger
+from camscan.observe.traffic.minutes import Lot
 from camscan.observe.traffic.packet import Feed, Gate, nothing
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.records import HEADER, PcapFramer
@@ -112,7 +113,8 @@ class Engine:
 
         `live`: whatever has arrived is counted at once, instead of when a buffer is full.
         """
-        reader = _Reader(self, source, self._buffer, self._sources, live=live)
+        number = self._sources if source.number is None else source.number
+        reader = _Reader(self, source, self._buffer, number, live=live)
         self._sources += 1
         try:
             for _ in reader.buffers():
@@ -161,6 +163,31 @@ class Engine:
         self.tuples.clear()
         self._candidates.renumber(table, self.tuples.reserve(a, b))
 
+    def fail(self, source: str, what: str) -> None:
+        """Note why an input, or a part of it, was not read."""
+        self.problems.append(Problem(source, what))
+
+    def absorb_tuples(self, tuples: Tuples, lot: Lot) -> None:
+        """Add five-tuples that another engine counted; see `state`."""
+        if self.tuples.table.count + len(tuples.a) >= self.tuples.table.most:
+            self.settle()
+        if len(tuples.a) > self.tuples.table.most:
+            self.ledger.take(tuples, [lot])
+            return
+        before = self.tuples.table.count
+        self.tuples.absorb(tuples, lot)
+        self._candidates.welcome(self.tuples.table, before)
+
+    def apart(self) -> dict[str, int]:
+        """What was not examined and is counted outside the tally."""
+        fragments = self._headers.fragments
+        counts = (
+            (ORPHAN, fragments.orphans),
+            (OVERLAP, fragments.overlaps),
+            (_LEFT_OUT_MINUTES, self.tuples.minutes.left_out),
+        )
+        return {reason: count for reason, count in counts if count}
+
     def flows(self) -> Iterator[Flow]:
         """Every flow, sorted by address, port and transport. Ends the counting; tells the feed of repeats."""
         self._candidates.tell()
@@ -170,14 +197,7 @@ class Engine:
     def summary(self, *, vantage: str = "file") -> CaptureSummary:
         """What was seen and what was not examined; after `flows`."""
         missed = self.tally.not_examined.copy()
-        fragments = self._headers.fragments
-        for reason, count in (
-            (ORPHAN, fragments.orphans),
-            (OVERLAP, fragments.overlaps),
-            (_LEFT_OUT_MINUTES, self.tuples.minutes.left_out),
-        ):
-            if count:
-                missed[reason] += count
+        missed.update(self.apart())
         return CaptureSummary(
             vantage=vantage,
             first=self.first if self.packets else None,
@@ -218,12 +238,12 @@ class _Reader:
         have = source.readinto(view[:HEADER])
         framer = framer_of(bytes(view[:have]), source.name)
         begin = have if isinstance(framer, PcapFramer) else 0
-        offset = 0
+        offset = source.base
         searching = False
         while True:
             got = self._more(view[have : self._room])
             end = have + got
-            self.done = offset + end
+            self.done = offset + end - source.base
             begin, searching = self._frames(framer, begin, end, offset, searching=searching)
             left = end - begin
             self._collect(framer)

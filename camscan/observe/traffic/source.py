@@ -36,8 +36,14 @@ class Stream(Protocol):
 class Source:
     """One input. `readinto` fills as much as comes; 0 = the end. `problem` says why it ended early."""
 
-    def __init__(self, name: str, raw: BinaryIO, *, size: int = 0) -> None:
+    def __init__(
+        self, name: str, raw: BinaryIO, *, size: int = 0, base: int = 0, number: int | None = None
+    ) -> None:
         self.name = name
+        self.base = base
+        """Added to offsets: where a part of a file begins, less the header that stands before it."""
+        self.number = number
+        """Of the input, where it is a part of one; else the engine counts."""
         self.size = size
         """Bytes on disk; 0 where it is not known."""
         self.problem = ""

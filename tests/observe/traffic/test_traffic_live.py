@@ -202,16 +202,20 @@ def test_loopback_is_captured_whole_and_stops_cleanly():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
             sink.bind(("127.0.0.1", 0))
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                while not engine.packets and not ended.is_set():
+                    sender.sendto(b"first", ("127.0.0.1", 9))
+                    time.sleep(0.02)
                 sender.connect(sink.getsockname())
-                time.sleep(1.0)
                 for _ in range(2000):
                     sender.send(b"loopback" * 4)
                 time.sleep(0.3)
         live.stop("enough")
 
+    ended = threading.Event()
     thread = threading.Thread(target=send)
     thread.start()
     summary = asyncio.run(live.run())
+    ended.set()
     thread.join()
     # Both ports are high: the rule may take either side for the client.
     totals = [w.packets_up + w.packets_down for w in engine.flows() if w.transport == "udp"]
