@@ -183,7 +183,7 @@ def _classes(
         if purpose and purpose != "local":
             found[purpose] = f"{service.service}: {service.packets} messages ({service.detail})"
     if flow.port in _PORTS:
-        found.setdefault(_PORTS[flow.port], f"{flow.transport} port {flow.port}")
+        found.setdefault(_PORTS[flow.port], "")
     if flow.media:
         found["media"] = flow.media_why or "volume and shape of the upload"
     elif flow.media is None and not flow.minutes and up >= max(_LOG_MEDIA, _LOG_RATIO * down):
@@ -191,7 +191,9 @@ def _classes(
         if up * 8 / seconds >= _LOG_RATE:
             rate = up * 8 / seconds / 1000
             found["media"] = f"{up} bytes sent, {down} received, {rate:.0f} kbit/s on average"
-    return tuple(sorted(found)), tuple(f"{name}: {text}" for name, text in sorted(found.items()))
+    return tuple(sorted(found)), tuple(
+        f"{name}: {text}" for name, text in sorted(found.items()) if text
+    )
 
 
 def _spoken(

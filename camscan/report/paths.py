@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from camscan.decode.text import clean
 from camscan.model.claim import Endpoint, Mark
@@ -23,6 +24,7 @@ class PathRow(Struct, frozen=True, kw_only=True):
     """One line of table A3."""
 
     device_id: str
+    """`n devices` where a table counts devices that share a destination."""
     destination: str
     """Name; empty where none led there."""
     address: str
@@ -108,8 +110,8 @@ def build_paths(assessment: Assessment, knowledge: Knowledge) -> Paths:
     return Paths(
         devices=tuple(devices),
         parties=_parties(met, knowledge),
-        unknown=_rows(e for e in met if not e.service_operator and not e.network_operator),
-        nameless=_rows(e for e in met if Mark.NAMED not in e.marks),
+        unknown=_grouped(e for e in met if not e.service_operator and not e.network_operator),
+        nameless=_grouped(e for e in met if Mark.NAMED not in e.marks),
     )
 
 
@@ -163,6 +165,27 @@ def _rows(endpoints: Iterable[Endpoint]) -> tuple[PathRow, ...]:
     return tuple(_row(e) for e in endpoints)
 
 
+def _grouped(endpoints: Iterable[Endpoint]) -> tuple[PathRow, ...]:
+    """One row per destination; several devices that share one are counted in it."""
+    groups: dict[tuple[str | None, str | None, int | None, str], list[Endpoint]] = {}
+    for e in endpoints:
+        groups.setdefault((e.name, e.address, e.port, e.transport), []).append(e)
+    rows = []
+    for ends in groups.values():
+        row = _row(ends[0])
+        if len(ends) > 1:
+            row = replace(
+                row,
+                device_id=f"{len({e.device_id for e in ends})} devices",
+                first=min(e.first for e in ends)[:19],
+                last=max(e.last for e in ends)[:19],
+                bytes_up=sum(e.bytes_up for e in ends),
+                bytes_down=sum(e.bytes_down for e in ends),
+            )
+        rows.append(row)
+    return tuple(sorted(rows, key=lambda r: (-r.bytes_up, r.destination, r.address, r.port)))
+
+
 def _row(e: Endpoint) -> PathRow:
     port = f"{e.transport} {e.port}".strip() if e.port is not None else ""
     return PathRow(
@@ -177,8 +200,8 @@ def _row(e: Endpoint) -> PathRow:
         network_parent_country=e.network_parent_country or en.UNKNOWN,
         registry_country=e.registry_country or en.UNKNOWN,
         located_country=e.located_country or "not examined",
-        first=e.first,
-        last=e.last,
+        first=e.first[:19],
+        last=e.last[:19],
         bytes_up=e.bytes_up,
         bytes_down=e.bytes_down,
         kind=", ".join(e.classes) or (f"{e.purpose} (by name)" if e.purpose else "unclassified"),

@@ -7,10 +7,12 @@ from collections import Counter
 from tabulate import tabulate
 
 from camscan.report.model import ReportModel
+from camscan.report.paths import size
 from camscan.report.rows import DeviceRow
 from camscan.report.text import en
 
 _LONGEST = 64
+_PARTIES = 10
 
 
 def write(model: ReportModel) -> str:
@@ -28,6 +30,7 @@ def write(model: ReportModel) -> str:
         *_legend(model),
         "",
         *_others(model),
+        *_parties(model),
         *_concerns(model),
         en.HEADINGS["summary"],
         tabulate(model.summary, tablefmt="plain", disable_numparse=True),
@@ -37,6 +40,40 @@ def write(model: ReportModel) -> str:
         "",
     ]
     return "\n".join(parts)
+
+
+def _parties(model: ReportModel) -> list[str]:
+    """Who was talked to, by volume; where a capture is part of the run."""
+    paths = model.paths
+    if not paths.devices:
+        return []
+    rows = [
+        (
+            p.party[:_LONGEST],
+            p.role,
+            p.country,
+            str(p.devices),
+            size(p.bytes_up),
+            size(p.bytes_down),
+        )
+        for p in paths.parties[:_PARTIES]
+    ]
+    named = sum(len(d.named_only) for d in paths.devices)
+    counts = (
+        f"{len(paths.unknown)} destinations without a known operator, {len(paths.nameless)} contacted without a name, "
+        f"{named} names without a flow (HTML report, paths.csv)"
+    )
+    return [
+        en.HEADINGS["paths"],
+        tabulate(
+            rows,
+            headers=("Party", "As", "Parent country", "Devices", "Sent", "Received"),
+            tablefmt="simple",
+            disable_numparse=True,
+        ),
+        counts,
+        "",
+    ]
 
 
 def _coverage(model: ReportModel) -> str:
