@@ -43,6 +43,7 @@ from camscan.model.observation import Attempt, Kind, Observation
 from camscan.model.run import REPORT_SCHEMA
 from camscan.model.site import Site
 from camscan.model.traffic import Captured, Flow
+from camscan.observe.firmware.child import limits
 from camscan.observe.firmware.entry import Budget
 from camscan.observe.firmware.examine import ImageJob, Tables
 from camscan.observe.network.engine import scan as scan_network
@@ -52,11 +53,7 @@ from camscan.observe.records.nmap_adapter import NmapPorts
 from camscan.run import IntakeWriter, Run
 from camscan.scope import Scope
 from camscan.site import placed
-from camscan.worker import Limits
 from camscan.workers import Outcome, Workers
-
-IMAGE_MEMORY = 6 << 30
-"""Bytes of address space of a child: the image is mapped, and at most one file of it is in memory."""
 
 
 class AssessOptions(Struct, frozen=True, kw_only=True):
@@ -134,10 +131,12 @@ def examine_images(
     jobs = (
         ImageJob(path=str(p.resolve()), name=p.name, tables=tables, budget=budget) for p in paths
     )
-    limits = Limits(memory=IMAGE_MEMORY, job_seconds=2 * seconds + 60, tries=2)
     count = min(len(paths), workers) if workers is not None else None
     with Workers(
-        "camscan.observe.firmware.examine:run", ImageReport, count=count, limits=limits
+        "camscan.observe.firmware.examine:run",
+        ImageReport,
+        count=count,
+        limits=limits(paths, budget),
     ) as pool:
         yield from pool.run(jobs)
 

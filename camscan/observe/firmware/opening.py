@@ -7,6 +7,7 @@ the bytes of the image; `opened` and `unopened` fill up on the way and are compl
 from __future__ import annotations
 
 import errno
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,7 @@ class Opening:
         self._what = what
         self._more = 0
         self._at = 0
+        self._source: Source | None = None
 
     def entries(self) -> Iterator[Entry]:
         """The entries of the image; a second call opens it again from the beginning."""
@@ -66,8 +68,25 @@ class Opening:
             yield from self._image(map_file(path))
         self._last_note()
 
+    def sha256(self) -> str:
+        """Lower-case hex of the whole image, "" of a tree or where the time of the budget is over.
+
+        For use between or after the entries. Holes of a sparse file cost no reading.
+        """
+        digest = hashlib.sha256()
+        if self._source is None:
+            return ""
+        try:
+            for piece in self._source.pieces():
+                digest.update(piece)
+                self.watch.tick()
+        except BudgetError:
+            return ""
+        return digest.hexdigest()
+
     def _image(self, source: Source) -> Iterator[Entry]:
         view = source.view
+        self._source = source
         yield Entry("", "image", view, size=len(view))
         self._at = 0
         try:

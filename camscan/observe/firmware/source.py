@@ -21,6 +21,7 @@ from camscan.observe.firmware.form import inner_path as cleaned
 _MAPPED = 1 << 20
 """Bytes from which a file of a tree is mapped instead of read."""
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_ZEROS = memoryview(bytes(1 << 22))
 _DEEPEST = 256
 """Folders inside folders of a tree."""
 
@@ -35,6 +36,19 @@ class Source:
     ) -> None:
         self.view = view
         self.extents = ((0, len(view)),) if extents is None else extents
+
+    def pieces(self) -> Iterator[Bytes]:
+        """All bytes in order, a few megabytes at a time; holes are not read from disk."""
+        at = 0
+        for low, high in (*self.extents, (len(self.view), len(self.view))):
+            while at < low:
+                size = min(low - at, len(_ZEROS))
+                yield _ZEROS[:size]
+                at += size
+            while at < high:
+                size = min(high - at, len(_ZEROS))
+                yield self.view[at : at + size]
+                at += size
 
     def parts(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """What of [start, end) holds data."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import zstandard
@@ -19,6 +20,8 @@ from camscan.observe.firmware.watch import BudgetError, NoLibraryError
 
 _MEMORY = 192 << 20
 """For an LZMA dictionary; cameras have less."""
+_PART = 4 << 20
+"""Bytes that are expanded at once: what comes out lies in memory once, and not twice."""
 _WINDOW = 1 << 27
 """Largest zstd window, as `zstd` itself has it without --long."""
 
@@ -234,7 +237,7 @@ class Stream:
 
     __slots__ = ("damage", "data", "ended", "taken")
 
-    def __init__(self, data: bytes, taken: int, *, ended: bool, damage: str = "") -> None:
+    def __init__(self, data: Bytes, taken: int, *, ended: bool, damage: str = "") -> None:
         self.data = data
         self.taken = taken
         self.ended = ended
@@ -251,29 +254,34 @@ def _refused(kind: str, text: str) -> None:
         raise NoLibraryError(f"{kind}: made with options not known here")
 
 
-def stream(kind: str, data: memoryview, limit: int) -> Stream:
+def stream(kind: str, data: memoryview, limit: int, tick: Callable[[], None]) -> Stream:
     """A stream of unknown length at the beginning of `data`; more than `limit` bytes is a BudgetError.
 
-    Never raises on damaged bytes: it gives what came out until then.
+    Never raises on damaged bytes: it gives what came out until then. `tick` is called for every few megabytes.
     """
     machine = _machine(kind)
-    piece = 1 << 10 if kind == "zstd" else 1 << 18
-    out: list[bytes] = []
+    feeds = 1 << 10 if kind == "zstd" else 1 << 18
+    first = b""
+    out = bytearray()
     total = at = 0
     damage = ""
     try:
         while not machine.eof:
             feed: Bytes = b""
             if machine.needs_input:
-                feed = data[at : at + piece]
+                feed = data[at : at + feeds]
                 if not len(feed):
                     break
                 at += len(feed)
-            part = machine.decompress(feed, limit - total + 1)
+            part = machine.decompress(feed, min(limit - total + 1, _PART))
             total += len(part)
-            out.append(part)
             if total > limit:
                 raise BudgetError(f"{kind} stream of more than {limit} bytes", final=False)
+            if not first:
+                first = part
+            else:
+                out += part if out else first + part
+                tick()
     except (zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError, EOFError) as error:
         _refused(kind, str(error))
         damage = f"{kind}: {error}"
@@ -286,4 +294,5 @@ def stream(kind: str, data: memoryview, limit: int) -> Stream:
     taken = at - len(machine.unused_data or b"") if ended else at
     if not ended and not damage:
         damage = f"{kind}: the stream ends early"
-    return Stream(out[0] if len(out) == 1 else b"".join(out), taken, ended=ended, damage=damage)
+    whole: Bytes = memoryview(out).toreadonly() if out else first
+    return Stream(whole, taken, ended=ended, damage=damage)

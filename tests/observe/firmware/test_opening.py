@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import os
 import struct
@@ -175,6 +176,21 @@ def test_a_sparse_file_of_fifty_gigabytes(tmp_path):
     assert any(BOOT in d for _, k, d in seen if k == "gap")
     assert sum(len(d) for _, k, d in seen if k == "gap") < 1 << 20
     assert opening.unopened == []
+
+
+def test_the_hash_of_a_sparse_file_is_that_of_its_bytes(tmp_path):
+    path = sparse_file(tmp_path / "image", 40 << 20, {10 << 20: BOOT, (30 << 20) + 77: b"x"})
+    opening = open_image(path)
+    assert opening.sha256() == ""  # nothing is mapped yet
+    next(opening.entries())
+    assert opening.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
+    late = open_image(path, budget=Budget(seconds=-1))
+    assert {e.kind for e in late.entries()} == {"image"}
+    assert late.sha256() == ""
+    assert late.unopened[-1].reason == "budget"
+    tree = open_image(tmp_path)
+    assert list(tree.entries())
+    assert tree.sha256() == ""
 
 
 def test_padding_is_not_unknown_and_encrypted_parts_are_named():

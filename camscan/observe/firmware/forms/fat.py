@@ -108,7 +108,7 @@ class _Reader:
         try:
             return self.chain(cluster, _LISTING, watch)
         except PartialError as error:
-            return error.data  # a folder has no size: it ends with its chain
+            return bytes(error.data)  # a folder has no size: it ends with its chain
 
     def items(self, data: bytes) -> Iterator[_Item]:
         long: dict[int, bytes] = {}

@@ -216,7 +216,7 @@ class _Log:
         try:
             return self.content(inode, watch)[0][:4096]
         except PartialError as error:
-            return error.data[:4096]
+            return bytes(error.data[:4096])
 
 
 def _sum(data: bytes | memoryview) -> int:

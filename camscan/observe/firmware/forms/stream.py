@@ -36,13 +36,13 @@ def payload(kind: str, data: memoryview, watch: Watch) -> Stream:
         return _lz4_legacy(data, watch.room())
     if kind == "lzo":
         return _lzop(data, watch.room())
-    made = stream(kind, data, watch.room())
+    made = stream(kind, data, watch.room(), watch.tick)
     parts = [made.data]
     size, taken = len(made.data), made.taken
     # `cat a.gz b.gz` is a gzip file, and so it is with the other forms that have a magic number.
     while made.ended and bytes(data[taken : taken + 6]).startswith(_JOINED.get(kind, (b"\0" * 7,))):
         watch.tick()
-        made = stream(kind, data[taken:], watch.room() - size)
+        made = stream(kind, data[taken:], watch.room() - size, watch.tick)
         if not made.ended:
             break
         parts.append(made.data)
@@ -53,7 +53,7 @@ def payload(kind: str, data: memoryview, watch: Watch) -> Stream:
     return Stream(b"".join(parts), taken, ended=True)
 
 
-def wrapped(name: str, data: bytes, watch: Watch) -> Iterator[Member]:
+def wrapped(name: str, data: Bytes, watch: Watch) -> Iterator[Member]:
     """The one file that came out of a stream."""
     del watch
     yield Member(name, "file", partial(_given, data), len(data))
