@@ -1,7 +1,7 @@
 """camscan and nmap side by side in one run, on freshly raised cities; and recorded answers at size.
 
-`python -m benchmarks [identify-24] [identify-20] [ports-20] [scan-16] [latency-24] [identify-size]`:
-prints wall and CPU seconds, ratios, what was missed, connections per device and crashes of fragile
+`python -m benchmarks [NAME...]`: identify-24, identify-20, ports-20, scan-16, latency-24, identify-size,
+firmware. Prints wall and CPU seconds, ratios, what was missed, connections per device and crashes of fragile
 devices; for identify-size observations per second.
 """
 
@@ -15,9 +15,10 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks import identify_size
+from benchmarks import firmware_contents, identify_size
 from benchmarks.captures import SHARES
 from benchmarks.city import Outcome, measure, scan_command, verdict
+from benchmarks.firmware import firmware
 from benchmarks.traffic import traffic
 from camscan.clock import parse_iso
 
@@ -152,6 +153,8 @@ BENCHMARKS = {
     "scan-16": lambda: large("city-16"),
     **{f"traffic-{kind}": partial(traffic, (kind,)) for kind in SHARES},
     "identify-size": identify_size.run,
+    "firmware": firmware,
+    "firmware-contents": firmware_contents.main,
 }
 
 

@@ -26,8 +26,11 @@ from camscan.model.finding import (
     Interval,
     NextTest,
 )
+from camscan.model.firmware import ExaminedImage
 
 FOLDER = "assessments"
+IMAGES = "images.ndjson"
+"""Only where the run holds firmware images."""
 _T = TypeVar("_T")
 
 
@@ -99,6 +102,7 @@ def write(run: Path, assessment: Assessment) -> Path:
         _write_lines(target / "endpoints.ndjson", assessment.endpoints),
         _write_lines(target / "findings.ndjson", (_without_claims(f) for f in assessment.findings)),
         _write_document(target / "coverage.json", judged),
+        *([_write_lines(target / IMAGES, assessment.images)] if assessment.images else []),
     )
     bare = msgspec.structs.replace(
         assessment,
@@ -109,6 +113,7 @@ def write(run: Path, assessment: Assessment) -> Path:
         factors=(),
         concerns=(),
         next_tests=(),
+        images=(),
     )
     _write_document(target / "inputs.json", _Inputs(bare, files))
     return target
@@ -141,6 +146,9 @@ def read(run: Path, number: int | None = None) -> Assessment:
             for d in _read_lines(source / "devices.ndjson", Device)
         )
         findings = tuple(_with_claims(source / "findings.ndjson", claims))
+        images = (
+            tuple(_read_lines(source / IMAGES, ExaminedImage)) if (source / IMAGES).exists() else ()
+        )
     except (OSError, msgspec.MsgspecError) as error:
         raise RunError(
             f"{source}: cannot be read ({error}); assessments are derived, run `camscan assess {run}`",
@@ -155,6 +163,7 @@ def read(run: Path, number: int | None = None) -> Assessment:
         decisions=judged.decisions,
         factors=judged.factors,
         next_tests=judged.next_tests,
+        images=images,
     )
 
 

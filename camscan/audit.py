@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -19,24 +19,33 @@ from msgspec.structs import replace
 from camscan import assessments
 from camscan.attribute.attribution import attribute
 from camscan.attribute.endpoints import attribute_endpoints
+from camscan.attribute.images import attribute_image
 from camscan.clock import Clock, iso, parse_iso
+from camscan.decode.image import report as image_report
+from camscan.errors import DecodeError
 from camscan.identify.destinations import Traffic, with_destinations
 from camscan.identify.devices import identify
+from camscan.identify.image import image_identity, joined
 from camscan.identify.match import Matcher
 from camscan.identify.name_flows import with_names
 from camscan.identify.plan import make_next_jobs
 from camscan.identify.watch import watched
 from camscan.journal import read_attempts, read_observations
 from camscan.judge.coverage import coverage
+from camscan.judge.images import judge_images
 from camscan.judge.judge import judge
 from camscan.model.claim import Device, Endpoint
 from camscan.model.finding import Assessment
+from camscan.model.firmware import ExaminedImage, ImageReport
 from camscan.model.knowledge import Knowledge, Network
 from camscan.model.lookups import NO_LOOKUPS, Lookups
-from camscan.model.observation import Attempt, Observation
+from camscan.model.observation import Attempt, Kind, Observation
 from camscan.model.run import REPORT_SCHEMA
 from camscan.model.site import Site
 from camscan.model.traffic import Captured, Flow
+from camscan.observe.firmware.child import limits
+from camscan.observe.firmware.entry import Budget
+from camscan.observe.firmware.examine import ImageJob, Tables
 from camscan.observe.network.engine import scan as scan_network
 from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
 from camscan.observe.packet.client import PacketHelper
@@ -44,6 +53,7 @@ from camscan.observe.records.nmap_adapter import NmapPorts
 from camscan.run import IntakeWriter, Run
 from camscan.scope import Scope
 from camscan.site import placed
+from camscan.workers import Outcome, Workers
 
 
 class AssessOptions(Struct, frozen=True, kw_only=True):
@@ -107,6 +117,30 @@ async def scan(
     )
 
 
+def examine_images(
+    paths: Sequence[Path], knowledge: Knowledge, *, workers: int | None, seconds: float
+) -> Iterator[Outcome[ImageReport]]:
+    """Open and search images in child processes, one image each; outcomes in the order of the paths."""
+    tables = Tables(
+        digest=knowledge.content_hash,
+        vocabulary={k: v for k, v in knowledge.vocabulary.items() if k.startswith("firmware.")},
+        names=knowledge.endpoints,
+        firmware=knowledge.firmware,
+    )
+    budget = Budget(seconds=seconds)
+    jobs = (
+        ImageJob(path=str(p.resolve()), name=p.name, tables=tables, budget=budget) for p in paths
+    )
+    count = min(len(paths), workers) if workers is not None else None
+    with Workers(
+        "camscan.observe.firmware.examine:run",
+        ImageReport,
+        count=count,
+        limits=limits(paths, budget),
+    ) as pool:
+        yield from pool.run(jobs)
+
+
 def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Assessment, Path]:
     """Judge all intakes of a run; the assessment and the folder it was written to."""
     site = options.site
@@ -114,10 +148,17 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
     observations = tuple(run.observations())
     attempts = tuple(run.attempts())
     devices = placed(
-        identify(observations, knowledge, assets=site.assets, matcher=matcher_of(knowledge)), site
+        identify(
+            (o for o in observations if o.kind is not Kind.IMAGE),
+            knowledge,
+            assets=site.assets,
+            matcher=matcher_of(knowledge),
+        ),
+        site,
     )
     traffic = Traffic(observations)
     devices = with_destinations(devices, traffic, knowledge.services)
+    images, devices = joined(examined(observations, knowledge), devices)
     devices, endpoints = attribute_endpoints(
         devices, knowledge, owner=options.networks, lookups=options.lookups
     )
@@ -147,12 +188,13 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         jurisdiction=jurisdiction,
         devices=devices,
         endpoints=endpoints,
-        findings=judgement.findings,
+        findings=(*judgement.findings, *judge_images(images, knowledge, as_of)),
         decisions=judgement.decisions,
         factors=judgement.factors,
         coverage=covered,
         concerns=judgement.concerns,
         next_tests=judgement.next_tests,
+        images=images,
         scope=tuple(dict.fromkeys(line for intake in intakes for line in intake.scope)),
         excluded=tuple(dict.fromkeys(line for intake in intakes for line in intake.excluded)),
         site=site.name,
@@ -214,6 +256,28 @@ def attributed_flows(
     columns = {(e.name, e.address): e for e in known}
     for flow in flows:
         yield flow, columns[flow.names[0] if flow.names else None, flow.remote]
+
+
+def examined(
+    observations: Iterable[Observation], knowledge: Knowledge
+) -> tuple[ExaminedImage, ...]:
+    """Every image of a run once, the newest reading of it, with operators and advisories."""
+    found: dict[str, ExaminedImage] = {}
+    for observation in observations:
+        if observation.kind is not Kind.IMAGE:
+            continue
+        try:
+            report = image_report(observation.response)
+        except DecodeError:
+            continue  # coverage shows it: an intake of kind firmware without a readable record
+        image = ExaminedImage(
+            subject=f"image:{report.sha256[:12]}",
+            observation=observation.id,
+            report=report,
+            identity=image_identity(report, knowledge),
+        )
+        found[image.subject] = attribute_image(image, knowledge)
+    return tuple(found[name] for name in sorted(found))
 
 
 def unfinished(

@@ -22,6 +22,7 @@ from camscan.errors import RunError, SealedError
 from camscan.journal import (
     ATTEMPTS,
     BLOB_LIMIT,
+    IMAGE_LIMIT,
     OBSERVATIONS,
     AttemptLine,
     ObservationLine,
@@ -123,8 +124,9 @@ class IntakeWriter:
         kept, was_cut = cut(kind, response)
         if was_cut:
             flags = (*flags, "cut")
-        if len(kept) > BLOB_LIMIT:
-            kept, truncated = kept[:BLOB_LIMIT], True
+        limit = IMAGE_LIMIT if kind is Kind.IMAGE else BLOB_LIMIT
+        if len(kept) > limit:
+            kept, truncated = kept[:limit], True
         now = iso(self._clock.now()) if at is None else at
         try:
             sha256 = self._store(kept)

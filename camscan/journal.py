@@ -20,6 +20,9 @@ from camscan.model.observation import Attempt, Kind, Observation, Reason
 BLOB_LIMIT = 64 * 1024
 """Bytes of one answer that are kept (DESIGN section 4)."""
 
+IMAGE_LIMIT = 32 * 1024 * 1024
+"""Bytes of what was read from one firmware image: a record of ours, not an answer."""
+
 OBSERVATIONS = "observations.ndjson"
 ATTEMPTS = "attempts.ndjson"
 

@@ -24,6 +24,7 @@ from camscan.knowledge_records import (
     versioned_line,
     with_line,
 )
+from camscan.model.imprint import Component, FirmwareKnowledge, Imprint
 from camscan.model.knowledge import (
     Advisory,
     BrandRelation,
@@ -75,6 +76,8 @@ _TABLES: tuple[_Table, ...] = (
     _Table("networks", "network", Network, local=True),
     _Table("advisories", "advisory", Advisory, local=True),
     _Table("services", "service", ServiceSignature, local=True),
+    _Table("components", "component", Component, local=True),
+    _Table("imprints", "imprint", Imprint, local=True),
     _Table("laws", "law", Law, local=False),
     _Table("laws", "position", LawPosition, local=False),
     _Table("rules", "rule", Rule, local=False),
@@ -224,6 +227,7 @@ def _build(files: Mapping[str, bytes], own: Mapping[str, bytes], digest: str) ->
         lines=tuple(of(ProductLine)),
         withdrawn=by_id(Withdrawn),
         services=tuple(of(ServiceSignature)),
+        firmware=FirmwareKnowledge(components=tuple(of(Component)), imprints=tuple(of(Imprint))),
     )
 
 

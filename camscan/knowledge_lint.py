@@ -15,9 +15,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from camscan.errors import DecodeError, KnowledgeError
-from camscan.identify.match import Matcher, options
+from camscan.identify.match import Matcher
 from camscan.identify.relations import Relations
+from camscan.identify.tables import options
 from camscan.identify.values import normal
+from camscan.knowledge_imprints import imprints
 from camscan.knowledge_lint_lines import lint_lines, lint_withdrawn
 from camscan.knowledge_phrases import phrase_faults
 from camscan.knowledge_references import references
@@ -330,5 +332,9 @@ def _lines(
 
 
 def _references(knowledge: Knowledge) -> Iterator[Problem]:
-    for table, record, field, text in (*references(knowledge), *phrase_faults(knowledge)):
+    for table, record, field, text in (
+        *references(knowledge),
+        *phrase_faults(knowledge),
+        *imprints(knowledge),
+    ):
         yield Problem(knowledge.places.get(f"{table} {record}", table), record, field, text)

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from camscan.errors import KnowledgeError
 from camscan.identify.lines import LONGEST, Lines
-from camscan.identify.match import options
 from camscan.identify.relations import Relations
+from camscan.identify.tables import options
 from camscan.knowledge_traps import HONEYPOT, NEGATIVES, Trap
 from camscan.model.claim import Attribute, Role
 from camscan.model.knowledge import Knowledge

@@ -147,6 +147,15 @@ def _name_withdrawn(run: Run, knowledge: Knowledge) -> None:
         click.echo(f"camscan: earlier finding {one.text()}", err=True)
 
 
+def close_quietly(
+    run: Run, knowledge: Knowledge, options: audit.AssessOptions, *, err: bool
+) -> None:
+    """Assess and write the files; only their places are printed, on stderr where stdout is data."""
+    assessment, folder = audit.assess(run, knowledge, options)
+    html, csv = write_files(build(assessment, knowledge), folder)
+    click.echo(f"Findings: {csv}\nReport:   {html}", err=err)
+
+
 def write_files(model: ReportModel, folder: Path) -> tuple[Path, Path]:
     """report.html and findings.csv beside the assessment."""
     html = folder / "report.html"

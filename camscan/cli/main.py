@@ -21,6 +21,11 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
         "Read captures: which names, clouds and parties cameras talk to.",
     ),
     (
+        "firmware",
+        "camscan.cli.firmware:firmware",
+        "Open firmware images: endpoints, components, keys, age.",
+    ),
+    (
         "ingest",
         "camscan.cli.ingest:ingest",
         "Add what other tools wrote (nmap XML, NDJSON) to a run.",

@@ -14,7 +14,7 @@ from camscan.errors import RunError
 from camscan.report.model import build
 from camscan.run import Run
 
-_FORMATS = ("table", "markdown", "html", "csv", "json")
+_FORMATS = ("table", "markdown", "html", "csv", "json", "cyclonedx")
 
 
 @click.command()

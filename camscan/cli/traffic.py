@@ -18,6 +18,7 @@ from camscan.cli.closing import (
     write_files,
 )
 from camscan.cli.progress import StatusLine
+from camscan.cli.traffic_check import check
 from camscan.cli.traffic_lines import lines
 from camscan.clock import Clock, SystemClock, compact, iso, parse_iso
 from camscan.errors import CamscanError, InputError, UsageError
@@ -28,6 +29,7 @@ from camscan.model.run import Input, IntakeInfo
 from camscan.model.traffic import Captured
 from camscan.observe.traffic.engine import Problem, Progress
 from camscan.observe.traffic.keep import MODES, Keeper
+from camscan.observe.traffic.kernel_filter import explained
 from camscan.observe.traffic.live import LiveOptions
 from camscan.observe.traffic.take import TakeOptions, Taking
 from camscan.report.model import build
@@ -69,6 +71,17 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
     "--filter", "bpf", default="", help="With --interface: kernel filter in the words of tcpdump."
 )
 @click.option(
+    "--check",
+    "check_port",
+    is_flag=True,
+    help="With --interface: look for a minute whether this port is worth capturing at; no run.",
+)
+@click.option(
+    "--show-filter",
+    is_flag=True,
+    help="Print a tcpdump filter that leaves local video out of a long capture, and what it costs.",
+)
+@click.option(
     "--keep",
     type=click.Choice(MODES),
     help="Also keep packets in the run: headers, handshakes (what was read for names), or all.",
@@ -92,6 +105,8 @@ def traffic(
     interface: str | None,
     duration: str | None,
     bpf: str,
+    check_port: bool,
+    show_filter: bool,
     keep: str | None,
     retention: int | None,
     keep_limit: int,
@@ -107,7 +122,15 @@ def traffic(
 
     Packets are never stored: a run keeps names, counts, and the heads of what devices say of themselves.
     """
+    if show_filter:
+        click.echo(explained(_ranges(own_ranges)))
+        return 0
     clock = SystemClock()
+    if check_port:
+        live = _live(interface, duration or "60s", bpf, captures)
+        if live is None:
+            raise UsageError("--check belongs to --interface")
+        return check(live, _ranges(own_ranges), as_json=as_json)
     options = read_options(site_file, networks, jurisdiction, as_of)
     knowledge = read_knowledge(local)
     live = _live(interface, duration, bpf, captures)

@@ -19,6 +19,7 @@ from camscan.decode import (
     ftp,
     greeting,
     http,
+    image,
     mdns,
     miio,
     neighbour,
@@ -193,5 +194,6 @@ DECODERS: Mapping[Kind, Decoder] = {
     Kind.FLOW: lambda seen, _: capture_record.fields(seen),
     Kind.SERVICE: lambda seen, _: capture_record.fields(seen),
     Kind.CAPTURE: lambda seen, _: capture_record.fields(seen),
+    Kind.IMAGE: lambda seen, _: image.parse(seen.response),
 }
 """A mapping, not a registration: every kind stands here once."""

@@ -13,7 +13,7 @@ from camscan.model.observation import Kind
 
 _UNTOUCHED = frozenset(
     {Kind.FAVICON, Kind.NEIGHBOUR, Kind.PORTS, Kind.PPPP, Kind.TLS, Kind.DHCP, Kind.MDNS}
-    | {Kind.NAME, Kind.FLOW, Kind.SERVICE, Kind.CAPTURE}
+    | {Kind.NAME, Kind.FLOW, Kind.SERVICE, Kind.CAPTURE, Kind.IMAGE}
 )
 """Kinds whose form has no place for a secret; those of captures are made of names and counts alone."""
 

@@ -9,32 +9,28 @@ that holds speaks; there is no first match.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import re2
 from msgspec import Struct
 from msgspec.structs import replace
 
-from camscan.decode.recent import Recent
 from camscan.decode.registry import decode as decode_fields
 from camscan.decode.text import clean
 from camscan.errors import DecodeError, KnowledgeError
 from camscan.identify.lines import PRINTED, Lines
 from camscan.identify.names import KnownNames
 from camscan.identify.resolve import IDENTITY
+from camscan.identify.tables import KindTable, options, pattern_of
 from camscan.identify.values import normal
-from camscan.model.claim import MANY_VALUED, Evidence, Level
+from camscan.model.claim import MANY_VALUED, Attribute, Evidence, Level
 from camscan.model.knowledge import Condition, Extract, Knowledge, Says, Signature, Test
 from camscan.model.observation import FIELDS, Fields, Kind, Observation
 
 EXCERPT = 200
-_SET_MEMORY = 64 << 20
 _CACHE_BYTES = 4096
 """Answers up to this size are remembered: fleets repeat themselves."""
 _CACHE_ENTRIES = 8192
-
-_VALUE_ROOM = 2 << 20
-"""Bytes of values per field whose conditions are remembered: header lines repeat where answers differ."""
 
 NO_FIELDS: Fields = {}
 
@@ -42,6 +38,8 @@ _WRAPPED = (Kind.TITLE, Kind.SERVER_HEADER, Kind.WWWAUTH)
 """One header or title in an HTTP answer made by the recorder: its layout says nothing."""
 _CARRIERS = (Kind.ISAPI, Kind.ONVIF, Kind.UPNP_XML)
 """Whole HTTP answers under a kind of their own."""
+_COMPANY = frozenset({"subject.o", "issuer.o", "manufacturer", "scope.manufacturer"})
+"""Fields that hold the name of a company and nothing else."""
 _WHOLE = frozenset({Test.EQUALS, Test.IEQUALS})
 _LAYOUT = frozenset({"header-names", "header-style", "version", "reason"})
 
@@ -53,108 +51,6 @@ class Reading(Struct, frozen=True):
     evidence: tuple[Evidence, ...]
     error: str = ""
     """Why the bytes could not be decoded, empty if they could."""
-
-
-class _FieldTable:
-    """The conditions on one field of one kind."""
-
-    def __init__(self, names: KnownNames) -> None:
-        self.names = names
-        self.equals: dict[str, list[int]] = {}
-        self.iequals: dict[str, list[int]] = {}
-        self.present: list[int] = []
-        self.known: list[int] = []
-        self.patterns: list[tuple[str, int]] = []
-        self.set: re2.Set | None = None
-        self._recent: Recent[str, frozenset[int]] = Recent(_VALUE_ROOM)
-
-    def compile(self) -> None:
-        if not self.patterns:
-            return
-        self.set = re2.Set.SearchSet(options())
-        for pattern, _ in self.patterns:
-            self.set.Add(pattern)
-        self.set.Compile()
-
-    def held(self, value: str) -> frozenset[int]:
-        """Numbers of the conditions that this value meets."""
-        known = self._recent.get(value)
-        if known is None:
-            known = frozenset(self._held(value))
-            self._recent.put(value, known, len(value) + 100)
-        return known
-
-    def _held(self, value: str) -> Iterable[int]:
-        yield from self.present
-        yield from self.equals.get(value, ())
-        if self.iequals:
-            yield from self.iequals.get(value.casefold(), ())
-        if self.known and self.names.find(value):
-            yield from self.known
-        if self.set is not None:
-            for number in self.set.Match(value) or ():
-                yield self.patterns[number][1]
-
-
-class _KindTable:
-    """All signatures that may speak about one kind of observation."""
-
-    def __init__(self, names: KnownNames) -> None:
-        self._names = names
-        self.signatures: list[Signature] = []
-        self.needs: list[int] = []
-        self.fields: dict[str, _FieldTable] = {}
-        self.users: list[list[int]] = []
-        """Condition number -> signatures that need it."""
-        self._numbers: dict[Condition, int] = {}
-        self._recent: Recent[frozenset[int], list[Signature]] = Recent(4 << 20)
-
-    def add(self, signature: Signature) -> None:
-        place = len(self.signatures)
-        self.signatures.append(signature)
-        distinct = set(signature.when)
-        self.needs.append(len(distinct))
-        for condition in distinct:
-            self.users[self._number(condition)].append(place)
-
-    def _number(self, condition: Condition) -> int:
-        if condition in self._numbers:
-            return self._numbers[condition]
-        number = self._numbers[condition] = len(self._numbers)
-        self.users.append([])
-        table = self.fields.setdefault(condition.field, _FieldTable(self._names))
-        match condition.test:
-            case Test.EQUALS:
-                table.equals.setdefault(condition.value, []).append(number)
-            case Test.IEQUALS:
-                table.iequals.setdefault(condition.value.casefold(), []).append(number)
-            case Test.PRESENT:
-                table.present.append(number)
-            case Test.KNOWN:
-                table.known.append(number)
-            case Test.PREFIX | Test.CONTAINS | Test.REGEX:
-                table.patterns.append((pattern_of(condition), number))
-        return number
-
-    def matches(self, fields: Fields) -> list[Signature]:
-        held: set[int] = set()
-        for name, values in fields.items():
-            table = self.fields.get(name)
-            if table is not None:
-                for value in values:
-                    held |= table.held(value)
-        if not held:
-            return []
-        key = frozenset(held)
-        known = self._recent.get(key)
-        if known is None:
-            counts: dict[int, int] = {}
-            for number in held:
-                for place in self.users[number]:
-                    counts[place] = counts.get(place, 0) + 1
-            known = [self.signatures[p] for p in sorted(counts) if counts[p] == self.needs[p]]
-            self._recent.put(key, known, 100 + 32 * len(held))
-        return known
 
 
 class Matcher:
@@ -169,12 +65,12 @@ class Matcher:
         """Fields of an observation; raises DecodeError."""
         self.lines = Lines(knowledge.lines, options())
         self._names = KnownNames(knowledge)
-        self._tables: dict[Kind, _KindTable] = {}
+        self._tables: dict[Kind, KindTable] = {}
         self._extractors: dict[str, re2._Regexp] = {}
         self._excerpts: dict[Condition, re2._Regexp] = {}
         """Compiled when a condition first held; there are as many as there are signatures."""
         self._said: dict[tuple[str, Says], str] = {}
-        self._wanted: dict[Kind, frozenset[str]] = {}
+        self._asked: dict[Kind, frozenset[str]] = {}
         self._cache: OrderedDict[tuple[object, ...], Reading] = OrderedDict()
         for signature in sorted(knowledge.signatures, key=lambda s: s.id):
             self._add(signature)
@@ -186,25 +82,21 @@ class Matcher:
                     raise KnowledgeError(f"signatures on field {name}: {error}") from error
 
     def identity_fields(self, observation: Observation) -> Fields:
-        """Fields of an observation as far as signatures look at them for a device's identity.
-
-        Raises DecodeError.
-        """
+        """Fields of an observation as far as `asked` goes. Raises DecodeError."""
         if self.decode is not decode_fields:
             return self.decode(observation)
-        kind = observation.kind
-        wanted = self._wanted.get(kind)
-        if wanted is None:
-            asked = {c.field for s in self.signatures_for(kind) for c in s.when}
-            taken = {
-                e.field
-                for s in self.signatures_for(kind)
-                for e in s.extract
-                if e.attribute in IDENTITY
-            }
-            wanted = frozenset({*asked, *taken, *PRINTED.get(kind, ())})
-            self._wanted[kind] = wanted
-        return decode_fields(observation, wanted)
+        return decode_fields(observation, self.asked(observation.kind))
+
+    def asked(self, kind: Kind) -> frozenset[str]:
+        """The fields at which signatures of this kind look for a device's identity."""
+        known = self._asked.get(kind)
+        if known is None:
+            found = self.signatures_for(kind)
+            conditions = {c.field for s in found for c in s.when}
+            extracts = {e.field for s in found for e in s.extract if e.attribute in IDENTITY}
+            known = frozenset({*conditions, *extracts, *PRINTED.get(kind, ())})
+            self._asked[kind] = known
+        return known
 
     def evidence(self, observation: Observation) -> tuple[Evidence, ...]:
         """What every matching signature says; bytes that do not decode say nothing."""
@@ -274,7 +166,7 @@ class Matcher:
                 self._extractors[extract.pattern] = compiled
         for kind in kinds:
             if all(c.field in FIELDS[kind] for c in signature.when):
-                self._tables.setdefault(kind, _KindTable(self._names)).add(signature)
+                self._tables.setdefault(kind, KindTable(self._names)).add(signature)
 
     def _read(self, observation: Observation) -> Reading:
         try:
@@ -294,7 +186,7 @@ class Matcher:
         return spoken
 
     @staticmethod
-    def _holding(table: _KindTable, fields: Fields, observation: Observation) -> list[Signature]:
+    def _holding(table: KindTable, fields: Fields, observation: Observation) -> list[Signature]:
         found = table.matches(fields)
         if found and "fragment" in observation.flags:
             # The source kept a part and wrapped the rest: order and case of headers are not its own.
@@ -356,8 +248,13 @@ class Matcher:
                     continue
                 raw = match.group(1)
             raw = clean(raw)
-            if extract.known and not (raw := self._names.find(raw)):
-                continue
+            if extract.known:
+                company = extract.field in _COMPANY
+                raw = self._names.organisation(raw) if company else self._names.find(raw)
+                if not raw:
+                    continue
+            elif extract.attribute is Attribute.BRAND:
+                raw = self._names.shortened(raw) or raw
             if raw not in extract.values and extract.strict:
                 continue
             value = normal(extract.attribute, extract.values.get(raw, raw))
@@ -389,22 +286,6 @@ class Matcher:
                 start = max(0, match.start() - 20)
             return clean(f"{condition.field}: {value[start : start + EXCERPT]}")[:EXCERPT]
         return ""
-
-
-def options() -> re2.Options:
-    """Settings of every pattern: enough memory that a set never gives up, no noise on stderr."""
-    chosen = re2.Options()
-    chosen.max_mem = _SET_MEMORY
-    chosen.log_errors = False
-    return chosen
-
-
-def pattern_of(condition: Condition) -> str:
-    """The RE2 pattern of a prefix, contains or regex condition."""
-    if condition.test is Test.REGEX:
-        return condition.value
-    text = str(re2.escape(condition.value))
-    return f"^{text}" if condition.test is Test.PREFIX else text
 
 
 def _lower(cap: Level, own: Level | None) -> Level:

@@ -200,7 +200,7 @@ def _channels(devices: Sequence[Device]) -> tuple[int, int]:
 
 def _areas(kinds: Iterable[str], seen: Sequence[Observation], hidden: int) -> tuple[str, ...]:
     areas = [text for kind, text in _AREAS if kind not in set(kinds)]
-    if seen and not any(o.mac for o in seen):
+    if any(o.kind is not Kind.IMAGE for o in seen) and not any(o.mac for o in seen):
         areas.append("MAC addresses: none was seen (routed vantage, no privilege, or an import)")
     if hidden > 0:
         areas.append(f"{hidden} channels that recorders announce: no camera of theirs was seen")

@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from camscan.model.claim import Claim, Confidence, Device, Endpoint, Level, State
+from camscan.model.firmware import ExaminedImage
 from camscan.model.observation import Reason
 from camscan.model.traffic import DeviceTraffic
 
@@ -200,3 +201,5 @@ class Assessment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     options: tuple[str, ...] = ()
     traffic: tuple[DeviceTraffic, ...] = ()
     """One record per device that a capture shows."""
+    images: tuple[ExaminedImage, ...] = ()
+    """Firmware images of the run."""

@@ -128,3 +128,34 @@ class ImageReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
     endpoints: tuple[ImageEndpoint, ...] = ()
     keys: tuple[ImageKey, ...] = ()
     components: tuple[ImageComponent, ...] = ()
+    limits: tuple[str, ...] = ()
+    """What was left out of the lists because there was too much of it."""
+
+
+class ImageIdentity(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an image is, by its own facts. None: not stated, or stated differently (then in `conflicts`)."""
+
+    maker: str | None = None
+    brand: str | None = None
+    platform: str | None = None
+    model: str | None = None
+    version: str | None = None
+    build_date: str | None = None
+    """ISO date the image states, else the youngest date of its parts (see `build_date_from`)."""
+    build_date_from: str = ""
+    conflicts: tuple[str, ...] = ()
+    """`platform: dahua | xiongmai`"""
+
+
+class ExaminedImage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An image as it is judged: what was read, what it is, and the observation it rests on."""
+
+    subject: str
+    """`image:<first 12 digits of its sha256>`"""
+    observation: str
+    report: ImageReport
+    identity: ImageIdentity
+    devices: tuple[str, ...] = ()
+    """device_ids of the run that state the same maker, model and version."""
+    advisories: tuple[tuple[str, str, str], ...] = ()
+    """(advisory id, outcome, reason) by the version or build date of the image."""

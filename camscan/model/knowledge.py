@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from camscan.model.claim import Attribute, Family, Level
+from camscan.model.imprint import FirmwareKnowledge
 from camscan.model.observation import Kind
 from camscan.model.party import Party
 from camscan.model.probe import ProbePlan
@@ -369,4 +370,5 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     """From vocab/: claim attribute -> words allowed beside ids of other records."""
     lines: tuple[ProductLine, ...] = ()
     withdrawn: Mapping[str, Withdrawn] = {}
+    firmware: FirmwareKnowledge = FirmwareKnowledge()
     places: Mapping[str, str] = {}  # `signature axis.ftp.banner` -> file below signatures/

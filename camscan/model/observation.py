@@ -53,6 +53,8 @@ class Kind(StrEnum):
     FLOW = "flow"
     SERVICE = "service"
     CAPTURE = "capture"
+    IMAGE = "image"
+    """What was read from a firmware image: an ImageReport as JSON."""
 
 
 class Reason(StrEnum):
@@ -379,6 +381,7 @@ FIELDS: Mapping[Kind, tuple[str, ...]] = {
     Kind.PPPP: ("message", "id", "id-prefix", "obfuscated"),
     Kind.MIIO: ("device-id", "stamp"),
     Kind.NEIGHBOUR: ("mac", "registrant", "local", "oui"),
+    Kind.IMAGE: ("fact", "component", "endpoint"),
     Kind.PORTS: ("open", "closed", "silent", "udp-closed", "open-count", "probed-count"),
     Kind.GREETING: ("port", "hex", "text", "length"),
     Kind.NAME: ("proto", "name", "remote", "port", "answer", "alias", "alpn", "ech", "odd"),

@@ -76,6 +76,7 @@ def parts(model: ReportModel) -> Iterator[str]:
         limits=en.LIMITS,
         concern_note=en.CONCERN_NOTE,
         law_note=en.LAW_NOTE,
+        image_note=en.IMAGE_NOTE,
         annex_note=en.ANNEX_NOTE,
         not_assessed=en.NOT_ASSESSED,
         devices=_rows(model.devices),
@@ -113,6 +114,7 @@ class _WithConcerns:
         self.coverage = model.coverage
         self.summary = model.summary
         self.endpoints = model.endpoints
+        self.images = model.images
         self.laws = model.laws
         self.rules = model.rules
         self.annex = model.annex
@@ -178,11 +180,12 @@ def _sections(model: ReportModel) -> list[tuple[str, str]]:
         "others": bool(model.others),
         "endpoints": bool(model.endpoints),
         "paths": bool(model.paths.devices),
+        "images": bool(model.images),
         "laws": bool(model.laws),
         "rules": bool(model.rules),
         "annex": bool(model.annex),
     }
-    order = ("coverage", "summary", "risk", "others", "endpoints", "paths", "findings", "concerns", "laws", "rules", "annex", "next", "declared", "decision", "evidence")  # fmt: skip
+    order = ("coverage", "summary", "risk", "others", "images", "endpoints", "paths", "findings", "concerns", "laws", "rules", "annex", "next", "declared", "decision", "evidence")  # fmt: skip
     return [(name, en.HEADINGS[name]) for name in order if present.get(name, True)]
 
 

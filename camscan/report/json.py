@@ -22,6 +22,7 @@ from camscan.model.finding import (
 from camscan.model.identity import Identity, identity
 from camscan.model.run import REPORT_SCHEMA
 from camscan.model.traffic import DeviceTraffic
+from camscan.report.image_line import ImageLine, image_line
 from camscan.report.model import ReportModel, cloud_text
 
 
@@ -102,6 +103,7 @@ class Document(Struct, frozen=True, kw_only=True):
     concerns: tuple[ConcernResult, ...]
     next_tests: tuple[NextTest, ...]
     traffic: tuple[DeviceTraffic, ...]
+    images: tuple[ImageLine, ...] = ()
 
 
 def write(model: ReportModel) -> str:
@@ -130,6 +132,7 @@ def parts(model: ReportModel) -> Iterator[str]:
         ("concerns", a.concerns),
         ("next_tests", a.next_tests),
         ("traffic", a.traffic),
+        ("images", (image_line(i) for i in a.images)),
     )
     for name, entries in lists:
         yield f' "{name}": ['

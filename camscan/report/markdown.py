@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from camscan.model.knowledge import Law, Rule
+from camscan.report.markdown_images import images
+from camscan.report.markdown_text import escape, table
 from camscan.report.model import ReportModel
 from camscan.report.paths import PathRow, size
 from camscan.report.rows import DeviceRow, FindingRow, Reference
 from camscan.report.text import en
-
-_SPECIAL = "\\`*_{}[]<>()#+-!|~&"
 
 
 def write(model: ReportModel) -> str:
@@ -18,10 +18,12 @@ def write(model: ReportModel) -> str:
     parts: list[str] = [f"# {escape(model.title)}", ""]
     parts += [f"- **{escape(name)}**: {escape(text)}" for name, text in model.front]
     parts += ["", *_heading("coverage"), *_coverage(model)]
-    parts += [*_heading("summary"), *_table(("", ""), model.summary)]
+    parts += [*_heading("summary"), *table(("", ""), model.summary)]
     parts += [*_heading("risk"), *_devices(model.devices)]
     if model.others:
         parts += [*_heading("others"), *_devices(model.others)]
+    if model.images:
+        parts += [*_heading("images"), en.IMAGE_NOTE, "", *images(model.images)]
     if model.endpoints:
         parts += [*_heading("endpoints"), *_endpoints(model)]
     if model.paths.devices:
@@ -38,40 +40,23 @@ def write(model: ReportModel) -> str:
     parts += [*_heading("declared"), *(f"- {escape(d)}" for d in model.assessment.declarations), ""]
     parts += [
         *_heading("decision"),
-        *_table(
-            ("Row", "Condition", "Action"), [(str(n), t, a) for n, t, a in model.decision_rows]
-        ),
+        *table(("Row", "Condition", "Action"), [(str(n), t, a) for n, t, a in model.decision_rows]),
     ]
     parts += [
         *_heading("evidence"),
-        *_table(("Input", "SHA-256"), (*model.assessment.inputs, *model.assessment.seals)),
+        *table(("Input", "SHA-256"), (*model.assessment.inputs, *model.assessment.seals)),
     ]
     parts += [*_heading("limits"), en.LIMITS, ""]
     return "\n".join(parts)  # fmt: skip
-
-
-def escape(text: str) -> str:
-    """Text that Markdown shows as it is: no markup, no links, no HTML, one line."""
-    flat = " ".join(text.split())
-    return "".join(f"\\{c}" if c in _SPECIAL else c for c in flat)
 
 
 def _heading(name: str) -> tuple[str, str]:
     return (f"## {en.HEADINGS[name]}", "")
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [
-        "| " + " | ".join(header) + " |",
-        "|" + " --- |" * len(header),
-    ]
-    lines += ["| " + " | ".join(escape(cell) or en.DASH for cell in row) + " |" for row in rows]
-    return [*lines, ""]
-
-
 def _coverage(model: ReportModel) -> list[str]:
     coverage = model.assessment.coverage
-    lines = _table(
+    lines = table(
         ("Test", "Answered", "Not examined (reason)", "Note"),
         [
             (c.about or c.test, f"{c.answered} of {c.asked}", c.not_examined, c.note)
@@ -89,7 +74,7 @@ def _coverage(model: ReportModel) -> list[str]:
 
 
 def _devices(rows: Iterable[DeviceRow]) -> list[str]:
-    return _table(
+    return table(
         ("Device", "Place", "Role", "Brand", "Maker", "Model", "Firmware", "Cloud state", "Action", "Row", "Next test", "Confidence", "Concerns"),
         [
             (r.device_id, r.place, r.role, r.brand, r.maker, r.model, r.firmware, r.cloud, r.action, r.rows, r.next_test, r.confidence, " ".join(r.concerns))
@@ -99,7 +84,7 @@ def _devices(rows: Iterable[DeviceRow]) -> list[str]:
 
 
 def _endpoints(model: ReportModel) -> list[str]:
-    return _table(
+    return table(
         ("Device", "Endpoint", "Marks", "Purpose", "Service operator", "Its parent country", "Network operator", "Its parent country", "Registry country", "Located"),
         [
             (e.device_id, e.endpoint, e.marks, e.purpose, e.service_operator, e.service_parent_country, e.network_operator, e.network_parent_country, e.registry_country, e.located_country)
@@ -113,7 +98,7 @@ _PATH_HEADER = ("Device", "Destination", "Address", "Port", "Sent", "Received", 
 
 def _paths(model: ReportModel) -> list[str]:
     paths = model.paths
-    lines = _table(
+    lines = table(
         ("Party", "As", "Parent country", "Devices", "Endpoints", "Sent", "Received"),
         [
             (p.party, p.role, p.country, str(p.devices), str(p.endpoints), size(p.bytes_up), size(p.bytes_down))
@@ -137,7 +122,7 @@ def _paths(model: ReportModel) -> list[str]:
 
 
 def _path_table(rows: Iterable[PathRow]) -> list[str]:
-    return _table(
+    return table(
         _PATH_HEADER,
         [
             (r.device_id, r.destination, r.address, r.port, size(r.bytes_up), size(r.bytes_down), r.kind, r.first, r.last, r.service_operator, r.service_parent_country, r.network_operator, r.network_parent_country, r.registry_country, r.located_country, r.named_by)

@@ -10,6 +10,7 @@ import struct
 import msgspec
 
 from camscan.decode import ber, favicon, reolink, tplink
+from camscan.model.firmware import ImageFact, ImageReport
 from camscan.model.observation import Kind
 from camscan.model.traffic import CaptureSummary, Flow, NameSeen, ServiceSeen
 
@@ -166,6 +167,12 @@ MDNS = (
 )
 ARP = bytes.fromhex("0001080006040002accc8e001122c0000207020000000001c0000201")
 
+IMAGE = ImageReport(
+    image="camera.bin",
+    size=8,
+    sha256="00" * 32,
+    facts=(ImageFact(attribute="version", value="1.2.3", path="etc/version", offset=0),),
+)
 _FROM = {"client": "192.0.2.7", "first": 1_700_000_000.0, "last": 1_700_000_060.0}
 NAME = NameSeen(**_FROM, proto="dns", name="p2p.example.com", count=2, answers=("203.0.113.7",))
 FLOW = Flow(
@@ -225,6 +232,7 @@ SAMPLES: tuple[tuple[Kind, bytes], ...] = (
     (Kind.NEIGHBOUR, b"mac=02:BB:CC:00:11:22"),
     (Kind.PORTS, b'{"open":[80,554],"closed":[23],"silent":[]}'),
     (Kind.GREETING, b"\x00\x01hello"),
+    (Kind.IMAGE, msgspec.json.encode(IMAGE)),
     (Kind.NAME, msgspec.json.encode(NAME)),
     (Kind.FLOW, msgspec.json.encode(FLOW)),
     (Kind.SERVICE, msgspec.json.encode(SERVICE)),

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from camscan import knowledge
 from camscan.identify.lines import LONGEST, PRINTED, Lines
-from camscan.identify.match import Matcher, options
+from camscan.identify.match import Matcher
+from camscan.identify.tables import options
 from camscan.model.claim import Attribute, Family, Role
 from camscan.model.observation import FIELDS, Kind, Observation
 

@@ -42,6 +42,9 @@ LAW_NOTE = (
     "the text provides for companies established, and data processed, in the People's Republic of China. It is not "
     "evidence that access has happened."
 )
+EMBEDDED_NOTE = (
+    "compiled into the platform or set by default; no statement that a camera contacts them"
+)
 PARTLY = " (the part a network can show)"
 """Behind the word of a concern that documents must decide in the rest."""
 UNKNOWN = "unknown"
@@ -64,7 +67,12 @@ COLUMNS: dict[str, str] = {
     "role": "Role",
 }
 
+IMAGE_NOTE = (
+    "What stands in an image is compiled into the platform or set by default; whether a camera contacts it is shown by a "
+    "capture alone. Absence is a result only for the parts that were opened."
+)
 HEADINGS: dict[str, str] = {
+    "images": "Firmware images",
     "coverage": "Coverage: what was looked at, and what was not",
     "summary": "Summary",
     "risk": "Risk table",

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
+    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
@@ -23,6 +24,7 @@ from camscan.observe.firmware.form import (
     inner_path,
     nothing,
     text_of,
+    too_deep,
 )
 from camscan.observe.firmware.unpack import block
 from camscan.observe.firmware.watch import NoLibraryError, PartialError, Watch
@@ -32,7 +34,6 @@ _INO, _DATA, _DENT, _TRUN, _SUPER = 0, 1, 2, 4, 6
 _COMPRESSIONS = {0: "none", 1: "lzo", 2: "deflate", 3: "zstd"}
 _BLOCK = 4096
 _ROOT = 1
-_DEEPEST = 256
 _ENCRYPTED = 1 << 7
 """UBIFS_CRYPT_FL is 0x80 in the flags of an inode."""
 
@@ -165,8 +166,10 @@ class _Nodes:
                 mode = inode.mode if inode else 0
                 if entry.kind == 1:
                     yield Member(inner, "directory", nothing, 0, mode)
-                    if depth < _DEEPEST:
+                    if depth < DEEPEST:
                         below.append((inner, entry.inode, depth + 1))
+                    else:
+                        yield Member(inner, "file", too_deep)
                 elif entry.kind == 0:
                     read = partial(self.content, entry.inode, watch)
                     yield Member(inner, "file", read, inode.size if inode else 0, mode)
