@@ -64,15 +64,17 @@ def client_hello() -> bytes:
     return b"\x16\x03\x01" + struct.pack(">H", len(shake)) + shake
 
 
-def server_hello() -> bytes:
-    body = b"\x03\x03" + bytes(range(32)) + b"\x00" + b"\xc0\x2f" + b"\x00" + b"\x00\x00"
-    shake = b"\x02" + len(body).to_bytes(3, "big") + body
-    return b"\x16\x03\x03" + struct.pack(">H", len(shake)) + shake
-
-
 def _record(size: int) -> bytes:
     noise = np.random.default_rng(size).integers(0, 256, size, np.uint8).tobytes()
     return b"\x17\x03\x03" + struct.pack(">H", size) + noise
+
+
+def server_hello() -> bytes:
+    body = b"\x03\x03" + bytes(range(32)) + b"\x00" + b"\xc0\x2f" + b"\x00" + b"\x00\x00"
+    shake = b"\x02" + len(body).to_bytes(3, "big") + body
+    hello = b"\x16\x03\x03" + struct.pack(">H", len(shake)) + shake
+    # TLS 1.3: what follows in the same segment is encrypted.
+    return hello + b"\x14\x03\x03\x00\x01\x01" + _record(64)
 
 
 _RTP = (

@@ -13,10 +13,10 @@ import msgspec
 
 
 def everything(path: Path) -> int:
-    from camscan.cli.closing import read_knowledge
+    from camscan.knowledge import load
     from camscan.observe.traffic.take import TakeOptions, Taking
 
-    taking = Taking(read_knowledge(None).services, {}, TakeOptions())
+    taking = Taking(load().services, {}, TakeOptions())
     taking.read(path)
     captured, problems = taking.done()
     encode = msgspec.json.Encoder().encode

@@ -32,6 +32,7 @@ from camscan.observe.traffic.keep import MODES, Keeper
 from camscan.observe.traffic.kernel_filter import explained
 from camscan.observe.traffic.live import LiveOptions
 from camscan.observe.traffic.take import TakeOptions, Taking
+from camscan.observe.wire.listen import TzspListener, listening
 from camscan.report.model import build
 from camscan.run import IntakeWriter, Run
 
@@ -66,7 +67,14 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
     help="Where the capture was taken; default: file, with --interface host.",
 )
 @click.option("--interface", help="Capture live here instead of reading files (needs CAP_NET_RAW).")
-@click.option("--duration", help="With --interface: 90s, 30m, 24h, 7d; default: until Ctrl-C.")
+@click.option(
+    "--listen",
+    "mirror",
+    help="Receive a mirror here that a router sends as datagrams: tzsp:ADDRESS:37008.",
+)
+@click.option(
+    "--duration", help="With --interface or --listen: 90s, 30m, 24h, 7d; default: until Ctrl-C."
+)
 @click.option(
     "--filter", "bpf", default="", help="With --interface: kernel filter in the words of tcpdump."
 )
@@ -103,6 +111,7 @@ def traffic(
     phases: tuple[str, ...],
     vantage: str | None,
     interface: str | None,
+    mirror: str | None,
     duration: str | None,
     bpf: str,
     check_port: bool,
@@ -133,11 +142,16 @@ def traffic(
         return check(live, _ranges(own_ranges), as_json=as_json)
     options = read_options(site_file, networks, jurisdiction, as_of)
     knowledge = read_knowledge(local)
-    live = _live(interface, duration, bpf, captures)
+    live = None if mirror else _live(interface, duration, bpf, captures)
+    listener = None
+    if mirror:
+        if captures or interface or bpf:
+            raise UsageError("--listen takes no capture files, --interface or --filter")
+        listener = TzspListener(*listening(mirror), clock)
     if keep == "all" and retention is None:
         raise UsageError("--keep all keeps pictures of people: say how long with --retention DAYS")
     how = TakeOptions(
-        vantage=vantage or ("host" if live is not None else "file"),
+        vantage=vantage or ("mirror" if listener else "host" if live is not None else "file"),
         local=_ranges(own_ranges),
         phases=tuple(map(_phase, phases)),
     )
@@ -147,9 +161,18 @@ def traffic(
         out, owner=options.site.owner, clock=clock, knowledge=knowledge, how=how, inputs=inputs
     )
     keeping = None if keep is None else Keeping(keep, retention, keep_limit << 20)
+    live_or_mirror = (
+        live if listener is None else Mirror(listener, _seconds(duration) if duration else None)
+    )
     try:
         captured, problems = _look(
-            captures, live, knowledge, how, writer=writer, keeping=keeping, progress=progress
+            captures,
+            live_or_mirror,
+            knowledge,
+            how,
+            writer=writer,
+            keeping=keeping,
+            progress=progress,
         )
     except CamscanError:
         writer.seal(complete=False)
@@ -182,6 +205,13 @@ class Keeping(NamedTuple):
     """Bytes."""
 
 
+class Mirror(NamedTuple):
+    """A mirror that arrives as datagrams."""
+
+    listener: TzspListener
+    duration: float | None
+
+
 def _live(
     interface: str | None, duration: str | None, bpf: str, captures: tuple[Path, ...]
 ) -> LiveOptions | None:
@@ -207,7 +237,7 @@ def _seconds(text: str) -> float:
 
 def _look(
     captures: tuple[Path, ...],
-    live: LiveOptions | None,
+    live: LiveOptions | Mirror | None,
     knowledge: Knowledge,
     how: TakeOptions,
     *,
@@ -227,6 +257,8 @@ def _look(
         if live is None:
             for path in captures:
                 taking.read(path, on_chunk=shown)
+        elif isinstance(live, Mirror):
+            taking.listen(live.listener, duration=live.duration, on_chunk=shown)
         else:
             taking.watch(live, on_chunk=shown)
     finally:
