@@ -48,6 +48,8 @@ def window_words(watch: Watch) -> str:
     """`6.0 hours of capture (412 packets of the device)`."""
     hours = (watch.last - watch.first) / 3600
     span = f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+    if hours < 2:
+        span = f"{hours * 60:.1f} minutes"
     return f"{span} of capture ({watch.packets} packets of the device)"
 
 

@@ -136,6 +136,8 @@ def moment(seconds: float) -> str:
 def _window(watch: Watch) -> str:
     hours = max(watch.last - watch.first, 0) / 3600
     span = f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+    if hours < 2:
+        span = f"{hours * 60:.1f} minutes"
     return f"{moment(watch.first)} to {moment(watch.last)} ({span})"
 
 
@@ -177,8 +179,8 @@ def _grouped(endpoints: Iterable[Endpoint]) -> tuple[PathRow, ...]:
             row = replace(
                 row,
                 device_id=f"{len({e.device_id for e in ends})} devices",
-                first=min(e.first for e in ends)[:19],
-                last=max(e.last for e in ends)[:19],
+                first=min(e.first for e in ends)[:19].replace("T", " "),
+                last=max(e.last for e in ends)[:19].replace("T", " "),
                 bytes_up=sum(e.bytes_up for e in ends),
                 bytes_down=sum(e.bytes_down for e in ends),
             )
@@ -200,8 +202,8 @@ def _row(e: Endpoint) -> PathRow:
         network_parent_country=e.network_parent_country or en.UNKNOWN,
         registry_country=e.registry_country or en.UNKNOWN,
         located_country=e.located_country or "not examined",
-        first=e.first[:19],
-        last=e.last[:19],
+        first=e.first[:19].replace("T", " "),
+        last=e.last[:19].replace("T", " "),
         bytes_up=e.bytes_up,
         bytes_down=e.bytes_down,
         kind=", ".join(e.classes) or (f"{e.purpose} (by name)" if e.purpose else "unclassified"),
