@@ -46,6 +46,10 @@ _PLAIN_FORMS = (
 """Forms whose files lie uncompressed in them: searched as files, not once more as bytes."""
 
 
+_ARCHIVES = frozenset({"gzip", "xz", "lzma", "zip", "bzip2", "zstd", "tar", "cpio"})
+"""Their times are those of single files, at times of years before the image."""
+
+
 class Tables(Struct, frozen=True, kw_only=True):
     """What an image is searched with: frozen values of the knowledge."""
 
@@ -171,7 +175,7 @@ def _container_facts(opened: Iterable[Opened]) -> Iterator[ImageFact]:
     for container in opened:
         if container.created:
             yield ImageFact(
-                attribute="container_date", value=container.created, path=container.path, offset=container.offset,
+                attribute="archive_date" if container.form in _ARCHIVES else "container_date", value=container.created, path=container.path, offset=container.offset,
                 note=f"time a {container.form} states; clocks of build machines may be wrong",
             )  # fmt: skip
         if container.label:
