@@ -1,7 +1,7 @@
 """camscan and nmap side by side in one run, on freshly raised cities; and recorded answers at size.
 
-`python -m benchmarks [identify-24] [identify-20] [ports-20] [scan-16] [latency-24] [identify-size]`:
-prints wall and CPU seconds, ratios, what was missed, connections per device and crashes of fragile
+`python -m benchmarks [NAME...]`: identify-24, identify-20, ports-20, scan-16, latency-24, identify-size,
+firmware. Prints wall and CPU seconds, ratios, what was missed, connections per device and crashes of fragile
 devices; for identify-size observations per second.
 """
 
@@ -10,12 +10,16 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from tabulate import tabulate
 
 from benchmarks import firmware_contents, identify_size
+from benchmarks.captures import SHARES
 from benchmarks.city import Outcome, measure, scan_command, verdict
+from benchmarks.firmware import firmware
+from benchmarks.traffic import traffic
 from camscan.clock import parse_iso
 
 PORTS = "80-85,88,443,554,888,1935,2020,3702,5000,7443,8000,8080,8081,8443,8554,8800,8899,9000,9527,9530,10554,34567,37777,49152"
@@ -147,8 +151,10 @@ BENCHMARKS = {
     ),
     "ports-20": lambda: ports("city-20", "10.20.0.0/20"),
     "scan-16": lambda: large("city-16"),
-    "firmware-contents": firmware_contents.main,
+    **{f"traffic-{kind}": partial(traffic, (kind,)) for kind in SHARES},
     "identify-size": identify_size.run,
+    "firmware": firmware,
+    "firmware-contents": firmware_contents.main,
 }
 
 

@@ -43,6 +43,7 @@ from camscan.model.observation import Attempt, Kind, Observation
 from camscan.model.run import REPORT_SCHEMA
 from camscan.model.site import Site
 from camscan.model.traffic import Captured, Flow
+from camscan.observe.firmware.child import limits
 from camscan.observe.firmware.entry import Budget
 from camscan.observe.firmware.examine import ImageJob, Tables
 from camscan.observe.network.engine import scan as scan_network
@@ -52,11 +53,7 @@ from camscan.observe.records.nmap_adapter import NmapPorts
 from camscan.run import IntakeWriter, Run
 from camscan.scope import Scope
 from camscan.site import placed
-from camscan.worker import Limits
 from camscan.workers import Outcome, Workers
-
-IMAGE_MEMORY = 6 << 30
-"""Bytes of address space of a child: the image is mapped, and at most one file of it is in memory."""
 
 
 class AssessOptions(Struct, frozen=True, kw_only=True):
@@ -134,10 +131,12 @@ def examine_images(
     jobs = (
         ImageJob(path=str(p.resolve()), name=p.name, tables=tables, budget=budget) for p in paths
     )
-    limits = Limits(memory=IMAGE_MEMORY, job_seconds=2 * seconds + 60, tries=2)
     count = min(len(paths), workers) if workers is not None else None
     with Workers(
-        "camscan.observe.firmware.examine:run", ImageReport, count=count, limits=limits
+        "camscan.observe.firmware.examine:run",
+        ImageReport,
+        count=count,
+        limits=limits(paths, budget),
     ) as pool:
         yield from pool.run(jobs)
 
@@ -235,7 +234,7 @@ def resolvers(knowledge: Knowledge) -> dict[str, str]:
 
 
 def attributed_flows(
-    captured: Captured, knowledge: Knowledge, networks: tuple[Network, ...]
+    captured: Captured, knowledge: Knowledge, options: AssessOptions
 ) -> Iterator[tuple[Flow, Endpoint]]:
     """Every flow with its names and service, and the endpoint with the columns of DESIGN rule 6."""
     spoken = {(s.client, s.remote, s.port, s.transport): s.service for s in captured.services}
@@ -249,7 +248,10 @@ def attributed_flows(
         for name, remote in ends
     ]
     _, known = attribute_endpoints(
-        (Device(device_id="", endpoints=tuple(table)),), knowledge, owner=networks
+        (Device(device_id="", endpoints=tuple(table)),),
+        knowledge,
+        owner=options.networks,
+        lookups=options.lookups,
     )
     columns = {(e.name, e.address): e for e in known}
     for flow in flows:

@@ -33,6 +33,7 @@ from camscan.journal import (
     torn_bytes,
     whole_lines,
 )
+from camscan.kept import files_of
 from camscan.model.observation import Attempt, Kind, Observation, Reason
 from camscan.model.run import RUN_SCHEMA, IntakeInfo, Seal
 
@@ -238,8 +239,11 @@ class IntakeWriter:
             intake=self.info.id,
             ended=iso(self._clock.now()),
             files=tuple(
-                (f"intakes/{self.info.id}/{name}", file_sha256(self.folder / name))
-                for name in names
+                (name, file_sha256(self.run / name))
+                for name in (
+                    *(f"intakes/{self.info.id}/{name}" for name in names),
+                    *files_of(self.run, self.info.id),
+                )
             ),
             blobs=len(blobs),
             blobs_sha256=hashlib.sha256("\n".join(blobs).encode()).hexdigest(),

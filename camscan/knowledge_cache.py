@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from camscan import knowledge_records
-from camscan.model import claim, imprint, observation, probe, product
+from camscan.model import claim, imprint, observation, party, probe, product, service
 from camscan.model import knowledge as model
 from camscan.model.knowledge import Knowledge
 
@@ -79,9 +79,8 @@ def _ours(status: os.stat_result) -> bool:
 @lru_cache(maxsize=1)
 def _code() -> str:
     whole = hashlib.sha256()
-    readers = [
-        m.__file__ for m in (claim, imprint, observation, probe, product, model, knowledge_records)
-    ]
+    modules = (claim, imprint, observation, party, probe, product, service, model)
+    readers = [m.__file__ for m in (*modules, knowledge_records)]
     for name in (*readers, __file__, str(Path(__file__).with_name("knowledge.py"))):
         whole.update(Path(name or "").read_bytes())
     return whole.hexdigest()

@@ -78,7 +78,7 @@ def _mmdb(path: Path) -> tuple[maxminddb.Reader, str]:
     except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
         raise InputError(f"{path}: not a database in MMDB form ({error})") from error
     built = datetime.fromtimestamp(head.build_epoch, UTC).date().isoformat()
-    return reader, f"{path.name} ({head.database_type}, built {built})"
+    return reader, f"{path.name} ({clean(head.database_type)}, built {built})"
 
 
 def _mmdb_country(path: Path) -> Country:
@@ -102,7 +102,7 @@ def _mmdb_as(path: Path) -> AutonomousSystem:
             number = int(number[2:]) if number[:2] == "AS" and number[2:].isdigit() else None
         if not isinstance(number, int):
             return None
-        return number, name if isinstance(name, str) else ""
+        return number, clean(name) if isinstance(name, str) else ""
 
     return AutonomousSystem(of, source)
 

@@ -25,6 +25,7 @@ from camscan.journal import (
     read_observations,
     torn_bytes,
 )
+from camscan.kept import KEPT, files_of, purged_of
 from camscan.model.observation import Attempt, Observation
 from camscan.model.run import RUN_SCHEMA, IntakeInfo, RunInfo, Seal
 
@@ -196,15 +197,25 @@ class Run:
 
     def _check_files(self, folder: Path, seal: Seal) -> Iterator[Problem]:
         listed = dict(seal.files)
+        try:
+            purged = purged_of(self.path, folder.name)
+        except RunError as error:
+            yield Problem(where=f"{KEPT}/{folder.name}", what=str(error))
+            purged = {}
         for name, sha256 in seal.files:
             path = self.path / name
             if not path.exists():
+                if purged.get(name) == sha256:
+                    continue  # deleted by `purge`, which left its hash
                 yield Problem(where=name, what="missing")
             elif file_sha256(path) != sha256:
                 yield Problem(where=name, what="changed after it was sealed")
         for path in sorted(folder.iterdir()):
             name = f"intakes/{folder.name}/{path.name}"
             if path.name != SEAL and name not in listed:
+                yield Problem(where=name, what="added after the intake was sealed")
+        for name in files_of(self.path, folder.name):
+            if name not in listed:
                 yield Problem(where=name, what="added after the intake was sealed")
 
     def _check_blobs(self, intake: str, seal: Seal) -> Iterator[Problem]:

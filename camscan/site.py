@@ -39,7 +39,7 @@ def load_site(path: Path) -> Site:
         site = msgspec.convert(table, Site, strict=True)
     except msgspec.ValidationError as error:
         raise InputError(
-            f"{path}: {error}; see `camscan scope init` for a commented example"
+            f"{path}: {error}; see `camscan scope init --site` for a commented example"
         ) from error
     unknown = sorted(set(table) - set(Site.__struct_fields__))
     if unknown:

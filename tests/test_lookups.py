@@ -23,6 +23,7 @@ SYSTEMS = {
     "2.0.0.0/8": {"asn": "AS24940", "as_name": "HETZNER-AS"},
     "3.0.0.0/8": {"asn": "unknown"},
     "4.0.0.0/8": {"name": "only a name"},
+    "6.0.0.0/8": {"asn": 7, "name": "a\u202eb\x1b[31m"},
 }  # fmt: skip
 
 
@@ -60,6 +61,9 @@ def test_autonomous_systems_in_the_forms_there_are(tmp_path):
     assert [found.asn.of(f"{n}.1.1.1") for n in (1, 2, 3, 4, 5)] == [
         (13335, "CLOUDFLARENET"), (24940, "HETZNER-AS"), None, None, None,
     ]  # fmt: skip
+    number, name = found.asn.of("6.1.1.1")
+    assert number == 7
+    assert not {"\u202e", "\x1b"} & set(name)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"text", b"\xab\xcd\xefMaxMind.com"])

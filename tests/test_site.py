@@ -7,7 +7,7 @@ import pytest
 from camscan.errors import InputError
 from camscan.model.claim import Device
 from camscan.model.site import Place, Site
-from camscan.site import load_assets, load_networks, load_site, placed
+from camscan.site import is_jurisdiction, load_assets, load_networks, load_site, placed
 
 GOOD = """
 owner = "Town of Example"
@@ -25,6 +25,13 @@ factor = "C"
 value = "C2"
 by = "network administrator"
 date = "2026-11-01"
+
+[[documents]]
+condition = "doc-dpia"
+present = true
+by = "officer"
+date = "2026-10-01"
+text = "assessment 12/2026"
 """
 
 
@@ -39,6 +46,16 @@ def test_a_site_file_with_its_asset_list(tmp_path):
         ("A2", None, None, "roof"),
     ]
     assert site.places[0].sensitivity == "P2"
+    assert site.documents[0].present
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [("RS", True), ("EU:HR", True), ("EU:SI", True), ("EU:RS", False), ("EU", False), ("EU:hr", False),
+     ("DE", False), ("", False), ("EU:HRX", False)],
+)  # fmt: skip
+def test_jurisdictions_are_serbia_and_the_member_states(text, known):
+    assert is_jurisdiction(text) is known
 
 
 @pytest.mark.parametrize(
@@ -48,6 +65,13 @@ def test_a_site_file_with_its_asset_list(tmp_path):
         (('by = "network administrator"', 'by = ""'), "needs a named function"),
         (("owner =", "ovner ="), "unknown key 'ovner'"),
         (('jurisdiction = "RS"', "jurisdiction = 5"), "jurisdiction"),
+        (('jurisdiction = "RS"', 'jurisdiction = "EU:RS"'), "RS or EU:xx"),
+        (
+            ('condition = "doc-dpia"', 'condition = "doc-x"'),
+            "'doc-x' is not one of doc-procurement",
+        ),
+        (('by = "officer"', 'by = ""'), "document 1: needs a named function"),
+        (("present = true", 'present = "yes"'), "documents"),
         (("[[places]]", "[[places"), "not TOML"),
         (("assets.csv", "missing.csv"), "cannot be read"),
     ],

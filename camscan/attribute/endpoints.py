@@ -247,6 +247,8 @@ class Columns:
         ):
             if value:
                 sources.append(f"{column}: {where}")
+        if network.technology_supplier:
+            sources.append(f"technology supplier, not a parent: {network.technology_supplier}")
         return _OfAddress(
             operator=operator.name if operator is not None else network.name,
             parent_country=network.parent_country,

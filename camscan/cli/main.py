@@ -48,6 +48,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("next", "camscan.cli.next_cmd:next_", "Which test settles most, cheapest first."),
     ("explain", "camscan.cli.explain:explain", "Walk from a finding to the bytes it rests on."),
     ("verify", "camscan.cli.verify:verify", "Is the run still what was sealed?"),
+    ("purge", "camscan.cli.purge:purge", "Delete kept packets whose retention is over."),
     ("scope", "camscan.cli.scope_cmd:scope", "Check a scope, or write a scope file."),
     (
         "signatures",

@@ -15,6 +15,7 @@ from camscan.observe.wire.pace import PACES, Pace, Speed
 from camscan.observe.wire.resolve import resolve_host
 from camscan.scope import Scope, build_scope
 from camscan.scope_file import TEMPLATE
+from camscan.site_file import TEMPLATE as SITE_TEMPLATE
 
 _DEVICES = 0.24
 """Share of addresses taken to answer, for the estimate alone (60 of 254 in facts scanning 2)."""
@@ -97,22 +98,29 @@ def check(
 
 
 @scope.command()
-@click.argument("file", type=click.Path(path_type=Path), default=Path("scope.toml"))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--site", is_flag=True, help="A site file: places, declarations, documents, asset list."
+)
 @click.option("--json", "as_json", is_flag=True)
-def init(file: Path, *, as_json: bool) -> int:
-    """Write a commented scope file (default scope.toml). Never overwrites."""
+def init(file: Path | None, *, site: bool, as_json: bool) -> int:
+    """Write a commented scope file (default scope.toml), or site file (--site). Never overwrites."""
+    file = file or Path("site.toml" if site else "scope.toml")
     try:
         with file.open("x", encoding="utf-8") as out:
-            out.write(TEMPLATE)
+            out.write(SITE_TEMPLATE if site else TEMPLATE)
     except FileExistsError as error:
         raise UsageError(f"{file}: exists and is not overwritten; name another file") from error
     except OSError as error:
         raise UsageError(f"{file}: cannot be written ({error.strerror})") from error
-    following = f"camscan scope check --scope {file}"
+    following = (
+        f"camscan assess RUN --site {file}" if site else f"camscan scope check --scope {file}"
+    )
+    fill = "what you know of the site" if site else "owner, document and ranges"
     if as_json:
         click.echo(msgspec.json.encode({"file": str(file), "next": following}).decode())
     else:
-        click.echo(f"Wrote {file}. Fill in owner, document and ranges, then: {following}")
+        click.echo(f"Wrote {file}. Fill in {fill}, then: {following}")
     return 0
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import click
-import msgspec
-from msgspec import Struct
 
-from camscan import audit
+from camscan import audit, kept
 from camscan.captured import store
 from camscan.cli.closing import (
     close,
@@ -20,63 +18,25 @@ from camscan.cli.closing import (
     write_files,
 )
 from camscan.cli.progress import StatusLine
+from camscan.cli.traffic_check import check
+from camscan.cli.traffic_lines import lines
 from camscan.clock import Clock, SystemClock, compact, iso, parse_iso
-from camscan.decode.text import clean_lines
-from camscan.errors import InputError, UsageError
+from camscan.errors import CamscanError, InputError, UsageError
 from camscan.journal import file_sha256
-from camscan.model.claim import Endpoint
 from camscan.model.knowledge import Knowledge
 from camscan.model.observation import Reason
 from camscan.model.run import Input, IntakeInfo
-from camscan.model.traffic import Captured, Flow, NameSeen
+from camscan.model.traffic import Captured
 from camscan.observe.traffic.engine import Problem, Progress
-from camscan.observe.traffic.take import TakeOptions, take
+from camscan.observe.traffic.keep import MODES, Keeper
+from camscan.observe.traffic.kernel_filter import explained
+from camscan.observe.traffic.live import LiveOptions
+from camscan.observe.traffic.take import TakeOptions, Taking
+from camscan.observe.wire.listen import TzspListener, listening
 from camscan.report.model import build
 from camscan.run import IntakeWriter, Run
 
-
-class NameLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="name"):
-    """One line of `--json` per name."""
-
-    client: str
-    client_mac: str | None
-    proto: str
-    name: str
-    first: str | None
-    last: str | None
-    count: int
-    remote: str | None
-    port: int | None
-    answers: tuple[str, ...]
-    aliases: tuple[str, ...]
-    alpn: tuple[str, ...]
-    ech: bool
-    odd: bool
-
-
-class FlowLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="flow"):
-    """One line of `--json` per flow, with the columns of DESIGN rule 6."""
-
-    client: str
-    client_mac: str | None
-    remote: str
-    port: int
-    transport: str
-    bytes_up: int
-    bytes_down: int
-    packets: int
-    names: tuple[str, ...]
-    service: str | None
-    first: str | None
-    last: str | None
-    media: bool | None
-    registry_country: str | None
-    located_country: str | None
-    network_operator: str | None
-    network_parent_country: str | None
-    service_operator: str | None
-    service_parent_country: str | None
-    sources: tuple[str, ...]
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @click.command()
@@ -104,10 +64,42 @@ class FlowLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="flow"):
 @click.option(
     "--vantage",
     type=click.Choice(["file", "mirror", "host", "bench"]),
-    default="file",
-    show_default=True,
-    help="Where the capture was taken.",
+    help="Where the capture was taken; default: file, with --interface host.",
 )
+@click.option("--interface", help="Capture live here instead of reading files (needs CAP_NET_RAW).")
+@click.option(
+    "--listen",
+    "mirror",
+    help="Receive a mirror here that a router sends as datagrams: tzsp:ADDRESS:37008.",
+)
+@click.option(
+    "--duration", help="With --interface or --listen: 90s, 30m, 24h, 7d; default: until Ctrl-C."
+)
+@click.option(
+    "--filter", "bpf", default="", help="With --interface: kernel filter in the words of tcpdump."
+)
+@click.option(
+    "--check",
+    "check_port",
+    is_flag=True,
+    help="With --interface: look for a minute whether this port is worth capturing at; no run.",
+)
+@click.option(
+    "--show-filter",
+    is_flag=True,
+    help="Print a tcpdump filter that leaves local video out of a long capture, and what it costs.",
+)
+@click.option(
+    "--keep",
+    type=click.Choice(MODES),
+    help="Also keep packets in the run: headers, handshakes (what was read for names), or all.",
+)
+@click.option(
+    "--retention",
+    type=click.IntRange(1, 3650),
+    help="With --keep: days until camscan purge may delete the packets; `all` needs it.",
+)
+@click.option("--keep-limit", default=2048, show_default=True, help="With --keep: megabytes.")
 @click.option("--json", "as_json", is_flag=True, help="One name or flow per line on stdout.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @judging_options
@@ -117,7 +109,16 @@ def traffic(
     out: Path | None,
     own_ranges: tuple[str, ...],
     phases: tuple[str, ...],
-    vantage: str,
+    vantage: str | None,
+    interface: str | None,
+    mirror: str | None,
+    duration: str | None,
+    bpf: str,
+    check_port: bool,
+    show_filter: bool,
+    keep: str | None,
+    retention: int | None,
+    keep_limit: int,
     as_json: bool,
     quiet: bool,
     site_file: Path | None,
@@ -130,21 +131,54 @@ def traffic(
 
     Packets are never stored: a run keeps names, counts, and the heads of what devices say of themselves.
     """
+    if show_filter:
+        click.echo(explained(_ranges(own_ranges)))
+        return 0
     clock = SystemClock()
+    if check_port:
+        live = _live(interface, duration or "60s", bpf, captures)
+        if live is None:
+            raise UsageError("--check belongs to --interface")
+        return check(live, _ranges(own_ranges), as_json=as_json)
     options = read_options(site_file, networks, jurisdiction, as_of)
     knowledge = read_knowledge(local)
-    if not captures:
-        raise UsageError("give at least one capture file")
-    how = TakeOptions(vantage=vantage, local=_ranges(own_ranges), phases=tuple(map(_phase, phases)))
+    live = None if mirror else _live(interface, duration, bpf, captures)
+    listener = None
+    if mirror:
+        if captures or interface or bpf:
+            raise UsageError("--listen takes no capture files, --interface or --filter")
+        listener = TzspListener(*listening(mirror), clock)
+    if keep == "all" and retention is None:
+        raise UsageError("--keep all keeps pictures of people: say how long with --retention DAYS")
+    how = TakeOptions(
+        vantage=vantage or ("mirror" if listener else "host" if live is not None else "file"),
+        local=_ranges(own_ranges),
+        phases=tuple(map(_phase, phases)),
+    )
     inputs = tuple(_input(path) for path in captures)
     progress = StatusLine(clock, quiet=quiet or as_json)
-    try:
-        captured, problems = _look(captures, knowledge, how, progress)
-    finally:
-        progress.close()
     run, writer = _start(
         out, owner=options.site.owner, clock=clock, knowledge=knowledge, how=how, inputs=inputs
     )
+    keeping = None if keep is None else Keeping(keep, retention, keep_limit << 20)
+    live_or_mirror = (
+        live if listener is None else Mirror(listener, _seconds(duration) if duration else None)
+    )
+    try:
+        captured, problems = _look(
+            captures,
+            live_or_mirror,
+            knowledge,
+            how,
+            writer=writer,
+            keeping=keeping,
+            progress=progress,
+        )
+    except CamscanError:
+        writer.seal(complete=False)
+        raise
+    finally:
+        progress.close()
     store(writer, captured)
     _attempts(writer, problems)
     writer.seal(complete=not problems)
@@ -162,79 +196,90 @@ def traffic(
     return 2 if problems else code
 
 
-def lines(captured: Captured, knowledge: Knowledge, options: audit.AssessOptions) -> Iterator[str]:
-    """NDJSON: names, then flows (DESIGN section 5)."""
-    encode = msgspec.json.Encoder().encode
-    for name in captured.names:
-        yield clean_lines(encode(_name_line(name)).decode())
-    for flow, endpoint in audit.attributed_flows(captured, knowledge, options.networks):
-        yield clean_lines(encode(_flow_line(flow, endpoint)).decode())
+class Keeping(NamedTuple):
+    """What of the packets stays in the run (DESIGN rule 11, the one exception)."""
+
+    mode: str
+    days: int | None
+    limit: int
+    """Bytes."""
 
 
-def _name_line(n: NameSeen) -> NameLine:
-    return NameLine(
-        client=n.client,
-        client_mac=n.client_mac,
-        proto=n.proto,
-        name=n.name,
-        first=_time(n.first),
-        last=_time(n.last),
-        count=n.count,
-        remote=n.remote,
-        port=n.port,
-        answers=n.answers,
-        aliases=n.aliases,
-        alpn=n.alpn,
-        ech=n.ech,
-        odd=n.odd,
-    )
+class Mirror(NamedTuple):
+    """A mirror that arrives as datagrams."""
+
+    listener: TzspListener
+    duration: float | None
 
 
-def _flow_line(flow: Flow, e: Endpoint) -> FlowLine:
-    return FlowLine(
-        client=flow.client,
-        client_mac=flow.client_mac,
-        remote=flow.remote,
-        port=flow.port,
-        transport=flow.transport,
-        bytes_up=flow.bytes_up,
-        bytes_down=flow.bytes_down,
-        packets=flow.packets_up + flow.packets_down,
-        names=flow.names,
-        service=flow.service or None,
-        first=_time(flow.first),
-        last=_time(flow.last),
-        media=flow.media,
-        registry_country=e.registry_country,
-        located_country=e.located_country,
-        network_operator=e.network_operator,
-        network_parent_country=e.network_parent_country,
-        service_operator=e.service_operator,
-        service_parent_country=e.service_parent_country,
-        sources=e.sources,
-    )
-
-
-def _time(seconds: float) -> str | None:
-    try:
-        return iso(seconds)
-    except (ValueError, OverflowError, OSError):
+def _live(
+    interface: str | None, duration: str | None, bpf: str, captures: tuple[Path, ...]
+) -> LiveOptions | None:
+    if interface is None:
+        if not captures:
+            raise UsageError("give at least one capture file, or --interface")
+        if duration or bpf:
+            raise UsageError("--duration and --filter belong to --interface")
         return None
+    if captures:
+        raise UsageError("either capture files or --interface, not both")
+    return LiveOptions(
+        interface=interface, duration=None if duration is None else _seconds(duration), filter=bpf
+    )
+
+
+def _seconds(text: str) -> float:
+    number, unit = text[:-1], text[-1:].lower()
+    if unit not in _UNITS or not number.isascii() or not number.isdecimal() or not int(number):
+        raise UsageError(f"--duration {text!r}: a number and s, m, h or d, for example 24h")
+    return float(int(number) * _UNITS[unit])
 
 
 def _look(
-    captures: tuple[Path, ...], knowledge: Knowledge, how: TakeOptions, progress: StatusLine
+    captures: tuple[Path, ...],
+    live: LiveOptions | Mirror | None,
+    knowledge: Knowledge,
+    how: TakeOptions,
+    *,
+    writer: IntakeWriter,
+    keeping: Keeping | None,
+    progress: StatusLine,
 ) -> tuple[Captured, tuple[Problem, ...]]:
     def shown(p: Progress) -> None:
         progress.stage("packets", p.packets, 0)
 
-    return take(
-        captures,
-        services=knowledge.services,
-        resolvers=audit.resolvers(knowledge),
-        options=how,
-        on_chunk=shown,
+    taking = Taking(knowledge.services, audit.resolvers(knowledge), how)
+    keeper = None
+    if keeping is not None:
+        folder = kept.folder_of(writer.run, writer.info.id)
+        keeper = taking.engine.keeper = Keeper(folder, keeping.mode, limit=keeping.limit)
+    try:
+        if live is None:
+            for path in captures:
+                taking.read(path, on_chunk=shown)
+        elif isinstance(live, Mirror):
+            taking.listen(live.listener, duration=live.duration, on_chunk=shown)
+        else:
+            taking.watch(live, on_chunk=shown)
+    finally:
+        if keeper is not None and keeping is not None:
+            keeper.close()
+            _note(writer, keeper, keeping)
+    return taking.done()
+
+
+def _note(writer: IntakeWriter, keeper: Keeper, keeping: Keeping) -> None:
+    since = parse_iso(writer.info.started)
+    info = kept.KeptInfo(
+        schema=kept.SCHEMA,
+        intake=writer.info.id,
+        mode=keeping.mode,
+        since=writer.info.started,
+        until=kept.expiry(since, keeping.days),
+        packets=keeper.packets,
+        ended_early=keeper.ended_early,
     )
+    kept.write_info(kept.folder_of(writer.run, writer.info.id), info)
 
 
 def _start(

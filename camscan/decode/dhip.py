@@ -46,17 +46,18 @@ class DhipAnswer(Struct, frozen=True):
         out.add("form", "dhip")
         out.add("method", self.method)
         for leaf in self.document.leaves:
+            name = leaf.name
             if whole:
                 out.add("field", f"{'/'.join(leaf.path)}={leaf.text}")
-            if leaf.name in _FIELDS:
-                out.add(_FIELDS[leaf.name], leaf.text)
-            elif leaf.name == "mac":
+            if name in _FIELDS:
+                out.add(_FIELDS[name], leaf.text)
+            elif name == "mac":
                 out.add_once("mac", mac_of_text(leaf.text))
-            elif leaf.name == "IPAddress" and "IPv4Address" in leaf.path:
+            elif name == "IPAddress" and "IPv4Address" in leaf.path:
                 out.add("ipv4-address", leaf.text)
-            elif leaf.name.lower().startswith("dns"):
+            elif name[:3].lower() == "dns":
                 out.add("dns", leaf.text)
-            if dated and leaf.name in {"Version", "BuildDate"}:
+            if dated and name in {"Version", "BuildDate"}:
                 built = build_date(leaf.text)
                 out.add_once("build-date", built.isoformat() if built else None)
         return out.done()

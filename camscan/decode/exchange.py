@@ -89,7 +89,11 @@ def parse(line: bytes, number: int) -> Observation | Skipped:
         response = _bytes(record)
     except (binascii.Error, ValueError):
         return Skipped(number, "response_b64 is not base64", record.device_id)
-    flags = {*record.flags, *(f for f in _FLAGS if getattr(record, f))}
+    flags = record.flags
+    if record.fragment or record.auth or record.derived or record.sanitised:
+        flags = (*flags, *(f for f in _FLAGS if getattr(record, f)))
+    if flags:
+        flags = tuple(sorted(set(flags)))
     return Observation(
         id=str(record.id) if record.id is not None else str(number),
         device_id=record.device_id,
@@ -105,7 +109,7 @@ def parse(line: bytes, number: int) -> Observation | Skipped:
         at=record.at,
         canary=record.canary,
         truncated=record.truncated,
-        flags=tuple(sorted(flags)),
+        flags=flags,
     )
 
 

@@ -56,7 +56,7 @@ class JsonDocument(Struct, frozen=True):
     def first(self, *names: str) -> str | None:
         """The first text of the first of these keys that is there."""
         for name in names:
-            found = next(iter(self.texts(name)), None)
+            found = next((leaf.text for leaf in self.leaves if leaf.name == name), None)
             if found is not None:
                 return found
         return None

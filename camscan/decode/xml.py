@@ -54,7 +54,7 @@ class XmlDocument(Struct, frozen=True):
     def texts(self, name: str) -> tuple[str, ...]:
         """Texts of all leaves with this local name, without regard to case."""
         name = name.lower()
-        return tuple(leaf.text for leaf in self.leaves if leaf.name.lower() == name)
+        return tuple([leaf.text for leaf in self.leaves if leaf.path[-1].lower() == name])
 
     def first(self, name: str) -> str | None:
         """The first non-empty text of the leaves with this local name."""
@@ -73,6 +73,18 @@ class XmlDocument(Struct, frozen=True):
 class _Leaves:
     """Target of the parser: keeps leaves, counts depth and elements."""
 
+    __slots__ = (
+        "_count",
+        "_length",
+        "_open",
+        "_stack",
+        "_text",
+        "leaves",
+        "namespace",
+        "prefixes",
+        "root",
+    )
+
     def __init__(self) -> None:
         self.root = ""
         self.namespace = ""
@@ -90,14 +102,14 @@ class _Leaves:
 
     def start(self, tag: str, _attributes: object) -> None:
         """`tag`: `namespace}local`, as expat gives it."""
-        namespace, _, local = tag.rpartition("}")
+        local = tag[tag.rfind("}") + 1 :]
         self._count += 1
         if self._count > MAX_ELEMENTS:
             raise DecodeError(f"XML has more than {MAX_ELEMENTS} elements")
         if len(self._stack) >= MAX_DEPTH:
             raise DecodeError(f"XML is deeper than {MAX_DEPTH} elements")
         if not self._stack and not self.root:
-            self.root, self.namespace = local, namespace
+            self.root, self.namespace = local, tag[: -len(local) - 1]
         self._stack.append(local)
         self._text = []
         self._length = 0

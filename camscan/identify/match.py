@@ -23,7 +23,7 @@ from camscan.identify.names import KnownNames
 from camscan.identify.resolve import IDENTITY
 from camscan.identify.tables import KindTable, options, pattern_of
 from camscan.identify.values import normal
-from camscan.model.claim import MANY_VALUED, Evidence, Level
+from camscan.model.claim import MANY_VALUED, Attribute, Evidence, Level
 from camscan.model.knowledge import Condition, Extract, Knowledge, Says, Signature, Test
 from camscan.model.observation import FIELDS, Fields, Kind, Observation
 
@@ -38,6 +38,8 @@ _WRAPPED = (Kind.TITLE, Kind.SERVER_HEADER, Kind.WWWAUTH)
 """One header or title in an HTTP answer made by the recorder: its layout says nothing."""
 _CARRIERS = (Kind.ISAPI, Kind.ONVIF, Kind.UPNP_XML)
 """Whole HTTP answers under a kind of their own."""
+_COMPANY = frozenset({"subject.o", "issuer.o", "manufacturer", "scope.manufacturer"})
+"""Fields that hold the name of a company and nothing else."""
 _WHOLE = frozenset({Test.EQUALS, Test.IEQUALS})
 _LAYOUT = frozenset({"header-names", "header-style", "version", "reason"})
 
@@ -68,7 +70,7 @@ class Matcher:
         self._excerpts: dict[Condition, re2._Regexp] = {}
         """Compiled when a condition first held; there are as many as there are signatures."""
         self._said: dict[tuple[str, Says], str] = {}
-        self._wanted: dict[Kind, frozenset[str]] = {}
+        self._asked: dict[Kind, frozenset[str]] = {}
         self._cache: OrderedDict[tuple[object, ...], Reading] = OrderedDict()
         for signature in sorted(knowledge.signatures, key=lambda s: s.id):
             self._add(signature)
@@ -80,25 +82,21 @@ class Matcher:
                     raise KnowledgeError(f"signatures on field {name}: {error}") from error
 
     def identity_fields(self, observation: Observation) -> Fields:
-        """Fields of an observation as far as signatures look at them for a device's identity.
-
-        Raises DecodeError.
-        """
+        """Fields of an observation as far as `asked` goes. Raises DecodeError."""
         if self.decode is not decode_fields:
             return self.decode(observation)
-        kind = observation.kind
-        wanted = self._wanted.get(kind)
-        if wanted is None:
-            asked = {c.field for s in self.signatures_for(kind) for c in s.when}
-            taken = {
-                e.field
-                for s in self.signatures_for(kind)
-                for e in s.extract
-                if e.attribute in IDENTITY
-            }
-            wanted = frozenset({*asked, *taken, *PRINTED.get(kind, ())})
-            self._wanted[kind] = wanted
-        return decode_fields(observation, wanted)
+        return decode_fields(observation, self.asked(observation.kind))
+
+    def asked(self, kind: Kind) -> frozenset[str]:
+        """The fields at which signatures of this kind look for a device's identity."""
+        known = self._asked.get(kind)
+        if known is None:
+            found = self.signatures_for(kind)
+            conditions = {c.field for s in found for c in s.when}
+            extracts = {e.field for s in found for e in s.extract if e.attribute in IDENTITY}
+            known = frozenset({*conditions, *extracts, *PRINTED.get(kind, ())})
+            self._asked[kind] = known
+        return known
 
     def evidence(self, observation: Observation) -> tuple[Evidence, ...]:
         """What every matching signature says; bytes that do not decode say nothing."""
@@ -250,8 +248,13 @@ class Matcher:
                     continue
                 raw = match.group(1)
             raw = clean(raw)
-            if extract.known and not (raw := self._names.find(raw)):
-                continue
+            if extract.known:
+                company = extract.field in _COMPANY
+                raw = self._names.organisation(raw) if company else self._names.find(raw)
+                if not raw:
+                    continue
+            elif extract.attribute is Attribute.BRAND:
+                raw = self._names.shortened(raw) or raw
             if raw not in extract.values and extract.strict:
                 continue
             value = normal(extract.attribute, extract.values.get(raw, raw))

@@ -10,8 +10,49 @@ import re
 
 from camscan.model.knowledge import Knowledge
 
-_WORD = re.compile(r"[^\s_/,;:()|\"'<>=-]+")
+_WORD = re.compile(r"[^\s_/,.;:()|\"'<>=-]+")
+_FORMS = frozenset(
+    [
+        "ab",
+        "ag",
+        "as",
+        "bv",
+        "china",
+        "co",
+        "communications",
+        "company",
+        "corp",
+        "corporation",
+        "digital",
+        "electronic",
+        "electronics",
+        "gmbh",
+        "group",
+        "inc",
+        "international",
+        "intl",
+        "limited",
+        "llc",
+        "ltd",
+        "oy",
+        "sa",
+        "security",
+        "spa",
+        "srl",
+        "system",
+        "systems",
+        "tech",
+        "technologies",
+        "technology",
+    ]
+)
+"""Words that stand behind a name in the name of a company and make no other company of it."""
 _MOST_WORDS = 6
+_GREETING = re.compile(
+    r"\W*(?:(?:welcome to|web viewer for|live view|log ?in to|connected to)\b\W*)?(?:the\b\W*)?",
+    re.IGNORECASE,
+)
+"""Words of politeness in front of a name."""
 _LOOKED_AT = 160
 """Characters of a text that are looked at: a name stands at its beginning."""
 _SHORTEST = 2
@@ -47,8 +88,29 @@ class KnownNames:
 
     def find(self, text: str) -> str:
         """The name as printed in signatures/, empty if the text begins with none."""
-        words = [w.casefold() for w in _WORD.findall(text[:_LOOKED_AT])[:_MOST_WORDS]]
-        for count in range(len(words), 0, -1):
+        return self._beginning(_words(_GREETING.sub("", text[:_LOOKED_AT], count=1)))[0]
+
+    def organisation(self, text: str) -> str:
+        """The name if the text is it, alone or as a company is named; empty for any other company.
+
+        `Speco Technologies` is Speco; `Dahua Scale Factory` makes weighing scales.
+        """
+        words = _words(text)
+        name, used = self._beginning(words)
+        return name if all(word in _FORMS for word in words[used:]) else ""
+
+    def shortened(self, text: str) -> str:
+        """The name without the words of a company's form; empty where there are none to take off."""
+        words = _words(text)
+        name, used = self._beginning(words)
+        return name if used < len(words) and all(word in _FORMS for word in words[used:]) else ""
+
+    def _beginning(self, words: list[str]) -> tuple[str, int]:
+        for count in range(min(len(words), _MOST_WORDS), 0, -1):
             if (found := self._names.get(tuple(words[:count]))) is not None:
-                return found
-        return ""
+                return found, count
+        return "", 0
+
+
+def _words(text: str) -> list[str]:
+    return [w.casefold() for w in _WORD.findall(text[:_LOOKED_AT])]

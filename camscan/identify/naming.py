@@ -20,6 +20,7 @@ from camscan.decode.recent import Recent
 from camscan.errors import DecodeError
 from camscan.identify.devices import Identifier, role_of
 from camscan.identify.resolve import IDENTITY, resolve
+from camscan.identify.sameness import Sameness
 from camscan.identify.services import registrant_evidence
 from camscan.model.claim import Device, Evidence
 from camscan.model.identity import Identity, identity
@@ -86,6 +87,7 @@ class Namer:
         self._said: Recent[tuple[object, ...], _Said] = Recent(_SAID_ROOM)
         self._macs: Recent[str, _Said] = Recent(_SAID_ROOM)
         self._groups: Recent[tuple[int, ...], _Resolved] = Recent(_GROUP_ROOM)
+        self._sameness = Sameness(self._matcher.asked)
         self._numbers = 1
         self._nothing = _Said(0, ())
 
@@ -126,7 +128,7 @@ class Namer:
         kind = seen.kind
         key = (
             kind,
-            seen.response,
+            self._sameness.of(kind, seen.response),
             seen.request if kind in _ASKED else None,
             seen.port if kind in _PORTED else None,
             "fragment" in seen.flags,

@@ -66,6 +66,11 @@ class Relations:
         found = self._platforms.get(platform)
         return found.role if found is not None else ""
 
+    def makes_video(self, maker: str) -> bool:
+        """Whether every platform of this maker runs on video devices."""
+        roles = [p.role for p in self._platforms.values() if p.maker == maker]
+        return bool(roles) and all(roles)
+
     def platform_name(self, platform: str) -> str:
         found = self._platforms.get(platform)
         return found.name if found is not None else platform

@@ -130,8 +130,13 @@ def _behind(brand: str, relations: Relations) -> tuple[str | None, str]:
 
 
 def _usual_role(pieces: Sequence[Evidence], relations: Relations) -> Iterator[Evidence]:
-    """What runs the platform, where nothing says what the device is."""
-    if any(p.attribute is Attribute.ROLE and p.level >= Level.E2 for p in pieces):
+    """What runs the platform, where nothing says what the device is.
+
+    A mere hint (E1) of a video role counts as much where the maker's platform is of video alone: ONVIF is
+    spoken by door controllers and loudspeakers too, but not by those of such a maker.
+    """
+    hints = [p for p in pieces if p.attribute is Attribute.ROLE]
+    if any(p.level >= Level.E2 for p in hints):
         return
     for piece in pieces:
         role = relations.platform_role(piece.value) if piece.attribute is Attribute.PLATFORM else ""
@@ -140,6 +145,12 @@ def _usual_role(pieces: Sequence[Evidence], relations: Relations) -> Iterator[Ev
             note = f"nothing says what it is; {name} runs on video devices"
             level = min(piece.level, Level.E2)
             yield replace(piece, attribute=Attribute.ROLE, value=role, level=level, note=note)
+    makers = {p.value for p in pieces if p.attribute is Attribute.MAKER}
+    makers -= {p.value for p in pieces if p.family in _NO_VOICE}
+    if len(makers) == 1 and relations.makes_video(maker := next(iter(makers))):
+        for piece in hints:
+            note = f"a hint, and the platform of {maker} runs on video devices"
+            yield replace(piece, level=Level.E2, note=note)
 
 
 def unrelated_makers(pieces: Sequence[Evidence], relations: Relations) -> tuple[str, ...]:

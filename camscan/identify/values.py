@@ -13,6 +13,8 @@ _NOT_HEX = re.compile(r"[^0-9a-f]")
 _MAC_TEXT = 64
 """Characters of the longest text that is looked at for a MAC."""
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
+_PRODUCED = re.compile(r"(?<=[A-Z0-9)])20\d{6}[A-Z]{2,6}\d{6,}$")
+"""Day of production, market and number behind a model: together a serial number (`DS-2CD2143G2-I20240318AAWRF44212124`)."""
 _NOT_WORD = re.compile(r"[^0-9a-z]+")
 _MIN_PART = 5
 """Characters below which one text inside another says nothing."""
@@ -81,6 +83,8 @@ def normal(attribute: Attribute, text: str) -> str:
         return uuid(text)
     if attribute is Attribute.BUILD_DATE and (built := build_date(text)) is not None:
         return built.isoformat()
+    if attribute is Attribute.MODEL:
+        return _PRODUCED.sub("", text.strip())
     return text.strip()
 
 

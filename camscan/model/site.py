@@ -65,7 +65,7 @@ class Place(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Site(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """site.toml. See `camscan scope init` for a commented example."""
+    """site.toml. See `camscan scope init --site` for a commented example."""
 
     owner: str = ""
     name: str = ""

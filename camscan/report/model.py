@@ -80,7 +80,7 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
         devices=tuple(sorted(video, key=_worst_first)),
         others=tuple(sorted(other, key=lambda r: (r.is_camera != "unknown", _address_key(r.device_id)))),
         findings=findings,
-        endpoints=_endpoints(assessment),
+        endpoints=_endpoints(assessment, knowledge),
         paths=build_paths(assessment, knowledge),
         concerns=_concerns(assessment, knowledge),
         laws=references(assessment.findings, "laws", knowledge.laws),
@@ -336,20 +336,21 @@ def _summary(assessment: Assessment, video: list[DeviceRow]) -> tuple[tuple[str,
     return tuple(lines)
 
 
-def _endpoints(assessment: Assessment) -> tuple[EndpointRow, ...]:
+def _endpoints(assessment: Assessment, knowledge: Knowledge) -> tuple[EndpointRow, ...]:
+    names = {party.id: party.name for party in knowledge.parties.values()}
     return tuple(
         EndpointRow(
             device_id=clean(e.device_id),
             endpoint=clean(e.name or e.address or ""),
             marks=", ".join(m.value for m in e.marks),
             purpose=e.purpose,
-            service_operator=e.service_operator or en.UNKNOWN,
+            service_operator=names.get(e.service_operator or "", e.service_operator) or en.UNKNOWN,
             service_parent_country=e.service_parent_country or en.UNKNOWN,
             network_operator=e.network_operator or en.UNKNOWN,
             network_parent_country=e.network_parent_country or en.UNKNOWN,
             registry_country=e.registry_country or en.UNKNOWN,
             located_country=e.located_country or "not examined",
-            sources="; ".join(e.sources),
+            sources=clean("; ".join(e.sources)),
         )
         for e in assessment.endpoints
     )

@@ -210,6 +210,13 @@ def test_columns_that_differ_are_said_to_differ_and_none_is_corrected():
     assert not any(s.startswith("columns differ") for s in alike.sources)
 
 
+def test_a_supplier_of_technology_is_told_and_is_no_parent():
+    block = next(n for n in KNOWN.networks if n.operator == "net-open-telekom-cloud" and n.prefixes)
+    found = one(block.prefixes[0].partition("/")[0])
+    assert found.network_parent_country == "DE"
+    assert any(s.startswith("technology supplier, not a parent: Huawei") for s in found.sources)
+
+
 def test_the_as_of_the_users_database_counts_only_where_no_prefix_does():
     by_as = one("198.100.1.1", asn=(24940, "HETZNER-AS"))
     assert (by_as.network_operator, by_as.network_parent_country) == ("Hetzner", "DE")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -11,6 +12,7 @@ from camscan.cli import scope_cmd
 from camscan.cli.main import run
 from camscan.observe.wire.interfaces import Segment
 from camscan.observe.wire.pace import PACES, Speed
+from camscan.site import load_site
 
 PARTS = (
     Segment(cidr="10.20.0.0/24", on_link=True, interface="vs0", source="10.20.0.1",
@@ -98,6 +100,25 @@ def test_a_filled_in_template_works(three_ways, tmp_path, capsys):
     capsys.readouterr()
     assert run(["scope", "check", "--scope", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["owner"] == "Town owner"
+
+
+def test_a_commented_site_file_loads_as_it_is_and_with_every_example_taken(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert run(["scope", "init", "--site"]) == 0
+    assert "camscan assess RUN --site site.toml" in capsys.readouterr().out
+    path = tmp_path / "site.toml"
+    assert load_site(path).places == ()
+    (tmp_path / "assets.csv").write_text("id\nA1\n")
+    text = path.read_text()
+    path.write_text(re.sub(r"(?m)^# (?=(\[\[|[a-z_]+ = ))", "", text))
+    full = load_site(path)
+    assert full.jurisdiction == "RS"
+    assert [len(x) for x in (full.places, full.declarations, full.documents, full.assets)] == [
+        1
+    ] * 4
+    assert run(["scope", "init", "--site"]) == 3
 
 
 def test_doctor_as_text_and_json(capsys):

@@ -98,6 +98,19 @@ def test_every_command_has_help(path, capsys):
             assert any(o.startswith("--") for o in parameter.opts)
 
 
+def _assesses(command):
+    names = {o for p in command.params for o in p.opts}
+    return "--as-of" in names and "--site" in names
+
+
+def test_every_command_that_assesses_takes_the_options_of_judging():
+    judging = {path for path, command in TREE.items() if _assesses(command)}
+    assert {("scan",), ("ingest",), ("assess",)} <= judging
+    for path in judging:
+        names = {o for p in TREE[path].params for o in p.opts}
+        assert {"--jurisdiction", "--networks", "--located", "--asn"} <= names, path
+
+
 def test_the_short_line_of_a_command_names_a_real_command(capsys):
     assert isinstance(cli, LazyGroup)
     assert run(["--help"]) == 0

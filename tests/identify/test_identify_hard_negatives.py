@@ -141,7 +141,7 @@ POSITIVES = [
     (Kind.HTTP, page(realm="LevelOne FCS-0030"), True, "levelone", "LevelOne"),
     (Kind.HTTP, page(server="Vivotek Network Camera"), True, "vivotek", "VIVOTEK"),
     (Kind.FTP, "220 Milesight Network Camera ready\r\n", True, "milesight", "Milesight"),
-    (Kind.TELNET, "Welcome to Surveon IP Camera\r\nlogin: ", True, None, None),
+    (Kind.TELNET, "Welcome to Surveon IP Camera\r\nlogin: ", True, "surveon", "Surveon"),
     (Kind.SNMP, "sysDescr.0 = Dallmeier Network Camera", True, "dallmeier", "Dallmeier"),
     (Kind.UPNP_XML, upnp(deviceType="urn:schemas-upnp-org:device:Basic:1", manufacturer="Grandstream", modelName="GXV3610_FHD"), True, "grandstream", "Grandstream"),
     (Kind.MDNS, "PTR INSTAR IP Camera._http._tcp.local", True, "instar", "INSTAR"),
@@ -157,6 +157,37 @@ def test_plain_words_and_declared_names_suffice(kind, response, camera, maker, b
     device = only(seen(kind, response))
     assert (device.is_camera, device.value(Attribute.MAKER)) == (camera, maker)
     assert (device.value(Attribute.BRAND) or "").casefold() == (brand or "").casefold()
+
+
+def information(manufacturer, model):
+    return (
+        '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"'
+        ' xmlns:t="http://www.onvif.org/ver10/device/wsdl"><s:Body><t:GetDeviceInformationResponse>'
+        f"<t:Manufacturer>{manufacturer}</t:Manufacturer><t:Model>{model}</t:Model>"
+        "<t:FirmwareVersion>1.0</t:FirmwareVersion></t:GetDeviceInformationResponse></s:Body>"
+        "</s:Envelope>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("manufacturer", "model", "camera", "maker", "brand"),
+    [
+        ("UNIVIEW", "IPC322SR3", True, "uniview", "UNV"),  # a maker of video alone, and a hint
+        ("VIVOTEK INC.", "X1", True, "vivotek", "VIVOTEK INC."),
+        ("AXIS", "P3245-LV", True, "axis", "AXIS"),
+        ("AXIS", "A1001", None, "axis", "AXIS"),  # a door controller speaks ONVIF too
+        ("AXIS", "C1310-E", None, "axis", "AXIS"),
+        ("ACME", "X1", None, None, "ACME"),
+        ("H264", "X1", None, None, None),  # a filler names nobody
+        ("HiSilicon", "Hi3516", None, None, None),  # nor does a chip
+        ("Lorex Technology Inc.", "LNB8921", None, None, "Lorex"),
+    ],
+)
+def test_what_an_onvif_device_says_of_itself(manufacturer, model, camera, maker, brand):
+    device = only(seen(Kind.ONVIF, information(manufacturer, model)))
+    assert (device.is_camera, device.value(Attribute.MAKER)) == (camera, maker)
+    assert device.value(Attribute.BRAND) == brand
+    assert device.value(Attribute.MODEL) == model
 
 
 def test_a_maker_whose_signatures_are_taken_away_is_not_given_to_another():

@@ -21,6 +21,9 @@ NAMES = KnownNames(KNOWN)
         ("D-Link DCS-935L", "D-Link"),
         ("Hanwha Vision Co., Ltd.", "Hanwha Techwin"),
         ("Arecont Vision/1.0", "Arecont Vision"),
+        ("Welcome to Milesight Network Camera", "Milesight"),
+        ("Live view - AXIS 211", "AXIS"),
+        ("Welcome to the camera of Milesight", ""),
         ("Milesightx", ""),
         ("a Milesight", ""),
         ("IP Camera", ""),
@@ -46,6 +49,23 @@ def test_other_companies_are_not_named(text):
 
 def test_brands_without_a_known_maker_are_names_too():
     assert NAMES.find("Digital Watchdog MEGApix") == "Digital Watchdog"
+
+
+@pytest.mark.parametrize(
+    ("text", "organisation", "shortened"),
+    [
+        ("Speco Technologies", "Speco", "Speco"),
+        ("Brickcom Corporation", "Brickcom", ""),  # declared as it stands: nothing to take off
+        ("Lorex Technology Inc.", "Lorex", "Lorex"),
+        ("Milesight", "Milesight", ""),
+        ("Dahua Scale Factory", "", ""),
+        ("Axis Bank", "", ""),
+        ("ACME Co., Ltd.", "", ""),
+    ],
+)
+def test_a_company_is_its_name_and_the_words_of_its_form(text, organisation, shortened):
+    assert NAMES.organisation(text) == organisation
+    assert NAMES.shortened(text) == shortened
 
 
 DECLARED = (

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import pytest
-from judged_city import claim, device, endpoint, hikvision, subject, torn
+from judged_city import (
+    AS_OF,
+    claim,
+    device,
+    endpoint,
+    hikvision,
+    no_coverage,
+    subject,
+    torn,
+)
 
+from camscan.judge.checks.documents import DOCUMENTS
 from camscan.judge.checks.registry import DEVICE_CHECKS, SITE_CHECKS
 from camscan.model.claim import Attribute, Confidence, Level, Mark, Role, State, Visibility
 from camscan.model.observation import Reason
-from camscan.model.site import Declaration, Site
+from camscan.model.site import DOCUMENT_CONDITIONS, Declaration, Document, Site
 
 A = Attribute
 
@@ -286,6 +296,67 @@ def test_operator_and_host_are_told_apart():
     assert "hosted on a network of Alibaba Cloud" in answer.statement
     assert "operated" not in answer.statement
     assert ask("cloud-operator-cn-group").state is UNKNOWN
+
+
+def host(name, purpose, *, mark=Mark.CONFIGURED, country=None, **more):
+    return endpoint(name, mark=mark, purpose=purpose, service_parent_country=country, **more)
+
+
+def test_time_and_name_services_in_the_prc():
+    ntp = host("ntp.aliyun.com", "ntp", country="CN", service_operator="net-alibaba-cloud-cn")
+    answer = ask("default-infra-cn", endpoints=(ntp,))
+    assert answer.state is OBSERVED
+    assert "ntp.aliyun.com (set; ntp; net-alibaba-cloud-cn)" in answer.statement
+    inside = host("114.114.114.114", "dns", mark=Mark.EMBEDDED, country="CN")
+    assert "contained in its firmware" in ask("default-infra-cn", endpoints=(inside,)).statement
+    own = (host("ntp.example", "ntp", country="DE"), host("dns.example", "dns", country="DE"))
+    assert ask("default-infra-cn", endpoints=own).state is NOT
+    assert ask("default-infra-cn", endpoints=own[:1]).state is UNKNOWN
+    # Nobody known behind a service is not somebody outside the PRC.
+    nobody = (host("ntp.example", "ntp"), host("dns.example", "dns"))
+    assert ask("default-infra-cn", endpoints=nobody).state is UNKNOWN
+    relay = host("relay.example", "relay", country="CN")
+    assert ask("default-infra-cn", endpoints=(relay,)).reason is Reason.NO_CREDENTIALS
+    stated = ask("default-infra-cn", claim(A.DNS_SERVER, "114.114.114.114"))
+    assert stated.state is UNKNOWN
+    assert "114.114.114.114" in stated.statement
+
+
+def test_where_updates_come_from():
+    channel = host(
+        "upgrade.secu100.net", "update", mark=Mark.CONTACTED, service_operator="xiongmai"
+    )
+    answer = ask("update-channel", endpoints=(channel,), captured=True)
+    assert answer.state is OBSERVED
+    assert "upgrade.secu100.net (contacted; update; xiongmai)" in answer.statement
+    assert ask("update-channel").reason is Reason.NO_CAPTURE
+    assert ask("update-channel", captured=True).reason is Reason.WINDOW_TOO_SHORT
+    other = host("updates-of-time.example", "ntp", mark=Mark.CONTACTED)
+    assert ask("update-channel", endpoints=(other,), captured=True).state is UNKNOWN
+
+
+def test_documents_are_declared_present_or_absent_and_never_read():
+    from camscan.judge.subject import SiteSubject
+
+    def answer(*documents):
+        whole = SiteSubject(
+            subjects=(), attribution=subject(device()).attribution, coverage=no_coverage(),
+            knowledge=subject(device()).knowledge, site=Site(documents=documents), as_of=AS_OF,
+        )  # fmt: skip
+        check = next(c for c in SITE_CHECKS if c.condition == "doc-dpia")
+        return check.check(whole)
+
+    def paper(present, condition="doc-dpia"):
+        return Document(condition=condition, present=present, by="officer", date="2026-01-01")
+
+    assert answer().state is UNKNOWN
+    assert answer(paper(True, "doc-processor")).state is UNKNOWN
+    assert answer(paper(True)).state is State.DECLARED
+    absent = answer(paper(False))
+    assert (absent.state, absent.level) == (State.DECLARED, Level.E1)
+    assert "absent: no title given (declared by officer, 2026-01-01)" in absent.statement
+    assert answer(paper(True), paper(False)).state is TORN
+    assert {c for c, _, _ in DOCUMENTS} == set(DOCUMENT_CONDITIONS)
 
 
 def test_segmentation_is_declared_or_not_examined():

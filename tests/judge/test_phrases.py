@@ -12,6 +12,7 @@ from test_judge import SITE, city, run
 
 from camscan import knowledge
 from camscan.judge.checks.registry import DEVICE_CHECKS, SITE_CHECKS
+from camscan.judge.image_checks import IMAGE_CHECKS
 from camscan.knowledge_phrases import NAMES, NEVER, STATUTES, finder, phrase_faults
 from camscan.model.claim import Attribute, Confidence, Level, Mark, Role, State
 from camscan.model.finding import Assessment
@@ -83,10 +84,16 @@ def test_every_own_text_of_the_data_is_looked_through():
         concerns={"k": replace(KNOWN.concerns["BIRN-1"], caution=bad)},
         networks=(replace(KNOWN.networks[0], note=bad),),
         brands=(replace(KNOWN.brands[0], note=bad),),
+        services=(replace(KNOWN.services[0], not_proof_of=bad),),
+        firmware=replace(
+            KNOWN.firmware,
+            components=(replace(KNOWN.firmware.components[0], note=bad),),
+            imprints=(replace(KNOWN.firmware.imprints[0], not_proof_of=bad),),
+        ),
     )
     tables = {table for table, *_ in phrase_faults(spoilt)}
     assert tables == {"signature", "condition", "law", "rule", "party", "endpoint", "advisory", "concern",
-                      "network", "brand"}  # fmt: skip
+                      "network", "brand", "service", "component", "imprint"}  # fmt: skip
     assert list(phrase_faults(replace(spoilt, vocabulary={}))) == []
 
 
@@ -95,6 +102,7 @@ def test_what_a_report_says_in_its_own_name_passes():
     texts = [v for v in said if isinstance(v, str)]
     texts += [w for v in said if isinstance(v, dict) for w in v.values()]
     texts += [t for c in (*DEVICE_CHECKS, *SITE_CHECKS) for t in (c.title, c.question)]
+    texts += [c.title for c in IMAGE_CHECKS]
     assert len(texts) > 120
     assert [(t, find(t)) for t in texts if find(t)] == []
 
@@ -149,21 +157,46 @@ def test_every_answer_of_every_check_passes():
     assert [c for c, states in seen.items() if len(states) < 2 and c != "support-ended"] == []
 
 
-def test_the_whole_judged_city_passes_in_every_format():
-    devices = city()
-    judgement = run(devices, captured=frozenset(d.device_id for d in devices[:6]))
-    assessment = Assessment(
+def assessed(devices, judgement, jurisdiction="RS"):
+    return Assessment(
         schema="camscan-report/1", run_id="r", owner="Town", authority="the mayor", as_of="2026-11-23T20:00:00Z",
-        knowledge_hash="0" * 64, knowledge_as_of="2026-11-23", tool_version="0", jurisdiction="RS",
+        knowledge_hash="0" * 64, knowledge_as_of="2026-11-23", tool_version="0", jurisdiction=jurisdiction,
         devices=devices, endpoints=tuple(e for d in devices for e in d.endpoints),
         findings=judgement.findings, decisions=judgement.decisions, factors=judgement.factors,
         coverage=no_coverage(),
         concerns=judgement.concerns, next_tests=judgement.next_tests, site=SITE.name,
     )  # fmt: skip
+
+
+WRITERS = (csv_report, html_report, json_report, markdown_report, table_report)
+
+
+def test_a_site_of_other_makers_names_no_article_and_no_rule_about_named_makers():
+    devices = tuple(
+        device(f"10.20.0.{n}", claim(A.MAKER, "axis"), claim(A.BRAND, "Axis"), claim(A.P2P_ENABLED, "true"))
+        for n in (1, 2)
+    )  # fmt: skip
+    named = [r.id for r in KNOWN.rules.values() if r.makers]
+    for jurisdiction in ("RS", "EU:HR", ""):
+        model = build(assessed(devices, run(devices, site=Site()), jurisdiction), KNOWN)
+        assert model.laws == ()
+        for writer in WRITERS:
+            text = writer.write(model)
+            assert not [i for i in (*KNOWN.laws, *named) if i in text], writer.__name__
+    other = (device("10.20.0.1", *hikvision()),)
+    text = html_report.write(build(assessed(other, run(other, site=Site())), KNOWN))
+    assert "CN-NIL-7" in text
+    assert "US-NDAA-889" in text
+
+
+def test_the_whole_judged_city_passes_in_every_format():
+    devices = city()
+    judgement = run(devices, captured=frozenset(d.device_id for d in devices[:6]))
+    assessment = assessed(devices, judgement)
     model = build(assessment, KNOWN)
     assert model.laws
     assert model.annex
-    for writer in (csv_report, html_report, json_report, markdown_report, table_report):
+    for writer in WRITERS:
         assert faults(writer, model) == [], writer.__name__
     spoilt = replace(judgement.findings[0], statement="It clearly holds a backdoor.")
     model = build(replace(assessment, findings=(spoilt, *judgement.findings[1:])), KNOWN)

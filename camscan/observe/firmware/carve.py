@@ -18,7 +18,7 @@ import re2
 from camscan.observe.firmware.form import BROKEN, STREAM, Form, Found, pattern
 from camscan.observe.firmware.watch import BudgetError, NoLibraryError, Watch
 
-_MOST = 50_000
+MOST_STREAMS = 50_000
 """Candidates for compressed streams in one run of bytes; random data has a few per MiB."""
 _PIECE = 1 << 30
 """RE2 counts in 32 bits."""
@@ -70,9 +70,12 @@ def carve(
                 if begin < end or not test.match(head):
                     continue
                 if form.rank == STREAM:
-                    if streams < _MOST:
-                        kept.append(Candidate(begin, form, None))
-                        streams += 1
+                    streams += 1
+                    if streams > MOST_STREAMS:
+                        raise BudgetError(
+                            f"more than {MOST_STREAMS} streams may begin", final=False
+                        )
+                    kept.append(Candidate(begin, form, None))
                     continue
                 found = probe(form, view, begin, watch)
                 if found is not None:

@@ -17,7 +17,7 @@ _MEMORY = 1 << 30
 _COPIES = 3
 """Pieces of the largest size that may be in memory at once: a stream, what comes out of it, and the join."""
 _GRACE = 60.0
-"""Seconds after the budget of an image in which its report must be there."""
+"""Seconds after twice the budget of an image (opening, and the search of what came last) until it is given up."""
 _WRITTEN = 1 << 16
 """Bytes: what a child may say on its way out."""
 
@@ -27,7 +27,7 @@ def limits(images: Iterable[Path], budget: Budget) -> Limits:
     sizes = [image.stat().st_size for image in images if image.is_file()]
     return Limits(
         memory=_MEMORY + _COPIES * budget.one + max(sizes, default=0),
-        job_seconds=budget.seconds + _GRACE,
+        job_seconds=2 * budget.seconds + _GRACE,
         file_bytes=_WRITTEN,
-        tries=1,
+        tries=2,
     )

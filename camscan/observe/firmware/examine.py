@@ -77,6 +77,8 @@ class Opens(Protocol):
 
     def entries(self) -> Iterator[Entry]: ...
 
+    def sha256(self) -> str: ...
+
 
 class Searcher:
     """The compiled tables, made once per process."""
@@ -107,12 +109,12 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
     facts: dict[tuple[str, str], ImageFact] = {}
     found: list[ImageKey] = []
     cut: list[Unopened] = []
-    digest, tree = hashlib.sha256(), hashlib.sha256()
+    digest, tree = "", hashlib.sha256()
     size = files = examined = total = 0
     whole = False
     for entry in opening.entries():
         if entry.kind == "image":
-            digest.update(entry.data)
+            digest = opening.sha256()
             size, whole = len(entry.data), True
             continue
         if entry.kind not in {"file", "gap"}:
@@ -154,7 +156,7 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
     return ImageReport(
         image=clean(name),
         size=size if whole else total,
-        sha256=(digest if whole else tree).hexdigest(),
+        sha256=digest if whole else tree.hexdigest(),
         opened=tuple(opening.opened),
         not_examined=(*opening.unopened, *cut),
         files=files,

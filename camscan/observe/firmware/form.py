@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import re2
 
 from camscan.errors import DecodeError
-from camscan.observe.firmware.watch import Watch
+from camscan.observe.firmware.watch import BudgetError, Watch
 
 Bytes = bytes | memoryview
 
@@ -82,8 +82,17 @@ def pattern(*alternatives: str) -> re2._Regexp:
     return re2.compile("|".join(f"(?:{a})" for a in alternatives).encode("ascii"), options)
 
 
+DEEPEST = 256
+"""Folders inside folders of one filesystem."""
+
+
 def nothing() -> Bytes:
     return b""
+
+
+def too_deep() -> Bytes:
+    """The content of a folder nobody looked into: says so in its place, and the walk goes on."""
+    raise BudgetError(f"deeper than {DEEPEST} folders", final=False)
 
 
 def text_of(raw: Bytes) -> str:

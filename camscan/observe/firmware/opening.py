@@ -7,6 +7,7 @@ the bytes of the image; `opened` and `unopened` fill up on the way and are compl
 from __future__ import annotations
 
 import errno
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from camscan.observe.firmware.watch import (
     Watch,
 )
 
+MOST_NOTES = 5000
+"""Parts not examined that are named one by one; how many more there are is said in one line."""
 _SMALLEST = 64
 """Bytes: nothing shorter is a container."""
 UNKNOWN = "encrypted or compressed in a form not known, not examined"
@@ -47,23 +50,43 @@ class Opening:
         self.unopened: list[Unopened] = []
         self.watch = Watch(budget)
         self._what = what
+        self._more = 0
+        self._at = 0
+        self._source: Source | None = None
 
     def entries(self) -> Iterator[Entry]:
         """The entries of the image; a second call opens it again from the beginning."""
         self.opened.clear()
         self.unopened.clear()
+        self._more = 0
         self.watch = Watch(self.watch.budget)
         if isinstance(self._what, bytes | bytearray | memoryview):
             yield from self._image(Source(memoryview(self._what).cast("B").toreadonly()))
-            return
-        path = Path(self._what)
-        if path.is_dir():
+        elif (path := Path(self._what)).is_dir():
             yield from self._tree(path)
         else:
             yield from self._image(map_file(path))
+        self._last_note()
+
+    def sha256(self) -> str:
+        """Lower-case hex of the whole image, "" of a tree or where the time of the budget is over.
+
+        For use between or after the entries. Holes of a sparse file cost no reading.
+        """
+        digest = hashlib.sha256()
+        if self._source is None:
+            return ""
+        try:
+            for piece in self._source.pieces():
+                digest.update(piece)
+                self.watch.tick()
+        except BudgetError:
+            return ""
+        return digest.hexdigest()
 
     def _image(self, source: Source) -> Iterator[Entry]:
         view = source.view
+        self._source = source
         yield Entry("", "image", view, size=len(view))
         self._at = 0
         try:
@@ -76,7 +99,7 @@ class Opening:
 
     def _tree(self, root: Path) -> Iterator[Entry]:
         try:
-            for member in walk_tree(root, self._refused):
+            for member in walk_tree(root, self._refused, self.watch.budget.files):
                 entry = self._entry(member, "")
                 if entry is not None:
                     yield entry
@@ -92,11 +115,12 @@ class Opening:
         view = source.view
         end = 0
         opened_any = False
-        candidates = self._candidates(source)
+        candidates = self._candidates(source, path)
+        ceilings = _ceilings(candidates, len(view))
         for i, candidate in enumerate(candidates):
             if candidate.at < end:
                 continue
-            found = self._validated(view, candidate, candidates[i + 1 :], path)
+            found = self._validated(view, candidate, ceilings[i], path)
             if found is None:
                 continue
             if depth >= self.watch.budget.depth:
@@ -120,22 +144,27 @@ class Opening:
         elif not opened_any and not dense(view):
             value = looks_encrypted(view)
             if value is not None:
-                self._dense(path, 0, len(view), value)
+                self._note(path, 0, len(view), "encrypted", UNKNOWN, value=value)
 
-    def _candidates(self, source: Source) -> list[Candidate]:
+    def _candidates(self, source: Source, path: str) -> list[Candidate]:
         for form in WHOLE:
             found = probe(form, source.view, 0, self.watch)
             if found is not None:
                 return [Candidate(0, form, found)]
-        return carve(source.view, FORMS, self.watch, source.extents)
+        try:
+            return carve(source.view, FORMS, self.watch, source.extents)
+        except BudgetError as error:
+            if error.final:
+                raise
+            self._note(path, 0, len(source.view), "budget", str(error))
+            return []
 
     def _validated(
-        self, view: memoryview, candidate: Candidate, later: list[Candidate], path: str
+        self, view: memoryview, candidate: Candidate, ceiling: int, path: str
     ) -> Found | None:
         """A stream may run up to the next validated container."""
         if candidate.found is not None:
             return candidate.found
-        ceiling = next((c.at for c in later if c.found is not None), len(view))
         try:
             return probe(candidate.form, view[:ceiling], candidate.at, self.watch)
         except (BudgetError, NoLibraryError, MemoryError) as error:
@@ -223,26 +252,50 @@ class Opening:
         for begin, stop in filled(source, start, end):
             self.watch.tick()
             for low, up, value in high(source.view, begin, stop):
-                self._dense("", low, up - low, value)
+                self._note("", low, up - low, "encrypted", UNKNOWN, value=value)
             piece = source.view[begin:stop]
             yield Entry(f"gap@0x{begin:x}", "gap", piece, size=len(piece), offset=begin)
 
-    def _note(self, path: str, offset: int, size: int, reason: str, detail: str) -> None:
-        self.unopened.append(
-            Unopened(path=path, offset=offset, size=size, reason=reason, detail=detail)
-        )
-
-    def _dense(self, path: str, offset: int, size: int, value: float) -> None:
+    def _note(
+        self,
+        path: str,
+        offset: int,
+        size: int,
+        reason: str,
+        detail: str,
+        *,
+        value: float | None = None,
+    ) -> None:
+        if len(self.unopened) >= MOST_NOTES:
+            self._more += 1
+            return
         self.unopened.append(
             Unopened(
                 path=path,
                 offset=offset,
                 size=size,
-                reason="encrypted",
-                detail=UNKNOWN,
-                entropy=round(value, 3),
+                reason=reason,
+                detail=detail,
+                entropy=None if value is None else round(value, 3),
             )
         )
+
+    def _last_note(self) -> None:
+        if self._more:
+            detail = f"{self._more} more parts were not examined"
+            self.unopened.append(
+                Unopened(path="", offset=0, size=0, reason="budget", detail=detail)
+            )
+
+
+def _ceilings(candidates: list[Candidate], end: int) -> list[int]:
+    """For every candidate where the next validated container begins."""
+    ceilings = []
+    for candidate in reversed(candidates):
+        ceilings.append(end)
+        if candidate.found is not None:
+            end = candidate.at
+    return ceilings[::-1]
 
 
 def _join(outer: str, inner: str) -> str:

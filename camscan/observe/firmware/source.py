@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from camscan.observe.firmware.form import Bytes, Member, nothing, text_of
@@ -20,6 +21,7 @@ from camscan.observe.firmware.form import inner_path as cleaned
 _MAPPED = 1 << 20
 """Bytes from which a file of a tree is mapped instead of read."""
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_ZEROS = memoryview(bytes(1 << 22))
 _DEEPEST = 256
 """Folders inside folders of a tree."""
 
@@ -34,6 +36,19 @@ class Source:
     ) -> None:
         self.view = view
         self.extents = ((0, len(view)),) if extents is None else extents
+
+    def pieces(self) -> Iterator[Bytes]:
+        """All bytes in order, a few megabytes at a time; holes are not read from disk."""
+        at = 0
+        for low, high in (*self.extents, (len(self.view), len(self.view))):
+            while at < low:
+                size = min(low - at, len(_ZEROS))
+                yield _ZEROS[:size]
+                at += size
+            while at < high:
+                size = min(high - at, len(_ZEROS))
+                yield self.view[at : at + size]
+                at += size
 
     def parts(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """What of [start, end) holds data."""
@@ -75,14 +90,17 @@ def _extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:
         at = end
 
 
-def walk_tree(root: Path, refused: Callable[[str, OSError], None]) -> Iterator[Member]:
-    """Everything below a folder, sorted by name; what may not be read is handed to `refused`."""
+def walk_tree(root: Path, refused: Callable[[str, OSError], None], most: int) -> Iterator[Member]:
+    """Everything below a folder, sorted by name; what may not be read is handed to `refused`.
+
+    Of one folder no more than `most` + 1 names are taken: enough for the budget to end it.
+    """
     stack: list[tuple[bytes, str, int]] = [(os.fsencode(root), "", 0)]
     while stack:
         folder, inner, depth = stack.pop()
         try:
             with os.scandir(folder) as listing:
-                children = sorted(listing, key=lambda child: child.name)
+                children = sorted(islice(listing, most + 1), key=lambda child: child.name)
         except OSError as error:
             refused(inner, error)
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import zstandard
@@ -19,6 +20,8 @@ from camscan.observe.firmware.watch import BudgetError, NoLibraryError
 
 _MEMORY = 192 << 20
 """For an LZMA dictionary; cameras have less."""
+_PART = 4 << 20
+"""Bytes that are expanded at once: what comes out lies in memory once, and not twice."""
 _WINDOW = 1 << 27
 """Largest zstd window, as `zstd` itself has it without --long."""
 
@@ -111,6 +114,23 @@ def raw_lzma(data: Bytes, limit: int, *, lc: int, lp: int, pb: int, dictionary: 
     return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=chain).decompress(data, limit)
 
 
+def _lzma_short(data: Bytes, limit: int) -> bytes:
+    """LZMA with its five bytes of properties and no size, as the SDKs of several chip makers write it."""
+    if len(data) < 6 or data[0] >= 225:
+        raise DecodeError("lzma: no properties")
+    rest, lc = divmod(data[0], 9)
+    pb, lp = divmod(rest, 5)
+    dictionary = int.from_bytes(data[1:5], "little")
+    if not 4096 <= dictionary <= 1 << 27:
+        raise DecodeError("lzma: no dictionary size")
+    return raw_lzma(data[5:], limit, lc=lc, lp=lp, pb=pb, dictionary=dictionary)
+
+
+def _lzma_bare(data: Bytes, limit: int) -> bytes:
+    """LZMA without any header, in the settings the SDK of LZMA has by default."""
+    return raw_lzma(data, limit, lc=3, lp=0, pb=2, dictionary=1 << 20)
+
+
 def _none(data: Bytes, limit: int) -> bytes:
     return bytes(data[: limit + 1])
 
@@ -120,6 +140,8 @@ _BLOCKS = {
     "zlib": _zlib,
     "deflate": _deflate,
     "lzma": _lzma,
+    "lzma-short": _lzma_short,
+    "lzma-bare": _lzma_bare,
     "xz": _xz,
     "bzip2": _bzip2,
     "zstd": _zstd,
@@ -215,44 +237,62 @@ class Stream:
 
     __slots__ = ("damage", "data", "ended", "taken")
 
-    def __init__(self, data: bytes, taken: int, *, ended: bool, damage: str = "") -> None:
+    def __init__(self, data: Bytes, taken: int, *, ended: bool, damage: str = "") -> None:
         self.data = data
         self.taken = taken
         self.ended = ended
         self.damage = damage
 
 
-def stream(kind: str, data: memoryview, limit: int) -> Stream:
+def _refused(kind: str, text: str) -> None:
+    """A stream that is sound but cannot be read here must not look like no stream at all."""
+    if kind == "lzma":
+        return  # without a checksum of its header every second accident asks for too much
+    if "emory" in text:  # liblzma: "Memory usage limit exceeded", zstd: "requires too much memory"
+        raise BudgetError(f"{kind}: needs a larger dictionary than is allowed", final=False)
+    if "unsupported options" in text:
+        raise NoLibraryError(f"{kind}: made with options not known here")
+
+
+def stream(kind: str, data: memoryview, limit: int, tick: Callable[[], None]) -> Stream:
     """A stream of unknown length at the beginning of `data`; more than `limit` bytes is a BudgetError.
 
-    Never raises on damaged bytes: it gives what came out until then.
+    Never raises on damaged bytes: it gives what came out until then. `tick` is called for every few megabytes.
     """
     machine = _machine(kind)
-    piece = 1 << 10 if kind == "zstd" else 1 << 18
-    out: list[bytes] = []
+    feeds = 1 << 10 if kind == "zstd" else 1 << 18
+    first = b""
+    out = bytearray()
     total = at = 0
     damage = ""
     try:
         while not machine.eof:
             feed: Bytes = b""
             if machine.needs_input:
-                feed = data[at : at + piece]
+                feed = data[at : at + feeds]
                 if not len(feed):
                     break
                 at += len(feed)
-            part = machine.decompress(feed, limit - total + 1)
+            part = machine.decompress(feed, min(limit - total + 1, _PART))
             total += len(part)
-            out.append(part)
             if total > limit:
                 raise BudgetError(f"{kind} stream of more than {limit} bytes", final=False)
+            if not first:
+                first = part
+            else:
+                out += part if out else first + part
+                tick()
     except (zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError, EOFError) as error:
+        _refused(kind, str(error))
         damage = f"{kind}: {error}"
     except DecodeError as error:
         if isinstance(error, BudgetError):
             raise
+        _refused(kind, str(error))
         damage = str(error)
     ended = bool(machine.eof) and not damage
     taken = at - len(machine.unused_data or b"") if ended else at
     if not ended and not damage:
         damage = f"{kind}: the stream ends early"
-    return Stream(out[0] if len(out) == 1 else b"".join(out), taken, ended=ended, damage=damage)
+    whole: Bytes = memoryview(out).toreadonly() if out else first
+    return Stream(whole, taken, ended=ended, damage=damage)

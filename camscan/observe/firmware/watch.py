@@ -27,7 +27,7 @@ class EncryptedError(DecodeError):
 class PartialError(DecodeError):
     """A file is damaged; `data` is what could be read of it."""
 
-    def __init__(self, message: str, data: bytes) -> None:
+    def __init__(self, message: str, data: bytes | memoryview) -> None:
         super().__init__(message)
         self.data = data
 
@@ -66,9 +66,9 @@ class Watch:
         return max(0, min(self.budget.one, self.budget.expanded - self.expanded))
 
     def fits(self, size: int) -> None:
-        """Refuse a file of this stated size before a byte of it is read."""
-        left = self.budget.expanded - self.expanded
-        if size > left:
-            raise BudgetError(f"more than {self.budget.expanded} bytes expanded", final=True)
+        """Refuse a file of this stated size before a byte of it is read; a lie ends nothing else."""
         if size > self.budget.one:
             raise BudgetError(f"{size} bytes in one piece", final=False)
+        if size > self.budget.expanded - self.expanded:
+            text = f"with its {size} bytes more than {self.budget.expanded} are expanded"
+            raise BudgetError(text, final=False)

@@ -135,6 +135,8 @@ class SweepSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float = 0.0
     smoothed_rtt: float = 0.0
     complete: bool = True
+    promiscuous: bool = True
+    """capture: whether the card agreed to show frames to other stations."""
 
 
 class Ready(Struct, frozen=True, kw_only=True, tag_field="type", tag="ready"):

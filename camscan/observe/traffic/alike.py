@@ -20,7 +20,7 @@ from camscan.observe.traffic.table import Numbers, PairTable, grown
 
 LONGEST = 128
 """Payload bytes that are compared; longer packets are always handed over."""
-MOST = 1 << 15
+MOST = 1 << 16
 """Forms remembered. When they are full, all is told and the memory begins anew."""
 _QUESTION, _ENDS = ALIKE.index("question"), ALIKE.index("ends")
 _LOW16, _HIGH = np.uint64(0xFFFF), ~np.uint64(0xFFFF_FFFF)
@@ -56,7 +56,7 @@ class Alike:
 
     @property
     def full(self) -> bool:
-        return self._table.count >= MOST * 3 // 4
+        return self._table.count >= MOST * 7 // 8
 
     def numbers(self, data: Bytes, asked: Asked) -> tuple[Numbers, int]:
         """The form of each packet (0: of none), and how many forms there were before."""

@@ -32,8 +32,8 @@ _LAST_TIME = 253_402_300_799.0
 class _Interface(NamedTuple):
     link: int
     snaplen: int
-    unit: float
-    """Seconds per tick."""
+    ticks: int
+    """Per second."""
     begin: float
     """Seconds added (if_tsoffset)."""
 
@@ -127,14 +127,15 @@ class PcapngFramer:
     def _interface(self, view: memoryview, place: int, size: int) -> _Interface:
         link, _, snaplen = struct.unpack_from(f"{self._order}HHI", view, place + 8)
         options = self._options(view, place + 16, place + size - 4)
-        unit = 1e-6
+        ticks = 1_000_000
         if resolution := options.get(9):  # if_tsresol
             power = min(resolution[0] & 0x7F, 63)
-            unit = 2.0**-power if resolution[0] & 0x80 else 10.0**-power
+            # Finer than 2^-63 or 10^-18 is the file's fancy: all times are then 0 or nearly so.
+            ticks = 1 << power if resolution[0] & 0x80 else 10 ** min(power, 18)
         begin = 0.0
         if len(shift := options.get(14, b"")) == 8:  # if_tsoffset
             begin = float(struct.unpack(f"{self._order}q", shift)[0])
-        return _Interface(link, snaplen, unit, begin)
+        return _Interface(link, snaplen, ticks, begin)
 
     def _statistics(self, view: memoryview, place: int, size: int) -> None:
         """isb_ifdrop (5) and isb_osdrop (7) are running totals per interface."""
@@ -188,9 +189,11 @@ class PcapngFramer:
             interface = self._interfaces[number]
             chosen = rows if which.all() else rows[which]
             held = captured if which.all() else captured[which]
-            at = chosen["high"] * 4294967296.0
-            at += chosen["low"]
-            at *= interface.unit
+            stamp = chosen["high"].astype(np.uint64) << np.uint64(32) | chosen["low"]
+            # Whole seconds apart from the rest: a double cannot hold 60 bits.
+            per = np.uint64(interface.ticks)
+            at = (stamp % per).astype(np.float64) / interface.ticks
+            at += stamp // per
             at += interface.begin
             # Resolution and offset are the file's word: nothing before 1970 or after 9999.
             np.clip(at, 0.0, _LAST_TIME, out=at)

@@ -53,6 +53,8 @@ class Candidates:
         self._look: Bytes = np.zeros(1024, np.uint8)
         self._wanted: set[int] = set()
         self.fed = 0
+        self.read: Ints = np.empty(0, np.int64)
+        """Rows of the last batch that passed a gate or were asked for; repeats among them."""
 
     def welcome(self, table: PairTable, before: int) -> None:
         """Five-tuples with numbers above `before` are new."""
@@ -90,6 +92,7 @@ class Candidates:
         """Feed what is to be fed of these packets."""
         look = self._look[numbers]
         filled = columns.held > 0
+        self.read = columns.row[:0]
         rows = np.flatnonzero(filled)
         interesting = look != 0
         interesting &= filled | (look & _WANTED != 0)
@@ -105,6 +108,7 @@ class Candidates:
         ranks = self._gating.ranks(looked)
         pending = look[chosen] & _WANTED != 0
         use = (ranks != NO_RANK) | pending
+        self.read = columns.row[chosen[use]]
         forms = self._merge(offered, chosen, ranks, looked, use & ~pending)
         use &= forms >= 0
         self._deliver(offered, chosen[use], ranks[use] != NO_RANK, forms[use])
@@ -169,8 +173,8 @@ class Candidates:
                     feed(self._maker.whole(batch, one, source, datagram))
                     self.fed += 1
                 elif at != row and int(numbers[at]) in wanted:
-                    later = self._maker.packets(batch, columns, np.array([at]), source)
-                    self._hand(offered, at, int(numbers[at]), feed(later[0]), extra)
+                    later = self._maker.one(batch, columns, at, source)
+                    self._hand(offered, at, int(numbers[at]), feed(later), extra)
             if packet is None or not (gate or owner in wanted):
                 continue
             more = feed(packet)

@@ -6,6 +6,7 @@ flows; the few packets that pass a gate go to the feed. Nothing else is kept of 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,15 +15,17 @@ import numpy as np
 
 from camscan.errors import InputError
 from camscan.model.traffic import CaptureSummary, Flow
-from camscan.observe.traffic.batch import PAD, Batch, Bytes, Tally
+from camscan.observe.traffic.batch import PAD, Batch, Bytes, Ints, Tally
 from camscan.observe.traffic.candidates import Candidates
-from camscan.observe.traffic.flows import MOST_FLOWS, MOST_TUPLES, FiveTuples
+from camscan.observe.traffic.flows import AT_ONCE, MOST_FLOWS, MOST_TUPLES, FiveTuples, Tuples
 from camscan.observe.traffic.forms import framer_of
 from camscan.observe.traffic.fragments import ORPHAN, OVERLAP
 from camscan.observe.traffic.framing import Framer
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
+from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.ledger import Ledger
+from camscan.observe.traffic.minutes import Lot
 from camscan.observe.traffic.packet import Feed, Gate, nothing
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.records import HEADER, PcapFramer
@@ -34,10 +37,11 @@ BUFFER = 32 << 20
 _FIRST = 4 << 20
 _FEW, _MANY = 12_000, 40_000
 """Packets in one filling: with fewer the next is larger, with more it is smaller."""
-SLICE = 32_768
-"""Packets per step: columns of this length stay in the processor's cache."""
+_ENOUGH, _GATHER = 1 << 18, 0.01
+"""Bytes of a live chunk below which the reader waits so many seconds before it reads again."""
 _MOST_ADDRESSES = 1 << 20
 _MOST_DAMAGES = 1000
+_NO_ROWS: Ints = np.empty(0, np.int64)
 _LEFT_OUT_MINUTES = "minutes of flows beyond those kept (totals are exact)"
 _NO_INTERFACE = "damaged: packet of an interface that is not described"
 
@@ -85,6 +89,8 @@ class Engine:
         self.lost: int | None = None
         self.on_batch: Callable[[Batch], None] | None = None
         """Called with every batch before it is counted (to keep packets)."""
+        self.keeper: Keeper | None = None
+        """Set to keep packets; see `keep`."""
         self.addresses = PairTable(_MOST_ADDRESSES)
         self.places = Places(self.addresses, scope)
         self.tuples = FiveTuples(self.places, self.tally, most=most_tuples)
@@ -94,9 +100,19 @@ class Engine:
         self._buffer = bytearray(buffer + PAD)
         self._sources = 0
 
-    def read(self, source: Source, *, on_chunk: Callable[[Progress], None] | None = None) -> None:
-        """One input to its end. What cannot be read is in `problems`, what was read stays."""
-        reader = _Reader(self, source, self._buffer, self._sources)
+    def read(
+        self,
+        source: Source,
+        *,
+        on_chunk: Callable[[Progress], None] | None = None,
+        live: bool = False,
+    ) -> None:
+        """One input to its end. What cannot be read is in `problems`, what was read stays.
+
+        `live`: whatever has arrived is counted at once, instead of when a buffer is full.
+        """
+        number = self._sources if source.number is None else source.number
+        reader = _Reader(self, source, self._buffer, number, live=live)
         self._sources += 1
         try:
             for _ in reader.buffers():
@@ -120,16 +136,20 @@ class Engine:
         self.bytes += int(batch.wire.sum())
         self.first = min(self.first, float(batch.at.min()))
         self.last = max(self.last, float(batch.at.max()))
-        for begin in range(0, count, SLICE):
-            part = batch if count <= SLICE else batch.part(begin, min(begin + SLICE, count))
+        for begin in range(0, count, AT_ONCE):
+            part = batch if count <= AT_ONCE else batch.part(begin, min(begin + AT_ONCE, count))
             if self.tuples.nearly_full:
                 self.settle()
             columns = self._headers.columns(part)
             if columns is None:
+                if self.keeper is not None:
+                    self.keeper.add(part, None, _NO_ROWS)
                 continue
             numbers, before = self.tuples.add(columns, batch.data)
             self._candidates.welcome(self.tuples.table, before)
             self._candidates.offer(part, columns, numbers, self._headers.whole, number)
+            if self.keeper is not None:
+                self.keeper.add(part, columns, self._candidates.read)
 
     def settle(self) -> None:
         """Enter all five-tuples into the ledger and begin anew; totals stay exact."""
@@ -141,6 +161,31 @@ class Engine:
         self.tuples.clear()
         self._candidates.renumber(table, self.tuples.reserve(a, b))
 
+    def fail(self, source: str, what: str) -> None:
+        """Note why an input, or a part of it, was not read."""
+        self.problems.append(Problem(source, what))
+
+    def absorb_tuples(self, tuples: Tuples, lot: Lot) -> None:
+        """Add five-tuples that another engine counted; see `state`."""
+        if self.tuples.table.count + len(tuples.a) >= self.tuples.table.most:
+            self.settle()
+        if len(tuples.a) > self.tuples.table.most:
+            self.ledger.take(tuples, [lot])
+            return
+        before = self.tuples.table.count
+        self.tuples.absorb(tuples, lot)
+        self._candidates.welcome(self.tuples.table, before)
+
+    def apart(self) -> dict[str, int]:
+        """What was not examined and is counted outside the tally."""
+        fragments = self._headers.fragments
+        counts = (
+            (ORPHAN, fragments.orphans),
+            (OVERLAP, fragments.overlaps),
+            (_LEFT_OUT_MINUTES, self.tuples.minutes.left_out),
+        )
+        return {reason: count for reason, count in counts if count}
+
     def flows(self) -> Iterator[Flow]:
         """Every flow, sorted by address, port and transport. Ends the counting; tells the feed of repeats."""
         self._candidates.tell()
@@ -150,14 +195,7 @@ class Engine:
     def summary(self, *, vantage: str = "file") -> CaptureSummary:
         """What was seen and what was not examined; after `flows`."""
         missed = self.tally.not_examined.copy()
-        fragments = self._headers.fragments
-        for reason, count in (
-            (ORPHAN, fragments.orphans),
-            (OVERLAP, fragments.overlaps),
-            (_LEFT_OUT_MINUTES, self.tuples.minutes.left_out),
-        ):
-            if count:
-                missed[reason] += count
+        missed.update(self.apart())
         return CaptureSummary(
             vantage=vantage,
             first=self.first if self.packets else None,
@@ -175,10 +213,13 @@ class Engine:
 class _Reader:
     """One source through one buffer."""
 
-    def __init__(self, engine: Engine, source: Source, buffer: bytearray, number: int) -> None:
+    def __init__(
+        self, engine: Engine, source: Source, buffer: bytearray, number: int, *, live: bool
+    ) -> None:
         self._engine = engine
         self._source = source
         self._number = number
+        self._live = live
         self._view = memoryview(buffer)
         self._data: Bytes = np.frombuffer(buffer, np.uint8)
         self._most = len(buffer) - PAD
@@ -195,12 +236,12 @@ class _Reader:
         have = source.readinto(view[:HEADER])
         framer = framer_of(bytes(view[:have]), source.name)
         begin = have if isinstance(framer, PcapFramer) else 0
-        offset = 0
+        offset = source.base
         searching = False
         while True:
-            got = source.readinto(view[have : self._room])
+            got = self._more(view[have : self._room])
             end = have + got
-            self.done = offset + end
+            self.done = offset + end - source.base
             begin, searching = self._frames(framer, begin, end, offset, searching=searching)
             left = end - begin
             self._collect(framer)
@@ -246,6 +287,15 @@ class _Reader:
             begin += 1
             self._skipped += 1
             searching = True
+
+    def _more(self, space: memoryview) -> int:
+        if not self._live:
+            return self._source.readinto(space)
+        got = self._source.read_some(space)
+        if got < _ENOUGH:
+            # Packets come one by one: let some gather, so that they are worth a pass.
+            time.sleep(_GATHER)
+        return got
 
     def _fit(self) -> None:
         """Choose how much is filled next, by how many packets the last filling had."""

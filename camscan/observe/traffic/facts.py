@@ -35,7 +35,7 @@ _BY_SOURCE_PORT: dict[int, tuple[Kind, tuple[bytes, ...]]] = {
 _ANSWERS = (b"ProbeMatch", b"Hello", b"HelloMatch", b"UniviewProbeMatches", b"params", b"NetWork")
 
 FACT_GATES = tuple(
-    Gate(id=f"fact:{kind.value}", transport="udp", ports=(port,), shortest=4)
+    Gate(id=f"fact:{kind.value}", transport="udp", ports=(port,), shortest=4, alike="payload")
     for port, (kind, _) in _BY_SOURCE_PORT.items()
     if port not in {1900, 3702}
 )

@@ -12,12 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.errors import InputError
 from camscan.observe.traffic.batch import ACK, SYN, Bytes, Columns, Ints, Keys, Tally
 from camscan.observe.traffic.minutes import Lot, MinuteSeries
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 
-MOST_TUPLES = 1 << 18
+MOST_TUPLES = 1 << 17
+AT_ONCE = 32_768
+"""Packets added in one step: columns of this length stay in the processor's cache."""
 MOST_FLOWS = 1 << 20
 TOO_MANY = "more flows than are kept"
 
@@ -61,7 +64,8 @@ class FiveTuples:
 
     @property
     def nearly_full(self) -> bool:
-        return self.table.count >= self.table.most * 7 // 8
+        """Whether one more step could bring more new five-tuples than there is room for."""
+        return self.table.count + AT_ONCE > self.table.most
 
     def add(self, columns: Columns, data: Bytes) -> tuple[Numbers, int]:
         """Count packets; the number of each packet's five-tuple, and how many were there before."""
@@ -132,6 +136,28 @@ class FiveTuples:
             self.marks[part],
             self._mac[part],
         )
+
+    def lots(self) -> Lot:
+        """Minutes so far, the current one included; they stay."""
+        self.minutes.close(self._size, self.marks)
+        return self.minutes.so_far()
+
+    def absorb(self, other: Tuples, lot: Lot) -> None:
+        """Add five-tuples counted elsewhere; `lot` counts them by their place in `other` + 1."""
+        self.minutes.close(self._size, self.marks)
+        numbers = self.reserve(other.a, other.b)
+        index = numbers.astype(np.int64)
+        np.add.at(self._packets, index, other.packets)
+        np.add.at(self._size, index, other.size)
+        np.minimum.at(self._first, index, other.first)
+        np.maximum.at(self._last, index, other.last)
+        np.bitwise_or.at(self.marks, index, other.marks)
+        empty = self._mac[index] == 0
+        self._mac[index[empty]] = other.mac[empty]
+        if len(lot.number) and not 0 < int(lot.number.min()) <= int(lot.number.max()) <= len(index):
+            raise InputError("no state of a capture: minutes of unknown flows")
+        known = np.concatenate((np.zeros(1, np.int32), numbers))
+        self.minutes.join(lot._replace(number=known[lot.number]), index, self._size)
 
     def minutes_taken(self) -> list[Lot]:
         """Minutes so far, the current one included; numbers are those of `tuples`, from 1."""

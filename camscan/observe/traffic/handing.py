@@ -66,9 +66,42 @@ class Maker:
             )
         ]  # fmt: skip
 
+    def one(self, batch: Batch, columns: Columns, row: int, source: int) -> Packet:
+        """The packet of one row; for few rows far cheaper than `packets`."""
+        a, b = int(columns.a[row]), int(columns.b[row])
+        proto, six = b >> 32 & 0xFF, b & FAMILY6 != 0
+        view = memoryview(batch.data.data)
+        begin, flags = int(columns.payload[row]), int(columns.flags[row])
+        at = int(columns.transport[row]) + 4
+        ends = self._ends.get((a, six))
+        if ends is None:
+            ends = (
+                self._places.text(a >> 32, six=six),
+                self._places.text(a & 0xFFFF_FFFF, six=six),
+            )
+            self._ends[a, six] = ends
+        macs = self._macs_of(batch, columns, np.array([row]))[0]
+        return Packet(
+            float(columns.at[row]),
+            ends[0],
+            ends[1],
+            b >> 16 & 0xFFFF,
+            b & 0xFFFF,
+            _TRANSPORT.get(proto, ""),
+            bytes(view[begin : begin + int(columns.held[row])]),
+            int.from_bytes(view[at : at + 4], "big") if proto == TCP else 0,
+            flags & SYN != 0,
+            macs[0],
+            macs[1],
+            int(batch.frame[columns.row[row]]) + batch.offset - batch.head,
+            int(columns.length[row]),
+            flags & (FIN | RST) != 0,
+            source,
+        )
+
     def whole(self, batch: Batch, one: Columns, source: int, datagram: Whole) -> Packet:
         """A datagram put together; `one` are the columns of the fragment that completed it."""
-        packet = self.packets(batch, one, np.zeros(1, np.int64), source)[0]
+        packet = self.one(batch, one, 0, source)
         return packet._replace(
             sport=datagram.ports >> 16,
             dport=datagram.ports & 0xFFFF,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.errors import InputError
 from camscan.model.traffic import Flow, Minute
 from camscan.observe.traffic.batch import FAMILY6, Ints, Keys, Tally
 from camscan.observe.traffic.flows import MOST_FLOWS, TOO_MANY, Paired, Tuples, paired
@@ -23,7 +24,23 @@ _32, _16 = np.uint64(32), np.uint64(16)
 _TRANSPORTS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp"}
 
 
-class _Minutes(NamedTuple):
+class Entries(NamedTuple):
+    """Flows, one row each."""
+
+    a: Keys
+    """client << 32 | remote"""
+    b: Keys
+    """family bit | protocol << 32 | remote port"""
+    packets_up: Ints
+    packets_down: Ints
+    bytes_up: Ints
+    bytes_down: Ints
+    first: NDArray[np.float64]
+    last: NDArray[np.float64]
+    mac: Keys
+
+
+class Minutes(NamedTuple):
     number: NDArray[np.int32]
     minute: Ints
     up: Ints
@@ -41,7 +58,7 @@ class Ledger:
         self._first = np.full(256, np.inf)
         self._last = np.full(256, -np.inf)
         self._mac: Keys = np.zeros(256, np.uint64)
-        self._minutes: list[_Minutes] = []
+        self._minutes: list[Minutes] = []
 
     def __len__(self) -> int:
         return self._table.count
@@ -80,6 +97,39 @@ class Ledger:
             packets += int(tuples.packets[back[both]].sum())
             self._tally.skip(TOO_MANY, packets)
         self._enter_minutes(len(tuples.a), lots, pair, index, client_first)
+
+    def entries(self) -> Entries:
+        """What is entered so far."""
+        part = slice(1, self._table.count + 1)
+        columns = (self._table.a, self._table.b, *self._counts, self._first, self._last, self._mac)
+        return Entries._make(column[part] for column in columns)
+
+    def minutes(self) -> Minutes:
+        """Bytes per flow (from 1, in the order of `entries`) and minute."""
+        self._minutes = [_summed(self._minutes)] if self._minutes else [_no_minutes()]
+        return self._minutes[0]
+
+    def absorb(self, entries: Entries, minutes: Minutes) -> None:
+        """Add what another ledger holds; its minutes count flows by their place in `entries` + 1."""
+        numbers = self._table.numbers(entries.a, entries.b)
+        self._room()
+        kept = np.flatnonzero(numbers)
+        index = numbers[kept].astype(np.int64)
+        for column, more in zip(self._counts, entries[2:6], strict=True):
+            np.add.at(column, index, more[kept])
+        np.minimum.at(self._first, index, entries.first[kept])
+        np.maximum.at(self._last, index, entries.last[kept])
+        empty = self._mac[index] == 0
+        self._mac[index[empty]] = entries.mac[kept][empty]
+        lost = numbers == 0
+        self._tally.skip(
+            TOO_MANY, int((entries.packets_up[lost] + entries.packets_down[lost]).sum())
+        )
+        if len(minutes.number):
+            if int(minutes.number.max()) > len(numbers) or int(minutes.number.min()) < 0:
+                raise InputError("no state of a capture: minutes of unknown flows")
+            known = np.concatenate((np.zeros(1, np.int32), numbers))
+            self._minutes.append(minutes._replace(number=known[minutes.number]))
 
     def _enter(
         self,
@@ -130,7 +180,7 @@ class Ledger:
         minute = np.concatenate([lot.minute for lot in lots])
         size = np.concatenate([lot.size for lot in lots])
         up = is_up[number]
-        parts = _Minutes(flow[number], minute, np.where(up, size, 0), np.where(up, 0, size))
+        parts = Minutes(flow[number], minute, np.where(up, size, 0), np.where(up, 0, size))
         self._minutes.append(_summed([parts]))
         if len(self._minutes) > 16:
             self._minutes = [_summed(self._minutes)]
@@ -211,7 +261,12 @@ def _counted(pair: Paired, packets: Ints) -> Paired:
     return pair if some.all() else Paired(pair.forward[some], pair.backward[some])
 
 
-def _summed(parts: list[_Minutes]) -> _Minutes:
+def _no_minutes() -> Minutes:
+    none = np.empty(0, np.int64)
+    return Minutes(none.astype(np.int32), none, none, none)
+
+
+def _summed(parts: list[Minutes]) -> Minutes:
     """One row per flow and minute, sorted; rows of flows that were not kept (0) fall out."""
     number = np.concatenate([p.number for p in parts])
     minute = np.concatenate([p.minute for p in parts])
@@ -220,12 +275,12 @@ def _summed(parts: list[_Minutes]) -> _Minutes:
     order = np.lexsort((minute, number))
     order = order[number[order] > 0]
     if not len(order):
-        return _Minutes(number[:0], minute[:0], up[:0], down[:0])
+        return Minutes(number[:0], minute[:0], up[:0], down[:0])
     number, minute, up, down = number[order], minute[order], up[order], down[order]
     begins = np.flatnonzero(
         np.concatenate(([True], (np.diff(number) != 0) | (np.diff(minute) != 0)))
     )
-    return _Minutes(
+    return Minutes(
         number[begins], minute[begins], np.add.reduceat(up, begins), np.add.reduceat(down, begins)
     )
 

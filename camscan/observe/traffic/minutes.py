@@ -81,6 +81,25 @@ class MinuteSeries:
             minute = np.full(len(numbers), self._minute, np.int64)
             self.lots.append(Lot(numbers.astype(np.int32), minute, grew))
 
+    def so_far(self) -> Lot:
+        """All lots as one, kept for later too."""
+        if len(self.lots) != 1:
+            none = np.empty(0, np.int64)
+            parts = self.lots or [Lot(none.astype(np.int32), none, none)]
+            self.lots = [Lot._make(np.concatenate(c) for c in zip(*parts, strict=True))]
+        return self.lots[0]
+
+    def join(self, lot: Lot, numbers: Ints, totals: Ints) -> None:
+        """Take lots counted elsewhere, whose bytes are in `totals` of `numbers` already."""
+        self._seen = grown(self._seen, len(totals))
+        self._touched = grown(self._touched, len(totals))
+        self._seen[numbers] = totals[numbers]
+        if self._kept + len(lot.number) > self.most:
+            self.left_out += len(lot.number)
+        elif len(lot.number):
+            self._kept += len(lot.number)
+            self.lots.append(lot)
+
     def taken(self) -> list[Lot]:
         """All lots so far; the numbers of five-tuples lose their meaning with the next `restart`."""
         lots, self.lots = self.lots, []

@@ -150,6 +150,7 @@ class Namer:
             answers=seen.answers,
             aliases=seen.aliases,
             answer=answer,
+            times=packet.times,
         )
 
     def _parsed(self, payload: bytes) -> dns_seen.DnsSeen | None:
@@ -363,6 +364,7 @@ def service_gates(signatures: Iterable[ServiceSignature]) -> tuple[Gate, ...]:
             mask=p.mask,
             shortest=p.shortest,
             longest=p.longest,
+            alike="payload" if p.transport == "udp" else "",
         )
         for p in table.patterns()
     ]

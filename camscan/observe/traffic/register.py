@@ -65,8 +65,9 @@ class Register:
         alpn: tuple[str, ...] = (),
         ech: bool = False,
         answer: bool = False,
+        times: int = 1,
     ) -> None:
-        """Count a name once; with `answer` as the answer to a question that may have been counted."""
+        """Count a name `times`; with `answer` as the answer to a question that may have been counted."""
         if not name or is_address(name):
             return
         key = (client, mac, proto, name, remote, port)
@@ -78,9 +79,9 @@ class Register:
             record = self._names[key] = _Name(at)
         record.first, record.last = min(record.first, at), max(record.last, at)
         if answer:
-            record.seen += 1
+            record.seen += times
         else:
-            record.asked += 1
+            record.asked += times
         for text in answers:
             if len(record.answers) < _MAX_ANSWERS:
                 record.answers.setdefault(text)
@@ -103,7 +104,7 @@ class Register:
                 return
             record = self._services[key] = _Service(packet.at)
         record.first, record.last = min(record.first, packet.at), max(record.last, packet.at)
-        record.packets += 1
+        record.packets += packet.times
         record.messages.add(matched.message.name)
         if matched.announced and outward:
             record.announced = record.announced or matched.announced

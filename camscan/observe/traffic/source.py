@@ -5,6 +5,7 @@ Nothing is mapped or read whole: a source fills a buffer it is given. What ends 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -22,6 +23,8 @@ _RATIO_FROM = 256 * 1024 * 1024
 
 Real captures shrink 2- to 20-fold; the emptiest packets there are (ARP padding, all alike) about 100-fold.
 """
+_PIPE = 1 << 20
+"""Bytes between the packet helper and us: what an unprivileged process may ask for."""
 _WINDOW = 128 * 1024 * 1024
 """Largest zstd window: what `zstd --long=27` writes, the most the standard asks readers to support."""
 
@@ -33,8 +36,14 @@ class Stream(Protocol):
 class Source:
     """One input. `readinto` fills as much as comes; 0 = the end. `problem` says why it ended early."""
 
-    def __init__(self, name: str, raw: BinaryIO, *, size: int = 0) -> None:
+    def __init__(
+        self, name: str, raw: BinaryIO, *, size: int = 0, base: int = 0, number: int | None = None
+    ) -> None:
         self.name = name
+        self.base = base
+        """Added to offsets: where a part of a file begins, less the header that stands before it."""
+        self.number = number
+        """Of the input, where it is a part of one; else the engine counts."""
         self.size = size
         """Bytes on disk; 0 where it is not known."""
         self.problem = ""
@@ -172,6 +181,10 @@ def open_source(path: str | Path) -> Source:
 
 def open_descriptor(fd: int, name: str) -> Source:
     """A pipe somebody writes a capture to."""
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE)
     return Source(name, cast("BinaryIO", os.fdopen(fd, "rb", buffering=0)))
 
 

@@ -157,6 +157,42 @@ def test_a_stream_between_other_bytes_ends_where_it_ends(kind):
     assert opening.unopened == []
 
 
+@pytest.mark.parametrize("kind", ["gzip", "xz", "bzip2", "zstd", "lz4"])
+def test_streams_that_were_joined_are_one_file(kind):
+    first, second = text(9000, 51), text(7000, 52)
+    packed = PACKERS[kind](first) + PACKERS[kind](second)
+    entries, opening = opened(packed + text(500))
+    (container,) = opening.opened
+    assert container.size == len(packed)
+    assert files_of(entries, container.path) == {"data": first + second}
+
+
+def test_a_dictionary_larger_than_allowed_is_said_and_not_passed_over():
+    # The dictionary size of LZMA2 is one byte of the block header: 38 is 2 GiB.
+    packed = bytearray(
+        lzma.compress(text(5000), filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}])
+    )
+    size = (packed[12] + 1) * 4
+    place = packed.index(b"\x21\x01", 12) + 2
+    packed[place] = 38
+    packed[12 + size - 4 : 12 + size] = struct.pack("<I", zlib.crc32(packed[12 : 12 + size - 4]))
+    _, opening = opened(bytes(packed))
+    assert ("", "budget") in reasons(opening)
+    assert "dictionary" in opening.unopened[0].detail
+
+
+def test_parts_without_number_are_summed_up(monkeypatch):
+    monkeypatch.setattr("camscan.observe.firmware.opening.MOST_NOTES", 10)
+    raw = bytearray(zipped({f"f{i}": text(100, i) for i in range(25)}))
+    at = 0
+    while (at := raw.find(b"PK\1\2", at)) >= 0:
+        raw[at + 8] |= 1  # encrypted, says the directory
+        at += 4
+    _, opening = opened(bytes(raw))
+    assert len(opening.unopened) == 11
+    assert opening.unopened[-1].detail == "15 more parts were not examined"
+
+
 @pytest.mark.needs("lzop", "lz4")
 def test_lzop_and_the_lz4_of_the_kernel(tmp_path):
     content = text(300_000)

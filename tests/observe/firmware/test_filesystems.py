@@ -158,6 +158,25 @@ def test_fat(tree, tmp_path, bits, blocks):
     assert (container.form, container.label) == ("fat", f"FAT{bits} CAMERA")
 
 
+@pytest.mark.needs("mke2fs", "img2simg")
+def test_the_sparse_files_of_android(tree, tmp_path):
+    plain, image = tmp_path / "plain", tmp_path / "image"
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-d", tree, plain, "24M")
+    run("img2simg", plain, image)
+    entries, opening = opened(image.read_bytes())
+    assert files_of(entries)["image"] == plain.read_bytes()
+    assert files_of(entries, "image") == FILES
+    assert [o.form for o in opening.opened] == ["android-sparse", "ext"]
+    assert opening.unopened == []
+    lie = bytearray(image.read_bytes())
+    struct.pack_into("<I", lie, 16, 0xFFFFFFFF)  # blocks in all
+    entries, opening = opened(bytes(lie))
+    assert ("image", "budget") in reasons(opening)
+    entries, opening = opened(image.read_bytes()[:200_000])
+    assert "damaged" in {r for _, r in reasons(opening)}
+    assert links_of(entries, "image")["linuxrc"] == "bin/app"
+
+
 def test_a_fat_chain_that_comes_back_to_itself_ends():
     image = bytearray(512 * 64)
     image[:3] = b"\xeb\x3c\x90"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import os
 import struct
@@ -19,6 +20,7 @@ from firmware_images import (
     noise,
     opened,
     reasons,
+    run,
     sparse_file,
     squashfs,
     text,
@@ -176,6 +178,21 @@ def test_a_sparse_file_of_fifty_gigabytes(tmp_path):
     assert opening.unopened == []
 
 
+def test_the_hash_of_a_sparse_file_is_that_of_its_bytes(tmp_path):
+    path = sparse_file(tmp_path / "image", 40 << 20, {10 << 20: BOOT, (30 << 20) + 77: b"x"})
+    opening = open_image(path)
+    assert opening.sha256() == ""  # nothing is mapped yet
+    next(opening.entries())
+    assert opening.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
+    late = open_image(path, budget=Budget(seconds=-1))
+    assert {e.kind for e in late.entries()} == {"image"}
+    assert late.sha256() == ""
+    assert late.unopened[-1].reason == "budget"
+    tree = open_image(tmp_path)
+    assert list(tree.entries())
+    assert tree.sha256() == ""
+
+
 def test_padding_is_not_unknown_and_encrypted_parts_are_named():
     image = padded(BOOT, 0x20000) + bytes(0x30000) + noise(0x40000, 5) + b"\xff" * 0x20000
     entries, opening = opened(image)
@@ -306,3 +323,32 @@ def test_nothing_is_written(tmp_path, monkeypatch):
     assert files_of(opened(Path(image))[0]) == {"etc/passwd": b"root::0:0\n"}
     assert sorted(p.name for p in tmp_path.iterdir()) == before
     assert [m for m in modes if len(m) > 1 and "w" in str(m[1])] == []
+
+
+@pytest.mark.needs("mke2fs", "mkfs.vfat", "mcopy")
+def test_a_disk_with_partitions(tmp_path):
+    """An image of an SD card or eMMC: partition table, FAT, ext4."""
+    boot, root = tmp_path / "boot", tmp_path / "root"
+    (tmp_path / "uEnv.txt").write_bytes(b"bootargs=console=ttyS0\n")
+    run("mkfs.vfat", "-C", "-F", "12", boot, "8192")
+    run("mcopy", "-i", boot, tmp_path / "uEnv.txt", "::")
+    run("mke2fs", "-q", "-F", "-t", "ext4", "-d", write_tree(tmp_path / "tree"), root, "8M")
+    table = bytearray(512)
+    struct.pack_into("<B3xB3xII", table, 446, 0x80, 0x0C, 2048, 16384)
+    struct.pack_into("<B3xB3xII", table, 462, 0, 0x83, 2048 + 16384, 16384)
+    table[510:] = b"\x55\xaa"
+    disk = bytes(table).ljust(1 << 20, b"\0") + boot.read_bytes() + root.read_bytes()
+    entries, opening = opened(disk)
+    assert [(o.form, o.offset) for o in opening.opened] == [("fat", 1 << 20), ("ext", 9 << 20)]
+    assert files_of(entries, f"fat@0x{1 << 20:x}") == {"uEnv.txt": b"bootargs=console=ttyS0\n"}
+    assert files_of(entries, f"ext@0x{9 << 20:x}") == FILES
+    assert opening.unopened == []
+
+
+@pytest.mark.needs("mksquashfs")
+def test_folders_deeper_than_the_limit_are_said_and_the_rest_is_kept(tmp_path):
+    root = write_tree(tmp_path / "root", {"a/" * 300 + "deep": b"deep", "flat": b"flat"}, {})
+    entries, opening = opened(squashfs(root, "gzip"))
+    assert files_of(entries) == {"flat": b"flat"}
+    assert [u.reason for u in opening.unopened] == ["budget"]
+    assert "deeper than 256 folders" in opening.unopened[0].detail

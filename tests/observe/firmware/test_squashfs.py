@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import lzma
+import random
 import struct
 
 import pytest
-from firmware_images import FILES, LINKS, files_of, links_of, opened, reasons, squashfs, write_tree
+from firmware_images import (
+    FILES,
+    LINKS,
+    files_of,
+    links_of,
+    noise,
+    opened,
+    reasons,
+    squashfs,
+    text,
+    write_tree,
+)
 
 pytestmark = pytest.mark.needs("mksquashfs")
 
@@ -35,6 +48,22 @@ def test_other_layouts(tree, options):
     entries, opening = opened(squashfs(tree, "xz", *options))
     assert files_of(entries) == FILES
     assert opening.unopened == []
+
+
+@pytest.mark.parametrize("options", [(), ("-noI",)])
+def test_thousands_of_files_whose_records_cross_the_blocks_of_the_tables(tmp_path, options):
+    sizes = random.Random(6)
+    files = {
+        f"{i % 7}/{'n' * (i % 11)}{i}": noise(sizes.randrange(400_000 if not i % 200 else 300), i)
+        for i in range(3000)
+    }
+    root = write_tree(
+        tmp_path / "root", files, {f"links/{i}": "x" * (i % 60 + 1) for i in range(300)}
+    )
+    entries, opening = opened(squashfs(root, "gzip", "-b", "4096", *options))
+    assert files_of(entries) == files
+    assert len(links_of(entries)) == 300
+    assert {u.reason for u in opening.unopened} <= {"encrypted"}  # the noise of the large ones
 
 
 def test_modes_are_kept(tree):
@@ -67,7 +96,7 @@ def test_of_a_truncated_image_the_blocks_that_are_left_are_still_read(tree):
     assert ("squashfs@0x0", "damaged") in reasons(opening)
     assert f"{len(image[: len(image) // 2])} are here" in opening.unopened[0].detail
     found = files_of(entries)
-    assert any(data in FILES["bin/app"] for data in found.values() if len(data) == 131_072)
+    assert any(FILES["bin/app"][:131_072] in data for data in found.values())
 
 
 def test_version_3_is_said_to_be_not_read():
@@ -90,3 +119,66 @@ def test_a_lying_size_of_a_file_does_not_take_the_memory(tree, tmp_path):
     entries, opening = opened(bytes(image))
     assert "usr/share/exact" not in files_of(entries) or opening.unopened
     assert sum(len(e.data) for e in entries if e.kind == "file") < 1 << 24
+
+
+def _short(data: bytes) -> bytes:
+    packed = lzma.compress(
+        data,
+        lzma.FORMAT_ALONE,
+        filters=[{"id": lzma.FILTER_LZMA1, "preset": 6, "dict_size": 1 << 17}],
+    )
+    return packed[:5] + packed[13:]
+
+
+def _bare(data: bytes) -> bytes:
+    chain = [{"id": lzma.FILTER_LZMA1, "lc": 3, "lp": 0, "pb": 2, "dict_size": 1 << 17}]
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=chain)
+
+
+@pytest.mark.parametrize(("name", "pack"), [("lzma-short", _short), ("lzma-bare", _bare)])
+def test_the_lzma_of_chip_makers(tmp_path, name, pack):
+    """The tables and blocks of an uncompressed image are packed again in place, each shorter than before."""
+    content = text(60_000, 61)
+    root = write_tree(tmp_path / "root", {f"file{i}": content + b"%d" % i for i in range(3)}, {})
+    image = bytearray(
+        squashfs(
+            root,
+            "lzma",
+            "-noI",
+            "-noD",
+            "-noF",
+            "-no-fragments",
+            "-no-xattrs",
+            "-b",
+            "131072",
+            "-nopad",
+        )
+    )
+    inodes, folders = struct.unpack_from("<QQ", image, 64)
+    for i in range(3):
+        data = content + b"%d" % i
+        at = image.find(data)
+        packed = pack(data)
+        image[at : at + len(packed)] = packed
+        entry = image.find(struct.pack("<I", 0x1000000 | len(data)), inodes)
+        struct.pack_into("<I", image, entry, len(packed))
+    # The folder table stays as it is; of the inode table the only block is packed, and the rest moves nowhere.
+    (head,) = struct.unpack_from("<H", image, inodes)
+    table = bytes(image[inodes + 2 : inodes + 2 + (head & 0x7FFF)])
+    packed = pack(table)
+    assert len(packed) < len(table)
+    struct.pack_into("<H", image, inodes, len(packed))
+    image[inodes + 2 : inodes + 2 + len(packed)] = packed
+    entries, opening = opened(bytes(image))
+    assert opening.opened[0].label == f"squashfs 4.0, {name}"
+    assert files_of(entries) == {f"file{i}": content + b"%d" % i for i in range(3)}
+    assert folders > inodes
+
+
+def test_tables_that_cannot_be_read_are_said_and_blocks_are_still_found(tree):
+    image = bytearray(squashfs(tree, "xz", "-b", "131072"))
+    (folders,) = struct.unpack_from("<Q", image, 72)
+    image[folders + 2 : folders + 40] = bytes(38)
+    entries, opening = opened(bytes(image))
+    assert ("squashfs@0x0", "damaged") in reasons(opening)
+    assert any(FILES["bin/app"][:131_072] in data for data in files_of(entries).values())

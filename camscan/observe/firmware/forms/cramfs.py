@@ -15,6 +15,7 @@ from typing import NamedTuple
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
+    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
@@ -22,6 +23,7 @@ from camscan.observe.firmware.form import (
     inner_path,
     nothing,
     text_of,
+    too_deep,
     zero_ended,
 )
 from camscan.observe.firmware.unpack import block
@@ -32,7 +34,6 @@ _ROOT = 64
 _SHIFT = 512
 """mkfs.cramfs -p leaves so much space before the superblock."""
 _EXTENDED, _SHIFTED = 0x800, 0x400
-_DEEPEST = 256
 
 
 class _Inode(NamedTuple):
@@ -111,9 +112,10 @@ class _Reader:
                 if kind == 0o4:
                     yield Member(inner, "directory", nothing, 0, inode.mode)
                     if inode.size and inode.at not in above and inode.at != folder.at:
-                        if len(above) >= _DEEPEST:
-                            raise DecodeError(f"cramfs: deeper than {_DEEPEST} folders")
-                        below.append((inner, inode, (*above, folder.at)))
+                        if len(above) < DEEPEST:
+                            below.append((inner, inode, (*above, folder.at)))
+                        else:
+                            yield Member(inner, "file", too_deep)
                 elif kind == 0o10:
                     read = partial(self.content, inode, watch)
                     yield Member(inner, "file", read, inode.size, inode.mode)

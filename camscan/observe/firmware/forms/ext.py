@@ -14,6 +14,7 @@ from typing import NamedTuple
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
+    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
@@ -21,6 +22,7 @@ from camscan.observe.firmware.form import (
     inner_path,
     nothing,
     text_of,
+    too_deep,
     zero_ended,
 )
 from camscan.observe.firmware.watch import (
@@ -34,7 +36,6 @@ from camscan.observe.firmware.watch import (
 _EXTENTS, _INLINE, _ENCRYPTED = 0x80000, 0x10000000, 0x800
 _META_GROUPS, _WIDE = 0x10, 0x80
 _ROOT = 2
-_DEEPEST = 256
 _LISTING = 1 << 26
 
 
@@ -214,8 +215,10 @@ class _Reader:
                     kind = inode.mode >> 12
                     if kind == 0o4:
                         yield Member(inner, "directory", nothing, 0, inode.mode)
-                        if depth < _DEEPEST:
+                        if depth < DEEPEST:
                             below.append((inner, child, depth + 1))
+                        else:
+                            yield Member(inner, "file", too_deep)
                     elif kind == 0o10:
                         read = partial(self.content, inode, watch)
                         yield Member(inner, "file", read, inode.size, inode.mode)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
+    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
@@ -20,10 +21,10 @@ from camscan.observe.firmware.form import (
     inner_path,
     nothing,
     text_of,
+    too_deep,
 )
 from camscan.observe.firmware.watch import BudgetError, PartialError, Watch
 
-_DEEPEST = 256
 _LISTING = 1 << 22
 _LONG, _LABEL, _FOLDER = 0x0F, 0x08, 0x10
 
@@ -107,7 +108,7 @@ class _Reader:
         try:
             return self.chain(cluster, _LISTING, watch)
         except PartialError as error:
-            return error.data  # a folder has no size: it ends with its chain
+            return bytes(error.data)  # a folder has no size: it ends with its chain
 
     def items(self, data: bytes) -> Iterator[_Item]:
         long: dict[int, bytes] = {}
@@ -145,7 +146,9 @@ class _Reader:
                 inner = inner_path(f"{path}/{item.name.replace('/', '_')}")
                 if item.folder:
                     yield Member(inner, "directory", nothing)
-                    if depth < _DEEPEST and item.cluster:
+                    if depth >= DEEPEST:
+                        yield Member(inner, "file", too_deep)
+                    elif item.cluster:
                         below.append((inner, item.cluster, depth + 1))
                 else:
                     read = partial(self._file, item, watch)

@@ -18,6 +18,7 @@ import numpy as np
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
+    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
@@ -26,6 +27,7 @@ from camscan.observe.firmware.form import (
     nothing,
     pattern,
     text_of,
+    too_deep,
 )
 from camscan.observe.firmware.unpack import block, raw_lzma
 from camscan.observe.firmware.watch import NoLibraryError, PartialError, Watch
@@ -45,7 +47,6 @@ _ERASED = 1 << 22
 _GAP = 1 << 12
 """Bytes without nodes after which an erase block begins, where nothing marks it."""
 _ROOT = 1
-_DEEPEST = 256
 _EVERY = {
     "<": pattern(r"\x85\x19(?:\x01\xe0|\x02\xe0|\x03\x20|\x04\x20|\x06\x20|\x08\xe0|\x09\xe0)"),
     ">": pattern(r"\x19\x85(?:\xe0\x01|\xe0\x02|\x20\x03|\x20\x04|\x20\x06|\xe0\x08|\xe0\x09)"),
@@ -196,8 +197,10 @@ class _Log:
                 mode = self.mode(entry.inode)
                 if entry.kind == 4:
                     yield Member(inner, "directory", nothing, 0, mode)
-                    if depth < _DEEPEST:
+                    if depth < DEEPEST:
                         below.append((inner, entry.inode, depth + 1))
+                    else:
+                        yield Member(inner, "file", too_deep)
                 elif entry.kind == 8:
                     read = partial(self._file, entry.inode, watch)
                     yield Member(inner, "file", read, self.size(entry.inode), mode)
@@ -213,7 +216,7 @@ class _Log:
         try:
             return self.content(inode, watch)[0][:4096]
         except PartialError as error:
-            return error.data[:4096]
+            return bytes(error.data[:4096])
 
 
 def _sum(data: bytes | memoryview) -> int:

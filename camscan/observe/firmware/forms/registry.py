@@ -10,6 +10,7 @@ from camscan.observe.firmware.forms.ext import EXT
 from camscan.observe.firmware.forms.fat import FAT
 from camscan.observe.firmware.forms.jffs2 import JFFS2
 from camscan.observe.firmware.forms.romfs import ROMFS
+from camscan.observe.firmware.forms.sparse import SPARSE
 from camscan.observe.firmware.forms.squashfs import SQUASHFS
 from camscan.observe.firmware.forms.stream import STREAMS
 from camscan.observe.firmware.forms.tar import TAR
@@ -28,6 +29,7 @@ FORMS: tuple[Form, ...] = (
     VSTARCAM,
     UIMAGE,
     FIT,
+    SPARSE,
     SQUASHFS,
     JFFS2,
     CRAMFS,

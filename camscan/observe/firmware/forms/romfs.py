@@ -9,8 +9,8 @@ import struct
 from collections.abc import Iterator
 from functools import partial
 
-from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
+    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
@@ -18,12 +18,12 @@ from camscan.observe.firmware.form import (
     inner_path,
     nothing,
     text_of,
+    too_deep,
     zero_ended,
 )
 from camscan.observe.firmware.watch import PartialError, Watch
 
 _DIRECTORY, _FILE, _LINK = 1, 2, 3
-_DEEPEST = 256
 _NAME = 1024
 
 
@@ -56,9 +56,10 @@ def _members(view: memoryview, first: int, watch: Watch) -> Iterator[Member]:
                 data = view[data_at : data_at + size]
                 if kind == _DIRECTORY:
                     yield Member(inner, "directory", nothing, 0, mode)
-                    if depth >= _DEEPEST:
-                        raise DecodeError(f"romfs: deeper than {_DEEPEST} folders")
-                    stack.append((inner, spec, depth + 1))
+                    if depth < DEEPEST:
+                        stack.append((inner, spec, depth + 1))
+                    else:
+                        yield Member(inner, "file", too_deep)
                 elif kind == _FILE:
                     yield Member(inner, "file", partial(_whole, data, size), size, mode)
                 elif kind == _LINK:

@@ -15,6 +15,7 @@ from functools import partial
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
+    DEEPEST,
     FILESYSTEM,
     Bytes,
     Form,
@@ -23,6 +24,7 @@ from camscan.observe.firmware.form import (
     inner_path,
     nothing,
     text_of,
+    too_deep,
 )
 from camscan.observe.firmware.unpack import block
 from camscan.observe.firmware.watch import NoLibraryError, PartialError, Watch
@@ -30,9 +32,10 @@ from camscan.observe.firmware.watch import NoLibraryError, PartialError, Watch
 _SUPER = struct.Struct("<4sIIIIHHHHHHQQQQQQQQ")
 _COMPRESSORS = {1: "zlib", 2: "lzma", 3: "lzo", 4: "xz", 5: "lz4", 6: "zstd"}
 _NAMES = {"zlib": "gzip"}
+_VARIANTS = ("lzma-short", "lzma-bare")
+"""What chip makers' kernels write where the superblock says gzip or lzma."""
 _META = 8192
 _DIRECTORY, _FILE, _LINK = (1, 8), (2, 9), (3, 10)
-_DEEPEST = 256
 _LISTING = 1 << 24
 """Bytes of one folder's list; 16 MiB hold half a million names."""
 _NO_FRAGMENT = 0xFFFFFFFF
@@ -96,6 +99,11 @@ class _Reader:
             self.compressor = str(other)
             return out
 
+    def forget(self) -> None:
+        """Drop what was expanded."""
+        self._metas.clear()
+        self._blocks.clear()
+
     def meta(self, at: int) -> tuple[bytes, int]:
         """The metadata block at a place, and where the next begins."""
         known = self._metas.get(at)
@@ -120,10 +128,10 @@ class _Reader:
         out = bytearray()
         while len(out) < size:
             data, at = self.meta(at)
-            part = data[within : within + size - len(out)]
-            if not part:
-                raise DecodeError("squashfs: metadata ends early")
-            out += part
+            if within >= len(data):
+                within -= len(data)  # a record begins in one block and goes on in the next
+                continue
+            out += data[within : within + size - len(out)]
             within = 0
         return bytes(out)
 
@@ -228,9 +236,10 @@ class _Reader:
                     if member is not None:
                         yield member
                     if is_folder and child not in above and child != reference:
-                        if len(above) >= _DEEPEST:
-                            raise DecodeError(f"squashfs: deeper than {_DEEPEST} folders")
-                        below.append((inner, child, (*above, reference)))
+                        if len(above) < DEEPEST:
+                            below.append((inner, child, (*above, reference)))
+                        else:
+                            yield Member(inner, "file", too_deep)
             except NoLibraryError:
                 raise
             except BROKEN as error:
@@ -286,20 +295,35 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
     if version:
         return version._replace(at=at) if version.size <= len(view) - at else None
     reader = _Reader(view[at:])
-    form = _NAMES.get(reader.compressor, reader.compressor)
     if reader.used > len(view) - at:
         why = f"squashfs: {reader.used} bytes long, {len(view) - at} are here"
         return Found(at, _SUPER.size, partial(_cut_off, why), "", 0, "squashfs")
     try:
-        root = reader.inode(reader.root)
+        opened = any(_opens(reader, kind) for kind in (reader.compressor, *_VARIANTS))
     except NoLibraryError as error:
         return Found(at, reader.used, partial(_refuse, str(error)), "", reader.created, "squashfs")
-    if root.kind not in _DIRECTORY:
-        return None
-    reader.run(reader.directories + root.start, root.within, min(root.size, _META))
+    if not opened:
+        why = "squashfs: its tables cannot be read"
+        return Found(at, _SUPER.size, partial(_cut_off, why), "", 0, "squashfs")
+    form = _NAMES.get(reader.compressor, reader.compressor)
     return Found(
         at, reader.used, reader.members, f"squashfs 4.0, {form}", reader.created, "squashfs"
     )
+
+
+def _opens(reader: _Reader, compressor: str) -> bool:
+    """Whether the root folder can be read in this compression."""
+    reader.compressor = compressor
+    reader.forget()
+    try:
+        root = reader.inode(reader.root)
+        if root.kind not in _DIRECTORY:
+            return False
+        return all(name and b"/" not in name for name, _ in reader.listing(root))
+    except NoLibraryError:
+        raise
+    except BROKEN:
+        return False
 
 
 def _refuse(why: str, watch: Watch) -> Iterator[Member]:

@@ -19,6 +19,13 @@ _CHANCE = 1 << 16
 """Bytes out of a stream without an end that are no accident."""
 _UNCHECKED = 256
 """Bytes out of an ended stream of a form without a checksum."""
+_JOINED = {
+    "gzip": (b"\x1f\x8b\x08",),
+    "xz": (b"\xfd7zXZ\0",),
+    "bzip2": (b"BZh",),
+    "zstd": (b"\x28\xb5\x2f\xfd",),
+    "lz4": (b"\x04\x22\x4d\x18",),
+}
 _LEGACY_BLOCK = 8 << 20
 """Expanded size of a block in the LZ4 form of the Linux kernel."""
 
@@ -29,13 +36,24 @@ def payload(kind: str, data: memoryview, watch: Watch) -> Stream:
         return _lz4_legacy(data, watch.room())
     if kind == "lzo":
         return _lzop(data, watch.room())
-    made = stream(kind, data, watch.room())
-    if kind in {"gzip", "xz", "zstd", "bzip2"}:
-        return made
-    return made
+    made = stream(kind, data, watch.room(), watch.tick)
+    parts = [made.data]
+    size, taken = len(made.data), made.taken
+    # `cat a.gz b.gz` is a gzip file, and so it is with the other forms that have a magic number.
+    while made.ended and bytes(data[taken : taken + 6]).startswith(_JOINED.get(kind, (b"\0" * 7,))):
+        watch.tick()
+        made = stream(kind, data[taken:], watch.room() - size, watch.tick)
+        if not made.ended:
+            break
+        parts.append(made.data)
+        size += len(made.data)
+        taken += made.taken
+    if len(parts) == 1:
+        return made if made.data is parts[0] else Stream(parts[0], taken, ended=True)
+    return Stream(b"".join(parts), taken, ended=True)
 
 
-def wrapped(name: str, data: bytes, watch: Watch) -> Iterator[Member]:
+def wrapped(name: str, data: Bytes, watch: Watch) -> Iterator[Member]:
     """The one file that came out of a stream."""
     del watch
     yield Member(name, "file", partial(_given, data), len(data))

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
+    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
@@ -23,6 +24,7 @@ from camscan.observe.firmware.form import (
     inner_path,
     nothing,
     text_of,
+    too_deep,
 )
 from camscan.observe.firmware.unpack import block
 from camscan.observe.firmware.watch import NoLibraryError, PartialError, Watch
@@ -32,7 +34,6 @@ _INO, _DATA, _DENT, _TRUN, _SUPER = 0, 1, 2, 4, 6
 _COMPRESSIONS = {0: "none", 1: "lzo", 2: "deflate", 3: "zstd"}
 _BLOCK = 4096
 _ROOT = 1
-_DEEPEST = 256
 _ENCRYPTED = 1 << 7
 """UBIFS_CRYPT_FL is 0x80 in the flags of an inode."""
 
@@ -151,8 +152,21 @@ class _Nodes:
         for (parent, name), entry in self.names.items():
             if entry.inode:
                 folders.setdefault(parent, []).append((name, entry))
-        stack = [("", _ROOT, 0)]
         walked: set[int] = set()
+        yield from self._walk("", _ROOT, folders, walked, watch)
+        # Folders whose own name is lost, or that contain each other.
+        for left in sorted(set(folders) - walked):
+            yield from self._walk(f"#{left}", left, folders, walked, watch)
+
+    def _walk(
+        self,
+        label: str,
+        root: int,
+        folders: dict[int, list[tuple[bytes, _Dent]]],
+        walked: set[int],
+        watch: Watch,
+    ) -> Iterator[Member]:
+        stack = [(label, root, 0)]
         while stack:
             path, folder, depth = stack.pop()
             if folder in walked:
@@ -165,8 +179,10 @@ class _Nodes:
                 mode = inode.mode if inode else 0
                 if entry.kind == 1:
                     yield Member(inner, "directory", nothing, 0, mode)
-                    if depth < _DEEPEST:
+                    if depth < DEEPEST:
                         below.append((inner, entry.inode, depth + 1))
+                    else:
+                        yield Member(inner, "file", too_deep)
                 elif entry.kind == 0:
                     read = partial(self.content, entry.inode, watch)
                     yield Member(inner, "file", read, inode.size if inode else 0, mode)

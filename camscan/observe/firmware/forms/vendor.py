@@ -148,6 +148,20 @@ def _crc16_table() -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
     return table
 
 
+def _beken_first(view: memoryview) -> bool:
+    """Whether the first block is right: cheap, since it is asked of every file."""
+    value = 0xFFFF
+    table = _crc16_list()
+    for byte in view[:_BEKEN_BLOCK]:
+        value = (value << 8 & 0xFFFF) ^ table[value >> 8 ^ byte]
+    return value == view[32] << 8 | view[33]
+
+
+@cache
+def _crc16_list() -> list[int]:
+    return _crc16_table().tolist()
+
+
 def _beken_right(view: memoryview, count: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which of the blocks have a right CRC-16 (poly 0x8005, begins with 0xFFFF, big-endian)."""
     blocks = np.frombuffer(view[: count * 34], np.uint8).reshape(count, 34)
@@ -160,7 +174,9 @@ def _beken_right(view: memoryview, count: int) -> np.ndarray[tuple[int], np.dtyp
 
 
 def _beken(view: memoryview, at: int, watch: Watch) -> Found | None:
-    if at or len(view) < 34 * _BEKEN_PROVEN or not _beken_right(view, _BEKEN_PROVEN).all():
+    if at or len(view) < 34 * _BEKEN_PROVEN or not _beken_first(view):
+        return None
+    if not _beken_right(view, _BEKEN_PROVEN).all():
         return None
     if view[: 34 * _BEKEN_PROVEN] == bytes(34 * _BEKEN_PROVEN):
         return None

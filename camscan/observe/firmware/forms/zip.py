@@ -145,7 +145,7 @@ def _locals(view: memoryview, at: int, watch: Watch) -> Iterator[tuple[_Item, in
 def _streamed(view: memoryview, begin: int, method: int, watch: Watch) -> int | None:
     """Length of data whose size was not known when its header was written: it follows the data."""
     if method == 8:
-        return stream("deflate", view[begin:], watch.room()).taken
+        return stream("deflate", view[begin:], watch.room(), watch.tick).taken
     at = begin
     while method == 0:
         watch.tick()
@@ -187,16 +187,16 @@ def _content(view: memoryview, item: _Item, watch: Watch) -> Bytes:
     return _expanded(data, item, watch, cut=False)
 
 
-def _expanded(data: memoryview, item: _Item, watch: Watch, *, cut: bool) -> bytes:
+def _expanded(data: memoryview, item: _Item, watch: Watch, *, cut: bool) -> Bytes:
     if item.method == 0:
-        return bytes(data)
+        return data
     if (
         item.method == 14
     ):  # LZMA: version, size of the properties, the properties, then a raw stream
         head = bytes(data[4:9]) + struct.pack("<q", item.plain or -1)
-        made = stream("lzma", memoryview(head + bytes(data[9:])), watch.room())
+        made = stream("lzma", memoryview(head + bytes(data[9:])), watch.room(), watch.tick)
     elif item.method in _METHODS:
-        made = stream(_METHODS[item.method], data, watch.room())
+        made = stream(_METHODS[item.method], data, watch.room(), watch.tick)
     else:
         raise NoLibraryError(f"zip: method {item.method} is not read")
     if made.damage and not cut:

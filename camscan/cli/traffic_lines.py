@@ -1,0 +1,119 @@
+"""Which lines does `camscan traffic --json` print (DESIGN section 5)?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from camscan import audit
+from camscan.clock import iso
+from camscan.decode.text import clean_lines
+from camscan.model.claim import Endpoint
+from camscan.model.knowledge import Knowledge
+from camscan.model.traffic import Captured, Flow, NameSeen
+
+
+class NameLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="name"):
+    """One line of `--json` per name."""
+
+    client: str
+    client_mac: str | None
+    proto: str
+    name: str
+    first: str | None
+    last: str | None
+    count: int
+    remote: str | None
+    port: int | None
+    answers: tuple[str, ...]
+    aliases: tuple[str, ...]
+    alpn: tuple[str, ...]
+    ech: bool
+    odd: bool
+
+
+class FlowLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="flow"):
+    """One line of `--json` per flow, with the columns of DESIGN rule 6."""
+
+    client: str
+    client_mac: str | None
+    remote: str
+    port: int
+    transport: str
+    bytes_up: int
+    bytes_down: int
+    packets: int
+    names: tuple[str, ...]
+    service: str | None
+    first: str | None
+    last: str | None
+    media: bool | None
+    registry_country: str | None
+    located_country: str | None
+    network_operator: str | None
+    network_parent_country: str | None
+    service_operator: str | None
+    service_parent_country: str | None
+    sources: tuple[str, ...]
+
+
+def lines(captured: Captured, knowledge: Knowledge, options: audit.AssessOptions) -> Iterator[str]:
+    """NDJSON: names, then flows (DESIGN section 5)."""
+    encode = msgspec.json.Encoder().encode
+    for name in captured.names:
+        yield clean_lines(encode(_name_line(name)).decode())
+    for flow, endpoint in audit.attributed_flows(captured, knowledge, options):
+        yield clean_lines(encode(_flow_line(flow, endpoint)).decode())
+
+
+def _name_line(n: NameSeen) -> NameLine:
+    return NameLine(
+        client=n.client,
+        client_mac=n.client_mac,
+        proto=n.proto,
+        name=n.name,
+        first=_time(n.first),
+        last=_time(n.last),
+        count=n.count,
+        remote=n.remote,
+        port=n.port,
+        answers=n.answers,
+        aliases=n.aliases,
+        alpn=n.alpn,
+        ech=n.ech,
+        odd=n.odd,
+    )
+
+
+def _flow_line(flow: Flow, e: Endpoint) -> FlowLine:
+    return FlowLine(
+        client=flow.client,
+        client_mac=flow.client_mac,
+        remote=flow.remote,
+        port=flow.port,
+        transport=flow.transport,
+        bytes_up=flow.bytes_up,
+        bytes_down=flow.bytes_down,
+        packets=flow.packets_up + flow.packets_down,
+        names=flow.names,
+        service=flow.service or None,
+        first=_time(flow.first),
+        last=_time(flow.last),
+        media=flow.media,
+        registry_country=e.registry_country,
+        located_country=e.located_country,
+        network_operator=e.network_operator,
+        network_parent_country=e.network_parent_country,
+        service_operator=e.service_operator,
+        service_parent_country=e.service_parent_country,
+        sources=e.sources,
+    )
+
+
+def _time(seconds: float) -> str | None:
+    try:
+        return iso(seconds)
+    except (ValueError, OverflowError, OSError):
+        return None

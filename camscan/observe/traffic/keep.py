@@ -1,0 +1,147 @@
+"""How are packets kept, where the user asked for it: headers, handshakes or all, as pcapng?
+
+Never by default. `headers` ends every frame where its payload begins; `handshakes` keeps the packets that were
+read for names; `all` keeps what was captured. What is kept is bounded in bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+
+from camscan.errors import RunError
+from camscan.observe.traffic.batch import Batch, Columns, Ints
+
+MODES = ("headers", "handshakes", "all")
+_FILE = 1 << 30
+"""Bytes of one file; then the next one begins."""
+_ETHERNET_ONLY = 14
+"""Of a frame that is no IP, `headers` keeps this much."""
+_LONGEST_HEADERS = 256
+
+
+class Keeper:
+    """Writes packets-0001.pcapng and so on into a folder."""
+
+    def __init__(self, folder: Path, mode: str, *, limit: int) -> None:
+        """`limit`: bytes in all; what comes after is not kept, and `ended_early` says so."""
+        if mode not in MODES:
+            raise ValueError(mode)
+        self.mode = mode
+        self.packets = 0
+        self.bytes = 0
+        self.ended_early = ""
+        self._folder = folder
+        self._limit = limit
+        self._number = 0
+        self._links: dict[int, int] = {}
+        self._size = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        self._out = self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        del kind, error, trace
+        self.close()
+
+    def close(self) -> None:
+        self._out.close()
+
+    def add(self, batch: Batch, columns: Columns | None, read: Ints) -> None:
+        """Packets of one batch. `read`: rows of the batch that were handed to the feed."""
+        if self.ended_early:
+            return
+        if self.mode == "all":
+            rows, sizes = np.arange(len(batch.frame)), batch.captured
+        elif self.mode == "handshakes":
+            rows = np.unique(read)
+            sizes = batch.captured[rows]
+        else:
+            rows = np.arange(len(batch.frame))
+            sizes = np.minimum(batch.captured, _ETHERNET_ONLY)
+            if columns is not None:
+                # A frame may hold several packets (never seen); the longest headers count.
+                np.maximum.at(
+                    sizes,
+                    columns.row,
+                    np.minimum(columns.payload - batch.frame[columns.row], _LONGEST_HEADERS),
+                )
+            sizes = np.minimum(sizes, batch.captured)
+        self._write(batch, rows, sizes)
+
+    def _write(self, batch: Batch, rows: Ints, sizes: Ints) -> None:
+        view = memoryview(batch.data.data)
+        out: list[bytes | memoryview] = []
+        number = self._interface(batch.link, out)
+        begins = batch.frame[rows]
+        at = batch.at[rows]
+        ticks = np.floor(at).astype(np.int64) * 10**9
+        ticks += np.round((at % 1.0) * 1e9).astype(np.int64)
+        for begin, size, wire, stamp in zip(
+            begins.tolist(),
+            sizes.tolist(),
+            batch.wire[rows].tolist(),
+            ticks.tolist(),
+            strict=True,
+        ):
+            padded = size + 3 & ~3
+            length = 32 + padded
+            if self.bytes + length > self._limit:
+                self.ended_early = f"the limit of {self._limit} bytes was reached"
+                break
+            out.extend(
+                (
+                    struct.pack(
+                        "<IIIIIII", 6, length, number, stamp >> 32, stamp & 0xFFFFFFFF, size, wire
+                    ),
+                    view[begin : begin + size],
+                    bytes(padded - size) + struct.pack("<I", length),
+                )
+            )
+            self.bytes += length
+            self._size += length
+            self.packets += 1
+        try:
+            self._out.write(b"".join(out))
+            if self._size >= _FILE:
+                self._out.close()
+                self._out = self._open()
+        except OSError as error:
+            self.ended_early = f"the disk refused: {error.strerror}"
+
+    def _open(self) -> BinaryIO:
+        self._number += 1
+        self._links.clear()
+        self._size = 0
+        path = self._folder / f"packets-{self._number:04d}.pcapng"
+        try:
+            out = path.open("xb")
+        except OSError as error:
+            raise RunError(f"{path}: cannot be written ({error.strerror})") from error
+        out.write(_block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)))
+        return out
+
+    def _interface(self, link: int, out: list[bytes | memoryview]) -> int:
+        number = self._links.get(link)
+        if number is None:
+            number = self._links[link] = len(self._links)
+            # if_tsresol: nanoseconds.
+            options = struct.pack("<HHB3xHH", 9, 1, 9, 0, 0)
+            out.append(_block(1, struct.pack("<HHI", link, 0, 0) + options))
+        return number
+
+
+def _block(kind: int, body: bytes) -> bytes:
+    size = struct.pack("<I", 12 + len(body))
+    return struct.pack("<I", kind) + size + body + size

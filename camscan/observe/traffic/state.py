@@ -1,0 +1,149 @@
+"""What has an engine counted, as bytes: for a checkpoint on the disk, and from one process to another?
+
+Columns as they are, little-endian, with their lengths checked when they are read again. Packets waiting to be put
+together and the feed's own memory are not in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from camscan.errors import InputError
+from camscan.observe.traffic.batch import FAMILY6, Keys
+from camscan.observe.traffic.engine import Engine, Problem
+from camscan.observe.traffic.flows import Tuples
+from camscan.observe.traffic.ledger import Entries, Minutes
+from camscan.observe.traffic.minutes import Lot
+
+SCHEMA = "camscan-capture-state/1"
+_32, _LOW32 = np.uint64(32), np.uint64(0xFFFF_FFFF)
+_TUPLES = ("<u8", "<u8", "<i8", "<i8", "<f8", "<f8", "u1", "<u8")
+_LOTS = ("<i4", "<i8", "<i8")
+_ENTRIES = ("<u8", "<u8", "<i8", "<i8", "<i8", "<i8", "<f8", "<f8", "<u8")
+_MINUTES = ("<i4", "<i8", "<i8", "<i8")
+
+
+class State(Struct, frozen=True, kw_only=True, array_like=True):
+    schema: str
+    addresses: tuple[bytes, bytes]
+    """Upper and lower halves of IPv6 addresses 1, 2, 3 ..."""
+    tuples: tuple[bytes, ...]
+    lots: tuple[bytes, ...]
+    entries: tuple[bytes, ...]
+    minutes: tuple[bytes, ...]
+    unwrapped: dict[str, int]
+    not_examined: dict[str, int]
+    links: dict[str, int]
+    packets: int
+    size: int
+    first: float | None
+    last: float | None
+    lost: int | None
+    problems: list[tuple[str, str]]
+
+
+def state_of(engine: Engine) -> State:
+    """What the engine counted so far; it goes on counting unharmed."""
+    table = engine.addresses
+    part = slice(1, table.count + 1)
+    lots = engine.tuples.lots()
+    missed = Counter(engine.tally.not_examined)
+    missed.update(engine.apart())
+    return State(
+        schema=SCHEMA,
+        addresses=(_raw(table.a[part], "<u8"), _raw(table.b[part], "<u8")),
+        tuples=_raws(engine.tuples.tuples(), _TUPLES),
+        lots=_raws(lots, _LOTS),
+        entries=_raws(engine.ledger.entries(), _ENTRIES),
+        minutes=_raws(engine.ledger.minutes(), _MINUTES),
+        unwrapped=dict(engine.tally.unwrapped),
+        not_examined=dict(missed),
+        links=dict(engine.tally.links),
+        packets=engine.packets,
+        size=engine.bytes,
+        first=engine.first if engine.packets else None,
+        last=engine.last if engine.packets else None,
+        lost=engine.lost,
+        problems=[(p.source, p.what) for p in engine.problems],
+    )
+
+
+def absorb(engine: Engine, state: State) -> None:
+    """Add what another engine counted, or this one before it was restarted."""
+    if state.schema != SCHEMA:
+        raise InputError(f"capture state {state.schema}: this program reads {SCHEMA}")
+    high, low = _columns(state.addresses, ("<u8", "<u8"))
+    numbers = np.zeros(len(high) + 1, np.uint64)
+    if len(high):
+        numbers[1:] = engine.addresses.numbers(high, low)
+    tuples = Tuples._make(_columns(state.tuples, _TUPLES))
+    tuples = tuples._replace(a=_renumbered(tuples.a, tuples.b, numbers))
+    entries = Entries._make(_columns(state.entries, _ENTRIES))
+    entries = entries._replace(a=_renumbered(entries.a, entries.b, numbers))
+    engine.absorb_tuples(tuples, Lot._make(_columns(state.lots, _LOTS)))
+    engine.ledger.absorb(entries, Minutes._make(_columns(state.minutes, _MINUTES)))
+    engine.tally.unwrapped.update(state.unwrapped)
+    engine.tally.not_examined.update(state.not_examined)
+    engine.tally.links.update(state.links)
+    engine.packets += state.packets
+    engine.bytes += state.size
+    if state.first is not None and state.last is not None:
+        engine.first = min(engine.first, state.first)
+        engine.last = max(engine.last, state.last)
+    if state.lost is not None:
+        engine.lost = (engine.lost or 0) + state.lost
+    engine.problems += [Problem(*pair) for pair in state.problems]
+
+
+def encoded(state: State) -> bytes:
+    return msgspec.msgpack.encode(state)
+
+
+def decoded(data: bytes) -> State:
+    """InputError where the bytes are no state."""
+    try:
+        return msgspec.msgpack.decode(data, type=State)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise InputError(f"no state of a capture: {error}") from error
+
+
+def _renumbered(a: Keys, b: Keys, numbers: Keys) -> Keys:
+    six = b & np.uint64(FAMILY6) != 0
+    if not six.any():
+        return a
+    a = a.copy()
+    source, target = (a[six] >> _32).astype(np.int64), (a[six] & _LOW32).astype(np.int64)
+    if max(int(source.max()), int(target.max())) >= len(numbers):
+        raise InputError("no state of a capture: an address is missing")
+    a[six] = numbers[source] << _32 | numbers[target]
+    return a
+
+
+def _raw(column: NDArray[np.generic], form: str) -> bytes:
+    return np.ascontiguousarray(column).astype(form, copy=False).tobytes()
+
+
+def _raws(columns: tuple[NDArray[np.generic], ...], forms: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(_raw(column, form) for column, form in zip(columns, forms, strict=True))
+
+
+def _column(raw: bytes, form: str) -> NDArray[Any]:
+    kind = np.dtype(form)
+    if len(raw) % kind.itemsize:
+        raise InputError("no state of a capture: a column is cut")
+    return np.frombuffer(raw, kind).astype(kind.newbyteorder("="))
+
+
+def _columns(raws: tuple[bytes, ...], forms: tuple[str, ...]) -> list[NDArray[Any]]:
+    if len(raws) != len(forms):
+        raise InputError("no state of a capture: columns are missing")
+    columns = [_column(raw, form) for raw, form in zip(raws, forms, strict=True)]
+    if len({len(column) for column in columns}) > 1:
+        raise InputError("no state of a capture: columns differ in length")
+    return columns
