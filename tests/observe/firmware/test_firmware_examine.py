@@ -113,7 +113,8 @@ def test_long_lists_are_cut_and_said(monkeypatch):
     import gzip
 
     monkeypatch.setattr("camscan.observe.firmware.examine.MOST_PARTS", 3)
-    files = {f"a{n}.gz": gzip.compress(b"http://api.cam-vendor.com/ " * (n + 9)) for n in range(9)}
+    text = b"".join(b"http://api%d.cam-vendor.com/ " % n for n in range(90))
+    files = {f"a{n}.gz": gzip.compress(text + b"%d" % n) for n in range(9)}
     report = examine(open_image(archive(files)), "x", searcher())
     assert len(report.opened) == 3
     assert report.limits == ("7 containers were opened and searched, not listed",)
