@@ -15,6 +15,7 @@ from camscan.decode.text import clean, decode_text
 from camscan.errors import UsageError
 from camscan.model.claim import Claim, Device, Endpoint, Evidence
 from camscan.model.finding import Assessment, Finding
+from camscan.model.firmware import ExaminedImage
 from camscan.model.knowledge import Knowledge, Signature
 from camscan.model.observation import Observation
 from camscan.model.product import ProductLine
@@ -59,6 +60,9 @@ def explain(run_folder: Path, what: str, *, as_json: bool) -> int:
         _finding(finding, assessment)
     elif device is not None:
         _device(device)
+    for image in assessment.images:
+        if finding is not None and finding.subject == image.subject:
+            _image(finding, image)
     for claim in claims:
         _claim(claim, knowledge, seen)
     for end in ends:
@@ -88,6 +92,15 @@ def _end(end: Endpoint, seen: dict[str, Observation]) -> None:
         if observation is not None:
             text = clean(decode_text(observation.response[:_SHOWN]))
             click.echo(f"  observation {name}: {observation.kind.value}: {text}")
+
+
+def _image(finding: Finding, image: ExaminedImage) -> None:
+    """Places in the image, which stays with its owner: inner path and offset count in the bytes at that path."""
+    for line in finding.details:
+        click.echo(f"  {clean(line)}")
+    click.echo(
+        f"\nimage {clean(image.report.image)}: sha256 {image.report.sha256}, observation {image.observation}"
+    )
 
 
 def _near(what: str, assessment: Assessment) -> list[str]:

@@ -149,6 +149,7 @@ def _groups(model: ReportModel) -> list[_Group]:
         by_subject.setdefault(finding.subject, []).append(finding)
     rows = {r.device_id: r for r in (*model.devices, *model.others)}
     order = dict.fromkeys(["site", *rows, *by_subject])
+    images = {i.subject: i.name for i in model.images}
     groups = []
     for subject in order:
         found = by_subject.get(subject, [])
@@ -159,7 +160,7 @@ def _groups(model: ReportModel) -> list[_Group]:
         groups.append(
             _Group(
                 subject=subject,
-                about=_about(row),
+                about=_about(row) if subject not in images else f"firmware image {images[subject]}",
                 notes=row.notes if row is not None else (),
                 shown=tuple(f for f in found if f.state != "not_observed"),
                 open=tuple((title, reason) for title, reason in unseen),

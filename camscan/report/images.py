@@ -179,7 +179,7 @@ def _tree(opened: Iterable[Opened], closed: Iterable[Unopened]) -> tuple[Node, .
         label = f", {clean(container.label)}" if container.label else ""
         made = f", made {container.created[:10]}" if container.created else ""
         name = clean(path.rpartition("!/")[2]) or "image"
-        text = f"{name} ({container.form}) at {container.offset}, {container.size} bytes, {container.files} files{label}{made}"
+        text = f"{name} ({container.form}) at {container.offset}, {container.size} bytes, {container.files} {'file' if container.files == 1 else 'files'}{label}{made}"
         children = below.pop(path, [])
         parent = parents[path]
         below.setdefault(parent, []).insert(

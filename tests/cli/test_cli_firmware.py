@@ -108,6 +108,18 @@ def test_the_run_holds_findings_about_the_image_and_none_of_devices(tmp_path, im
     assert "firmware images: none was read" not in found.coverage.not_examined
 
 
+def test_explain_walks_to_the_place_in_the_image(tmp_path, image, capsys):
+    out = tmp_path / "r"
+    run(["firmware", str(image), "-o", str(out)])
+    subject = assessments.read(out).images[0].subject
+    capsys.readouterr()
+    assert run(["explain", str(out), f"image-component-outdated@{subject}"]) == 0
+    text = capsys.readouterr().out
+    assert "openssl 1.0.1e: support ended 2016-12-31" in text
+    assert assessments.read(out).images[0].report.sha256 in text
+    assert "observation 0001-firmware:1" in text
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [(None, "neither a file nor a folder"), (b"", "empty file"), (b"\x93\x8a" * 4096, "")],

@@ -34,6 +34,8 @@ from camscan.observe.firmware.words import Words
 
 MOST_KEYS = 2000
 MOST_FACTS = 400
+MOST_PARTS = 10_000
+"""Containers listed, and closed parts listed."""
 _PLAIN_FORMS = (
     (0, b"070701"),
     (0, b"070702"),
@@ -44,6 +46,10 @@ _PLAIN_FORMS = (
     (0, b"DH\x03\x04"),
 )
 """Forms whose files lie uncompressed in them: searched as files, not once more as bytes."""
+
+
+_ARCHIVES = frozenset({"gzip", "xz", "lzma", "zip", "bzip2", "zstd", "tar", "cpio"})
+"""Their times are those of single files, at times of years before the image."""
 
 
 class Tables(Struct, frozen=True, kw_only=True):
@@ -153,15 +159,15 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
         image=clean(name),
         size=size if whole else total,
         sha256=digest if whole else tree.hexdigest(),
-        opened=tuple(opening.opened),
-        not_examined=(*opening.unopened, *cut),
+        opened=tuple(opening.opened[:MOST_PARTS]),
+        not_examined=_bounded((*opening.unopened, *cut)),
         files=files,
         bytes_examined=examined,
         facts=tuple(sorted(every, key=lambda f: (f.attribute, f.value, f.path, f.offset))),
         endpoints=endpoints,
         keys=tuple(_stores(_once(found[:MOST_KEYS]))),
         components=tuple(sorted(_versioned(components.values()), key=lambda c: (c.component, c.version or "", c.path))),
-        limits=tuple(_limits(gatherer.dropped, len(found))),
+        limits=tuple(_limits(gatherer.dropped, len(found), len(opening.opened))),
     )  # fmt: skip
 
 
@@ -173,7 +179,7 @@ def _container_facts(opened: Iterable[Opened]) -> Iterator[ImageFact]:
     for container in opened:
         if container.created:
             yield ImageFact(
-                attribute="container_date", value=container.created, path=container.path, offset=container.offset,
+                attribute="archive_date" if container.form in _ARCHIVES else "container_date", value=container.created, path=container.path, offset=container.offset,
                 note=f"time a {container.form} states; clocks of build machines may be wrong",
             )  # fmt: skip
         if container.label:
@@ -221,7 +227,24 @@ def _stores(found: Iterable[ImageKey]) -> Iterator[ImageKey]:
             )  # fmt: skip
 
 
-def _limits(dropped: int, keys_found: int) -> Iterator[str]:
+def _bounded(parts: tuple[Unopened, ...]) -> tuple[Unopened, ...]:
+    """All of them, or the first ones and one that stands for the rest."""
+    if len(parts) <= MOST_PARTS:
+        return parts
+    rest = parts[MOST_PARTS:]
+    more = Unopened(
+        path="",
+        offset=0,
+        size=sum(p.size for p in rest),
+        reason="budget",
+        detail=f"{len(rest)} more parts, not listed one by one",
+    )
+    return (*parts[:MOST_PARTS], more)
+
+
+def _limits(dropped: int, keys_found: int, opened: int) -> Iterator[str]:
+    if opened > MOST_PARTS:
+        yield f"{opened - MOST_PARTS} containers were opened and searched, not listed"
     if dropped:
         yield f"{dropped} entries above the limits of the lists ({MOST_OF_A_CLASS} informational ones of a class) were counted, not listed"
     if keys_found > MOST_KEYS:

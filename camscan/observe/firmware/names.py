@@ -22,6 +22,8 @@ _TEXT = re.compile(rb"[\x20-\x7e]*")
 _LONGEST = 255
 ANCHORS = 1_500_000
 """Dots looked at in one file."""
+CANDIDATES = 200_000
+"""Texts with the ending of a host that are looked at in one file."""
 REPEATS = 24
 """Times the same text is looked at in one file."""
 _VERB = re.compile(
@@ -40,6 +42,7 @@ class Budget:
 
     def __init__(self) -> None:
         self.seen = 0
+        self.candidates = 0
         self.exceeded = False
 
 
@@ -81,6 +84,10 @@ def find(
         repeats[text] = repeats.get(text, 0) + 1
         if repeats[text] > REPEATS:
             continue
+        budget.candidates += 1
+        if budget.candidates > CANDIDATES:
+            budget.exceeded = True
+            return
         glued = tail[:1].isalpha()
         yield from _parts(
             data,

@@ -188,6 +188,14 @@ def test_a_file_of_endless_names_ends_at_its_limit(monkeypatch):
     assert len(gatherer.done()) <= 1
 
 
+def test_a_file_of_endless_different_names_ends_at_its_limit(monkeypatch):
+    monkeypatch.setattr("camscan.observe.firmware.names.CANDIDATES", 50)
+    gatherer = Gatherer(LIST, words())
+    data = b"\0".join(b"api.cam%d-x.com" % n for n in range(500))
+    assert gatherer.take("x", data, Role.BINARY) is False
+    assert len(gatherer.done()) == 50
+
+
 def test_roles_follow_content_before_names():
     assert role_of("a.txt", b"\x7fELF...") is Role.ELF
     assert role_of("run", b"#!/bin/sh\n") is Role.SCRIPT

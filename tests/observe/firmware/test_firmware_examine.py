@@ -109,6 +109,17 @@ def test_a_budget_that_ends_is_said():
     assert any(p.reason == "budget" for p in report.not_examined)
 
 
+def test_long_lists_are_cut_and_said(monkeypatch):
+    import gzip
+
+    monkeypatch.setattr("camscan.observe.firmware.examine.MOST_PARTS", 3)
+    text = b"".join(b"http://api%d.cam-vendor.com/ " % n for n in range(90))
+    files = {f"a{n}.gz": gzip.compress(text + b"%d" % n) for n in range(9)}
+    report = examine(open_image(archive(files)), "x", searcher())
+    assert len(report.opened) == 3
+    assert report.limits == ("7 containers were opened and searched, not listed",)
+
+
 def test_every_flaw_of_the_data_has_a_bound_and_a_source():
     flaws: list[Flaw] = [f for c in tables().firmware.components for f in c.flaw]
     assert len(flaws) > 40
