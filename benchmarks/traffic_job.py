@@ -1,6 +1,7 @@
-"""One job for the comparison: all names and all flows of a capture, printed as JSON lines.
+"""One job for the comparison: what a capture holds, printed as JSON lines, without report and run.
 
-`python -m benchmarks.traffic_job CAPTURE [PROCESSES]`. What the other tools also do, and nothing more: no report.
+`python -m benchmarks.traffic_job CAPTURE`: all names, camera services and flows.
+`python -m benchmarks.traffic_job CAPTURE PROCESSES`: flows alone, by that many processes.
 """
 
 from __future__ import annotations
@@ -10,15 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from camscan.knowledge import load
-from camscan.observe.traffic.take import TakeOptions, take
 
+def everything(path: Path) -> int:
+    from camscan.knowledge import load
+    from camscan.observe.traffic.take import TakeOptions, Taking
 
-def main() -> int:
-    knowledge = load()
-    captured, problems = take(
-        [Path(sys.argv[1])], services=knowledge.services, resolvers={}, options=TakeOptions()
-    )
+    taking = Taking(load().services, {}, TakeOptions())
+    taking.read(path)
+    captured, problems = taking.done()
     encode = msgspec.json.Encoder().encode
     out = sys.stdout.buffer
     for record in (*captured.names, *captured.services, *captured.flows):
@@ -26,5 +26,16 @@ def main() -> int:
     return 1 if problems else 0
 
 
+def flows(path: Path, processes: int) -> int:
+    from camscan.observe.traffic.split import count
+
+    engine = count([path], processes=processes)
+    encode = msgspec.json.Encoder().encode
+    for flow in engine.flows():
+        sys.stdout.buffer.write(encode(flow) + b"\n")
+    return 1 if engine.problems else 0
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    capture = Path(sys.argv[1])
+    sys.exit(flows(capture, int(sys.argv[2])) if len(sys.argv) > 2 else everything(capture))

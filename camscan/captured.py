@@ -41,6 +41,7 @@ class Sighting(Struct, frozen=True):
 
 def store(writer: IntakeWriter, captured: Captured) -> int:
     """Write everything; the number of records that found no place (counted in the summary)."""
+    captured = with_real_macs(captured)
     owners = device_ids(captured)
     own = Own(captured.summary.local)
     summary = captured.summary
@@ -82,6 +83,23 @@ def store(writer: IntakeWriter, captured: Captured) -> int:
         at=_moment(summary.first),
     )
     return dropped
+
+
+def with_real_macs(captured: Captured) -> Captured:
+    """Without hardware addresses that belong to nobody: zeros (loopback), broadcast and group addresses."""
+
+    def real(mac: str | None) -> str | None:
+        if mac is None or mac == "00:00:00:00:00:00" or int(mac[:2], 16) & 1:
+            return None
+        return mac
+
+    return replace(
+        captured,
+        names=tuple(replace(n, client_mac=real(n.client_mac)) for n in captured.names),
+        flows=tuple(replace(f, client_mac=real(f.client_mac)) for f in captured.flows),
+        services=tuple(replace(s, client_mac=real(s.client_mac)) for s in captured.services),
+        facts=tuple(replace(f, client_mac=real(f.client_mac)) for f in captured.facts),
+    )
 
 
 def _end(record: NameSeen | Flow | ServiceSeen, own: Own) -> str:

@@ -21,6 +21,10 @@ _LEGAL = frozenset({"law", "rule"})
 """Tables that tell what an act says, and may use its terms."""
 _FIELDS: tuple[tuple[str, Callable[[Knowledge], Iterable[object]], tuple[str, ...]], ...] = (
     ("signature", lambda k: k.signatures, ("about", "not_proof_of")),
+    ("service", lambda k: k.services, ("name", "about", "not_proof_of")),
+    ("component", lambda k: k.firmware.components, ("name", "note")),
+    ("imprint", lambda k: k.firmware.imprints, ("about", "not_proof_of")),
+    ("flaw", lambda k: [f for c in k.firmware.components for f in c.flaw], ("title",)),
     ("platform", lambda k: k.platforms.values(), ("note",)),
     ("brand", lambda k: k.brands, ("note",)),
     ("party", lambda k: k.parties.values(), ("ownership", "note", "seat_note", "state_share", "disputed", "network_shows")),

@@ -13,7 +13,7 @@ from camscan.cli.closing import read_knowledge
 from camscan.clock import SystemClock
 from camscan.decode.text import clean, decode_text
 from camscan.errors import UsageError
-from camscan.model.claim import Claim, Device, Evidence
+from camscan.model.claim import Claim, Device, Endpoint, Evidence
 from camscan.model.finding import Assessment, Finding
 from camscan.model.knowledge import Knowledge, Signature
 from camscan.model.observation import Observation
@@ -40,7 +40,9 @@ def explain(run_folder: Path, what: str, *, as_json: bool) -> int:
         hint = f"; did you mean {', '.join(near)}" if near else ""
         raise UsageError(f"{what}: no finding or device of that name in {run_folder}{hint}")
     claims = finding.claims if finding is not None else device.claims if device is not None else ()
+    ends = _ends(finding, assessment) if finding is not None else ()
     wanted = {e.observation for c in claims for e in c.evidence}
+    wanted |= {o for e in ends for o in e.observations}
     seen = {o.id: o for o in run.observations() if o.id in wanted}
     if as_json:
         click.echo(
@@ -59,7 +61,33 @@ def explain(run_folder: Path, what: str, *, as_json: bool) -> int:
         _device(device)
     for claim in claims:
         _claim(claim, knowledge, seen)
+    for end in ends:
+        _end(end, seen)
     return 0
+
+
+def _ends(finding: Finding, assessment: Assessment) -> tuple[Endpoint, ...]:
+    """The endpoints a finding about the data path rests on: those its details name."""
+    told = " ".join(finding.details)
+    return tuple(
+        e
+        for e in assessment.endpoints
+        if e.device_id == finding.subject
+        and e.observations
+        and ((e.name and e.name in told) or (e.address and e.address in told))
+    )
+
+
+def _end(end: Endpoint, seen: dict[str, Observation]) -> None:
+    marks = ", ".join(m.value for m in end.marks)
+    click.echo(f"\nendpoint {clean(end.name or '(no name)')} {end.address or ''} {end.transport} {end.port or ''}: {marks}")  # fmt: skip
+    for line in (*end.why, *end.sources):
+        click.echo(f"  {clean(line)}")
+    for name in end.observations:
+        observation = seen.get(name)
+        if observation is not None:
+            text = clean(decode_text(observation.response[:_SHOWN]))
+            click.echo(f"  observation {name}: {observation.kind.value}: {text}")
 
 
 def _near(what: str, assessment: Assessment) -> list[str]:

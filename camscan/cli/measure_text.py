@@ -51,6 +51,7 @@ def left_out_text(found: Sequence[LeftOut]) -> str:
         (
             clean(one.maker),
             one.signatures,
+            one.product_lines,
             _share(one.camera_recall),
             _share(one.still_named),
             len(one.wrong_makers),
@@ -63,12 +64,20 @@ def left_out_text(found: Sequence[LeftOut]) -> str:
             (
                 "all of these, one by one",
                 "",
+                "",
                 _share(wilson(sum(one.camera_recall.hits for one in found), cameras)),
                 _share(wilson(sum(one.still_named.hits for one in found), cameras)),
                 sum(len(one.wrong_makers) for one in found),
             )
         )
-    headers = ("without", "signatures away", "cameras found", "maker still named", "wrong makers")
+    headers = (
+        "without",
+        "signatures away",
+        "lines away",
+        "cameras found",
+        "maker still named",
+        "wrong makers",
+    )
     wrong = [_wrong(w) for one in found for w in one.wrong_makers]
     return f"{_table(rows, headers)}\n\nwrong makers: {_list(wrong)}"
 

@@ -18,6 +18,7 @@ from camscan.cli.closing import (
     write_files,
 )
 from camscan.cli.progress import StatusLine
+from camscan.cli.traffic_check import check
 from camscan.cli.traffic_lines import lines
 from camscan.clock import Clock, SystemClock, compact, iso, parse_iso
 from camscan.errors import CamscanError, InputError, UsageError
@@ -28,8 +29,10 @@ from camscan.model.run import Input, IntakeInfo
 from camscan.model.traffic import Captured
 from camscan.observe.traffic.engine import Problem, Progress
 from camscan.observe.traffic.keep import MODES, Keeper
+from camscan.observe.traffic.kernel_filter import explained
 from camscan.observe.traffic.live import LiveOptions
 from camscan.observe.traffic.take import TakeOptions, Taking
+from camscan.observe.wire.listen import TzspListener, listening
 from camscan.report.model import build
 from camscan.run import IntakeWriter, Run
 
@@ -64,9 +67,27 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
     help="Where the capture was taken; default: file, with --interface host.",
 )
 @click.option("--interface", help="Capture live here instead of reading files (needs CAP_NET_RAW).")
-@click.option("--duration", help="With --interface: 90s, 30m, 24h, 7d; default: until Ctrl-C.")
+@click.option(
+    "--listen",
+    "mirror",
+    help="Receive a mirror here that a router sends as datagrams: tzsp:ADDRESS:37008.",
+)
+@click.option(
+    "--duration", help="With --interface or --listen: 90s, 30m, 24h, 7d; default: until Ctrl-C."
+)
 @click.option(
     "--filter", "bpf", default="", help="With --interface: kernel filter in the words of tcpdump."
+)
+@click.option(
+    "--check",
+    "check_port",
+    is_flag=True,
+    help="With --interface: look for a minute whether this port is worth capturing at; no run.",
+)
+@click.option(
+    "--show-filter",
+    is_flag=True,
+    help="Print a tcpdump filter that leaves local video out of a long capture, and what it costs.",
 )
 @click.option(
     "--keep",
@@ -90,8 +111,11 @@ def traffic(
     phases: tuple[str, ...],
     vantage: str | None,
     interface: str | None,
+    mirror: str | None,
     duration: str | None,
     bpf: str,
+    check_port: bool,
+    show_filter: bool,
     keep: str | None,
     retention: int | None,
     keep_limit: int,
@@ -107,14 +131,27 @@ def traffic(
 
     Packets are never stored: a run keeps names, counts, and the heads of what devices say of themselves.
     """
+    if show_filter:
+        click.echo(explained(_ranges(own_ranges)))
+        return 0
     clock = SystemClock()
+    if check_port:
+        live = _live(interface, duration or "60s", bpf, captures)
+        if live is None:
+            raise UsageError("--check belongs to --interface")
+        return check(live, _ranges(own_ranges), as_json=as_json)
     options = read_options(site_file, networks, jurisdiction, as_of)
     knowledge = read_knowledge(local)
-    live = _live(interface, duration, bpf, captures)
+    live = None if mirror else _live(interface, duration, bpf, captures)
+    listener = None
+    if mirror:
+        if captures or interface or bpf:
+            raise UsageError("--listen takes no capture files, --interface or --filter")
+        listener = TzspListener(*listening(mirror), clock)
     if keep == "all" and retention is None:
         raise UsageError("--keep all keeps pictures of people: say how long with --retention DAYS")
     how = TakeOptions(
-        vantage=vantage or ("host" if live is not None else "file"),
+        vantage=vantage or ("mirror" if listener else "host" if live is not None else "file"),
         local=_ranges(own_ranges),
         phases=tuple(map(_phase, phases)),
     )
@@ -124,9 +161,18 @@ def traffic(
         out, owner=options.site.owner, clock=clock, knowledge=knowledge, how=how, inputs=inputs
     )
     keeping = None if keep is None else Keeping(keep, retention, keep_limit << 20)
+    live_or_mirror = (
+        live if listener is None else Mirror(listener, _seconds(duration) if duration else None)
+    )
     try:
         captured, problems = _look(
-            captures, live, knowledge, how, writer=writer, keeping=keeping, progress=progress
+            captures,
+            live_or_mirror,
+            knowledge,
+            how,
+            writer=writer,
+            keeping=keeping,
+            progress=progress,
         )
     except CamscanError:
         writer.seal(complete=False)
@@ -159,6 +205,13 @@ class Keeping(NamedTuple):
     """Bytes."""
 
 
+class Mirror(NamedTuple):
+    """A mirror that arrives as datagrams."""
+
+    listener: TzspListener
+    duration: float | None
+
+
 def _live(
     interface: str | None, duration: str | None, bpf: str, captures: tuple[Path, ...]
 ) -> LiveOptions | None:
@@ -184,7 +237,7 @@ def _seconds(text: str) -> float:
 
 def _look(
     captures: tuple[Path, ...],
-    live: LiveOptions | None,
+    live: LiveOptions | Mirror | None,
     knowledge: Knowledge,
     how: TakeOptions,
     *,
@@ -204,6 +257,8 @@ def _look(
         if live is None:
             for path in captures:
                 taking.read(path, on_chunk=shown)
+        elif isinstance(live, Mirror):
+            taking.listen(live.listener, duration=live.duration, on_chunk=shown)
         else:
             taking.watch(live, on_chunk=shown)
     finally:

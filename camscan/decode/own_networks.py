@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 _OWN = (
     "10.0.0.0/8",
@@ -49,6 +50,7 @@ class Own:
         return any(number in network for network in self._networks)
 
 
+@lru_cache(_MAX_REMEMBERED)
 def is_group(address: str) -> bool:
     """Multicast, broadcast or unspecified: no party."""
     try:

@@ -59,12 +59,20 @@ class ServiceTable:
                 for transport in ("udp", "tcp"):
                     if signature.transport in {"", transport}:
                         self._by_transport[transport].append(one)
+        # Most payloads are ruled out by their first byte.
+        self._by_first = {
+            transport: tuple(tuple(c for c in every if _may_begin(c, byte)) for byte in range(256))
+            for transport, every in self._by_transport.items()
+        }
 
     def match(self, payload: bytes, transport: str, length: int = 0) -> list[Matched]:
         """Every message the payload looks like; `length`: bytes on the wire where a capture cut it."""
         size = length or len(payload)
-        found = []
-        for one in self._by_transport.get(transport, ()):
+        found: list[Matched] = []
+        every = self._by_first.get(transport)
+        if not every or not payload:
+            return found
+        for one in every[payload[0]]:
             message = one.message
             if not message.shortest <= size <= message.longest or not _fits(one, payload):
                 continue
@@ -118,6 +126,13 @@ def _test(given: BytesAt) -> tuple[int, bytes, tuple[bytes, ...]]:
     if not values[0] or {len(v) for v in values} != {len(mask)}:
         raise ValueError("hex, mask and alternatives need the same, non-zero length")
     return given.at, mask, tuple(_and(v, mask) for v in values)
+
+
+def _may_begin(one: _Compiled, byte: int) -> bool:
+    return all(
+        at != 0 or any(byte & mask[0] == value[0] for value in values)
+        for at, mask, values in one.tests
+    )
 
 
 def _fits(one: _Compiled, payload: bytes) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import re2
 
+from camscan.decode.recent import Recent
 from camscan.decode.text import clean
 from camscan.errors import KnowledgeError
 from camscan.identify.values import normal
@@ -22,6 +23,8 @@ from camscan.model.product import ProductLine
 LONGEST = 160
 """Characters of a text that can be a device's name."""
 _EXCERPT = 200
+_ROOM = 4 << 20
+"""Bytes of texts whose lines are remembered."""
 _WEB = ("title", "realm", "server")
 
 PRINTED: Mapping[Kind, tuple[str, ...]] = {
@@ -60,13 +63,23 @@ class Lines:
             except re2.error as error:
                 raise KnowledgeError(f"{line.id}: {line.pattern!r} is not RE2") from error
             self._set.Add(line.pattern)
-        if self._lines:
-            self._set.Compile()
+        self._joined = False
+        self._recent: Recent[str, tuple[tuple[ProductLine, str], ...]] = Recent(_ROOM)
 
-    def matching(self, text: str) -> Iterator[tuple[ProductLine, str]]:
+    def matching(self, text: str) -> tuple[tuple[ProductLine, str], ...]:
         """(line, designation) for every line that the text names."""
         if not self._lines or len(text) > LONGEST:
-            return
+            return ()
+        known = self._recent.get(text)
+        if known is None:
+            known = tuple(self._matching(text))
+            self._recent.put(text, known, len(text) + 150 * (1 + len(known)))
+        return known
+
+    def _matching(self, text: str) -> Iterator[tuple[ProductLine, str]]:
+        if not self._joined:
+            self._set.Compile()
+            self._joined = True
         for number in sorted(self._set.Match(text) or ()):
             found = self._patterns[number].search(text)
             if found is not None and found.group(1):

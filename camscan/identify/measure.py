@@ -24,6 +24,7 @@ from camscan.identify.labelled import (
 )
 from camscan.model.claim import Attribute, Device
 from camscan.model.knowledge import Knowledge, Signature
+from camscan.model.product import ProductLine
 
 _Z = 1.959963984540054
 _NAMES = frozenset({Attribute.MAKER, Attribute.BRAND, Attribute.PLATFORM})
@@ -96,7 +97,8 @@ class LeftOut(Struct, frozen=True, kw_only=True):
 
     maker: str
     signatures: int
-    """Taken away."""
+    product_lines: int
+    """Taken away, both."""
     camera_recall: Share
     still_named: Share
     """By generic labels or the registrant of the MAC block."""
@@ -142,7 +144,8 @@ def leave_out(lines: Iterable[bytes], knowledge: Knowledge, maker: str) -> LeftO
     whole = Identifier(knowledge)
     party = whole.relations.party(maker) or maker
     kept = tuple(s for s in knowledge.signatures if not _speaks_of(s, party, whole))
-    identifier = Identifier(replace(knowledge, signatures=kept))
+    lines_kept = tuple(x for x in knowledge.lines if not _names(x, party, whole))
+    identifier = Identifier(replace(knowledge, signatures=kept, lines=lines_kept))
     relations = whole.relations
     mine = [
         s for s in samples(lines)[0] if s.label.is_camera and maker_of(s.label, relations) == party
@@ -153,6 +156,7 @@ def leave_out(lines: Iterable[bytes], knowledge: Knowledge, maker: str) -> LeftO
     return LeftOut(
         maker=party,
         signatures=len(knowledge.signatures) - len(kept),
+        product_lines=len(knowledge.lines) - len(lines_kept),
         camera_recall=wilson(sum(f.device.is_camera is True for f in found), len(found)),
         still_named=wilson(len(named) - len(wrong), len(found)),
         wrong_makers=tuple(_wrong(f) for f in wrong),
@@ -169,13 +173,24 @@ def makers(lines: Iterable[bytes], identifier: Identifier) -> tuple[str, ...]:
 
 def _speaks_of(signature: Signature, party: str, identifier: Identifier) -> bool:
     """Whether a signature is one of this maker's: by its platform, or by what it says or extracts."""
-    relations = identifier.relations
     platform = signature.id.removeprefix("local.").partition(".")[0]
     values = [s.value for s in signature.says if s.attribute in _NAMES]
     for extract in signature.extract:
         if extract.attribute in _NAMES:
             values += extract.values.values()
-    for value in (platform, *values):
+    return _of_maker((platform, *values), party, identifier)
+
+
+def _names(line: ProductLine, party: str, identifier: Identifier) -> bool:
+    prefix = line.id.removeprefix("local.").partition(".")[0]
+    values = (prefix, line.maker or "", line.brand, line.platform or "")
+    return _of_maker(values, party, identifier)
+
+
+def _of_maker(values: Iterable[str], party: str, identifier: Identifier) -> bool:
+    """Whether one of these names, brands or platforms is this maker's."""
+    relations = identifier.relations
+    for value in values:
         owners = {relations.platform_maker(value), relations.party(value)}
         owners |= relations.makers_of_brand(value)
         if any(o is not None and relations.same_group(o, party) for o in owners):

@@ -48,6 +48,11 @@ _FORMS = frozenset(
 )
 """Words that stand behind a name in the name of a company and make no other company of it."""
 _MOST_WORDS = 6
+_GREETING = re.compile(
+    r"\W*(?:(?:welcome to|web viewer for|live view|log ?in to|connected to)\b\W*)?(?:the\b\W*)?",
+    re.IGNORECASE,
+)
+"""Words of politeness in front of a name."""
 _LOOKED_AT = 160
 """Characters of a text that are looked at: a name stands at its beginning."""
 _SHORTEST = 2
@@ -83,7 +88,7 @@ class KnownNames:
 
     def find(self, text: str) -> str:
         """The name as printed in signatures/, empty if the text begins with none."""
-        return self._beginning(_words(text))[0]
+        return self._beginning(_words(_GREETING.sub("", text[:_LOOKED_AT], count=1)))[0]
 
     def organisation(self, text: str) -> str:
         """The name if the text is it, alone or as a company is named; empty for any other company.

@@ -31,15 +31,16 @@ class FieldTable:
         self.known: list[int] = []
         self.patterns: list[tuple[str, int]] = []
         self.set: re2.Set | None = None
+        self._joined = False
         self._recent: Recent[str, frozenset[int]] = Recent(_VALUE_ROOM)
 
     def compile(self) -> None:
+        """Read the patterns; re2.error where one is none. They are joined when first asked."""
         if not self.patterns:
             return
         self.set = re2.Set.SearchSet(options())
         for pattern, _ in self.patterns:
             self.set.Add(pattern)
-        self.set.Compile()
 
     def held(self, value: str) -> frozenset[int]:
         """Numbers of the conditions that this value meets."""
@@ -57,6 +58,10 @@ class FieldTable:
         if self.known and self.names.find(value):
             yield from self.known
         if self.set is not None:
+            if not self._joined:
+                # Most of what a Matcher costs to make, and many kinds are never asked.
+                self.set.Compile()
+                self._joined = True
             for number in self.set.Match(value) or ():
                 yield self.patterns[number][1]
 

@@ -45,6 +45,15 @@ def unnamed(device: Device) -> tuple[Endpoint, ...]:
     )
 
 
+def reached(device: Device) -> tuple[Endpoint, ...]:
+    """Parties outside that opened a TCP conversation which the device answered."""
+    return tuple(
+        e
+        for e in device.endpoints
+        if e.inbound and e.transport == "tcp" and e.bytes_up and e.bytes_down
+    )
+
+
 def shown(names: Iterable[str]) -> str:
     """At most six names in a sentence."""
     listed = list(names)

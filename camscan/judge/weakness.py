@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from camscan.judge.subject import Subject, cap, claims_of, flag
+from camscan.judge.exchanges import reached
+from camscan.judge.subject import Subject, cap, claims_of, flag, strongest
 from camscan.model.attribution import AdvisoryMatch
 from camscan.model.claim import Attribute, Confidence, Level
 from camscan.model.finding import Interval
@@ -74,8 +75,8 @@ def undecided(subject: Subject) -> tuple[AdvisoryMatch, ...]:
 
 
 def reachable(subject: Subject) -> bool:
-    """Whether a mapping from the internet was seen."""
-    return bool(claims_of(subject.device, Attribute.UPNP_MAPPING))
+    """Whether a mapping from the internet, or a conversation opened from there, was seen."""
+    return bool(claims_of(subject.device, Attribute.UPNP_MAPPING) or reached(subject.device))
 
 
 def media_without_login(subject: Subject) -> tuple[str, ...]:
@@ -111,7 +112,7 @@ def _seen(subject: Subject) -> list[_Seen]:
         words = f"version in the affected range of {matches[0].advisory}"
         step = 3 if open_to_all else 2
         if step == 3:
-            words += ", and a mapping from the internet"
+            words += ", and reachable from the internet"
         found.append(_Seen(step, words, evidence, confidence))
     for attribute, step, words in (
         (Attribute.UPNP_MAPPING, 2, "mapping from the internet"),
@@ -122,6 +123,9 @@ def _seen(subject: Subject) -> list[_Seen]:
         if claims:
             values = ", ".join(sorted(c.value or "" for c in claims))
             found.append(_Seen(step, f"{words}: {values}", claims[0].level, claims[0].confidence))
+    if met := reached(device):
+        words = f"reached from the internet on {', '.join(sorted({f'{e.transport} {e.port}' for e in met}))}"
+        found.append(_Seen(2, words, strongest(e.level for e in met), Confidence.MODERATE))
     if bare:
         claims = claims_of(device, Attribute.SERVICE_NO_LOGIN)
         step = 3 if open_to_all else 2

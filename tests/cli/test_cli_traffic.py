@@ -130,6 +130,15 @@ def test_the_run_holds_records_and_no_packets(taken):
     assert camscan(["verify", str(taken[1])]) == 0
 
 
+def test_explain_walks_from_the_path_to_the_stored_record(taken, capsys):
+    capsys.readouterr()
+    assert camscan(["explain", str(taken[1]), f"egress-observed@{wire.CAMERA}"]) == 0
+    out = capsys.readouterr().out
+    assert f"endpoint {CLOUD} {wire.SERVER} udp 8800: named, contacted" in out
+    assert "observation 0001-traffic:" in out
+    assert '"service":"dahua-p2p"' in out
+
+
 @pytest.mark.parametrize("form", ["html", "markdown", "json", "csv", "table"])
 def test_every_report_can_be_written(taken, form, capsys):
     capsys.readouterr()
@@ -195,3 +204,30 @@ def test_logs_of_other_tools_give_the_findings_of_the_capture(taken, tmp_path):
     lines = assessments.read(out).coverage.not_examined
     assert any("totals only" in line for line in lines)
     assert not any(line.startswith("data path") for line in lines)
+
+
+def test_hostile_names_do_nothing_in_any_report(tmp_path, capsys):
+    hostile = (
+        "<script>alert(1)</script>.example.com",
+        "=cmd()",
+        "a\u202eb.example.com",
+        "*.example.com",
+    )
+    packets = []
+    for n, name in enumerate(hostile):
+        text = f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode()
+        packets += wire.segments(
+            text, at=T + n, sport=42000 + n, dport=80, dst=f"203.0.113.{n + 20}"
+        )
+    capture, out = tmp_path / "c.pcap", tmp_path / "run"
+    wire.write_pcap(capture, packets)
+    assert camscan(["traffic", str(capture), "-o", str(out), "--json"]) == 0
+    assert "\u202e" not in capsys.readouterr().out
+    for form in ("html", "markdown", "json", "csv"):
+        assert camscan(["report", str(out), "-f", form]) == 0
+        text = capsys.readouterr().out
+        assert "\u202e" not in text
+        assert form not in {"html", "markdown"} or "<script>alert" not in text
+    cells = [c for row in csv.reader(next(out.glob("assessments/*/paths.csv")).read_text().splitlines()) for c in row]  # fmt: skip
+    assert "'=cmd()" in cells
+    assert not [c for c in cells if c.startswith(("=", "+", "@"))]

@@ -8,6 +8,7 @@ import pytest
 from programs import ROOT
 
 from camscan.judge.checks.registry import DEVICE_CHECKS, SITE_CHECKS
+from camscan.judge.image_checks import IMAGE_CHECKS
 from camscan.knowledge import load
 
 PAGE = (ROOT / "docs" / "coverage-of-market.md").read_text("utf-8")
@@ -35,7 +36,7 @@ def test_the_page_has_a_row_for_every_kind_of_record_it_speaks_of():
 
 
 def test_conditions_without_a_check_are_all_named():
-    answered = {c.condition for c in (*DEVICE_CHECKS, *SITE_CHECKS)}
+    answered = {c.condition for c in (*DEVICE_CHECKS, *SITE_CHECKS, *IMAGE_CHECKS)}
     for condition in set(KNOWN.conditions) - answered:
         assert f"`{condition}`" in PAGE
 

@@ -141,7 +141,7 @@ POSITIVES = [
     (Kind.HTTP, page(realm="LevelOne FCS-0030"), True, "levelone", "LevelOne"),
     (Kind.HTTP, page(server="Vivotek Network Camera"), True, "vivotek", "VIVOTEK"),
     (Kind.FTP, "220 Milesight Network Camera ready\r\n", True, "milesight", "Milesight"),
-    (Kind.TELNET, "Welcome to Surveon IP Camera\r\nlogin: ", True, None, None),
+    (Kind.TELNET, "Welcome to Surveon IP Camera\r\nlogin: ", True, "surveon", "Surveon"),
     (Kind.SNMP, "sysDescr.0 = Dallmeier Network Camera", True, "dallmeier", "Dallmeier"),
     (Kind.UPNP_XML, upnp(deviceType="urn:schemas-upnp-org:device:Basic:1", manufacturer="Grandstream", modelName="GXV3610_FHD"), True, "grandstream", "Grandstream"),
     (Kind.MDNS, "PTR INSTAR IP Camera._http._tcp.local", True, "instar", "INSTAR"),

@@ -8,12 +8,14 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 from invented_market import build
+from msgspec.structs import replace
 
 from camscan import knowledge
 from camscan.cli.main import run
 from camscan.cli.signatures_cmd import measure_command
 from camscan.identify.devices import Identifier
 from camscan.identify.measure import leave_out, makers, measure, wilson
+from camscan.model.product import ProductLine
 
 KNOWN = build()
 IDENTIFIER = Identifier(KNOWN)
@@ -119,6 +121,20 @@ def test_without_its_signatures_a_maker_is_not_named():
     assert left.maker == "aquila"
     assert 0 < left.signatures < len(KNOWN.signatures)
     assert (left.camera_recall.total, left.still_named.hits, left.wrong_makers) == (1, 0, ())
+
+
+def test_its_product_lines_are_taken_away_too():
+    line = ProductLine(
+        id="aquila.line.seven",
+        about="Aquila AQ-7",
+        pattern=r"\b(AQ-7\d)\b",
+        source="constructed",
+        as_of="2026-11-01",
+        maker="aquila",
+    )
+    known = replace(KNOWN, lines=(line, replace(line, id="corvus.line.q", maker="corvus")))
+    left = leave_out([record("a", **label(True, "Aquila"))], known, "aquila")
+    assert left.product_lines == 1
 
 
 def test_another_maker_named_instead_is_said():

@@ -199,3 +199,32 @@ def test_a_candidate_of_a_routed_segment_is_asked_by_its_own_search():
     after = {job.probe for job in jobs((open_ports, refused), ())}
     assert "udp-sadp-candidate" not in before
     assert {"udp-sadp-candidate", "hik-isapi"} <= after
+
+
+@pytest.mark.parametrize(
+    ("mac", "brand", "maker"),
+    [
+        ("14:2f:fd:00:00:01", "LTS", "hikvision"),
+        ("64:25:5e:00:00:01", None, "hikvision"),
+    ],
+)
+def test_a_brand_with_blocks_of_its_own_is_unmasked_by_what_it_does(mac, brand, maker):
+    """The registrant names no maker; the answer of the platform does."""
+    silent = only(seen(Kind.NEIGHBOUR, f"mac={mac}"))
+    assert silent.value(Attribute.MAKER) is None
+    assert silent.value(Attribute.BRAND) == brand
+    speaking = only(
+        seen(Kind.HTTP, "HTTP/1.1 200 OK\r\nServer: DNVRS-Webs\r\n\r\n", mac=mac),
+        seen(Kind.SADP, SADP.format("CMIP1142W-28M", "2000100"), mac=mac),
+    )
+    assert speaking.value(Attribute.MAKER) == maker
+    assert speaking.is_camera is True
+    if brand is not None:
+        assert speaking.value(Attribute.BRAND) == brand
+
+
+def test_a_registrant_of_cameras_is_still_no_maker():
+    device = only(seen(Kind.NEIGHBOUR, "mac=58:d8:a7:00:00:01"))
+    assert device.values(Attribute.REGISTRANT) == ("Bird Home Automation GmbH",)
+    assert device.value(Attribute.MAKER) is None
+    assert device.is_camera is None

@@ -12,6 +12,7 @@ from test_judge import SITE, city, run
 
 from camscan import knowledge
 from camscan.judge.checks.registry import DEVICE_CHECKS, SITE_CHECKS
+from camscan.judge.image_checks import IMAGE_CHECKS
 from camscan.knowledge_phrases import NAMES, NEVER, STATUTES, finder, phrase_faults
 from camscan.model.claim import Attribute, Confidence, Level, Mark, Role, State
 from camscan.model.finding import Assessment
@@ -83,10 +84,16 @@ def test_every_own_text_of_the_data_is_looked_through():
         concerns={"k": replace(KNOWN.concerns["BIRN-1"], caution=bad)},
         networks=(replace(KNOWN.networks[0], note=bad),),
         brands=(replace(KNOWN.brands[0], note=bad),),
+        services=(replace(KNOWN.services[0], not_proof_of=bad),),
+        firmware=replace(
+            KNOWN.firmware,
+            components=(replace(KNOWN.firmware.components[0], note=bad),),
+            imprints=(replace(KNOWN.firmware.imprints[0], not_proof_of=bad),),
+        ),
     )
     tables = {table for table, *_ in phrase_faults(spoilt)}
     assert tables == {"signature", "condition", "law", "rule", "party", "endpoint", "advisory", "concern",
-                      "network", "brand"}  # fmt: skip
+                      "network", "brand", "service", "component", "imprint"}  # fmt: skip
     assert list(phrase_faults(replace(spoilt, vocabulary={}))) == []
 
 
@@ -95,6 +102,7 @@ def test_what_a_report_says_in_its_own_name_passes():
     texts = [v for v in said if isinstance(v, str)]
     texts += [w for v in said if isinstance(v, dict) for w in v.values()]
     texts += [t for c in (*DEVICE_CHECKS, *SITE_CHECKS) for t in (c.title, c.question)]
+    texts += [c.title for c in IMAGE_CHECKS]
     assert len(texts) > 120
     assert [(t, find(t)) for t in texts if find(t)] == []
 

@@ -38,13 +38,13 @@ _CERTIFICATE = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\\nr]{1,4}([^-]{64,16384})-----END"
 )
 _DER_KEY = re.compile(
-    rb"\x30(?=\x82[\x01-\x12].(?:\x02\x01\x00\x02\x82[\x00-\x04]|\x02\x01\x00\x30[\x0d\x13]\x06[\x07\x09]\x2a\x86\x48)"
+    rb"\x30(?=\x82[\x01-\x12].(?:\x02\x01\x00\x02(?:\x82[\x00-\x04]|\x81)|\x02\x01\x00\x30[\x0d\x13]\x06[\x07\x09]\x2a\x86\x48)"
     rb"|\x77\x02\x01\x01\x04\x20|\x81.\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48)",
     re.DOTALL,
 )
 # One literal, then a look ahead: the search for it is memchr.
 _DER_CERTIFICATE = re.compile(
-    rb"\x30(?=\x82[\x01-\x0f].\x30\x82[\x01-\x0f].\xa0\x03\x02\x01\x02)", re.DOTALL
+    rb"\x30(?=\x82[\x01-\x0f].\x30(?:\x82[\x01-\x0f].|\x81.)\xa0\x03\x02\x01\x02)", re.DOTALL
 )
 _ODD = (ValueError, TypeError, UnsupportedAlgorithm, OverflowError, binascii.Error, AttributeError)
 _Public = (

@@ -225,7 +225,7 @@ def _local_video(
         question=question, good=None,
         text=f"{len(local)} flows between cameras and recorders, {daily / 1e12:.2f} TB a day if it goes on",
         fix="It says nothing of what leaves the network: leave it out with the filter of "
-        "`camscan traffic --filter`.",
+        "`camscan traffic --show-filter`.",
     )  # fmt: skip
 
 
@@ -236,5 +236,5 @@ def _loss(live: LiveSummary) -> Answer:
     return Answer(
         question=question, good=False,
         text=f"no: the kernel dropped {live.lost} of {live.packets + live.lost} packets",
-        fix="Leave local video out with the filter of `camscan traffic --filter`, or use a faster machine.",
+        fix="Leave local video out with the filter of `camscan traffic --show-filter`, or use a faster machine.",
     )  # fmt: skip

@@ -17,7 +17,7 @@ from camscan.errors import InputError
 from camscan.model.traffic import CaptureSummary, Flow
 from camscan.observe.traffic.batch import PAD, Batch, Bytes, Ints, Tally
 from camscan.observe.traffic.candidates import Candidates
-from camscan.observe.traffic.flows import MOST_FLOWS, MOST_TUPLES, FiveTuples, Tuples
+from camscan.observe.traffic.flows import AT_ONCE, MOST_FLOWS, MOST_TUPLES, FiveTuples, Tuples
 from camscan.observe.traffic.forms import framer_of
 from camscan.observe.traffic.fragments import ORPHAN, OVERLAP
 from camscan.observe.traffic.framing import Framer
@@ -37,8 +37,6 @@ BUFFER = 32 << 20
 _FIRST = 4 << 20
 _FEW, _MANY = 12_000, 40_000
 """Packets in one filling: with fewer the next is larger, with more it is smaller."""
-SLICE = 32_768
-"""Packets per step: columns of this length stay in the processor's cache."""
 _ENOUGH, _GATHER = 1 << 18, 0.01
 """Bytes of a live chunk below which the reader waits so many seconds before it reads again."""
 _MOST_ADDRESSES = 1 << 20
@@ -138,8 +136,8 @@ class Engine:
         self.bytes += int(batch.wire.sum())
         self.first = min(self.first, float(batch.at.min()))
         self.last = max(self.last, float(batch.at.max()))
-        for begin in range(0, count, SLICE):
-            part = batch if count <= SLICE else batch.part(begin, min(begin + SLICE, count))
+        for begin in range(0, count, AT_ONCE):
+            part = batch if count <= AT_ONCE else batch.part(begin, min(begin + AT_ONCE, count))
             if self.tuples.nearly_full:
                 self.settle()
             columns = self._headers.columns(part)

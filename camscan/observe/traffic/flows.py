@@ -18,7 +18,9 @@ from camscan.observe.traffic.minutes import Lot, MinuteSeries
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 
-MOST_TUPLES = 1 << 18
+MOST_TUPLES = 1 << 17
+AT_ONCE = 32_768
+"""Packets added in one step: columns of this length stay in the processor's cache."""
 MOST_FLOWS = 1 << 20
 TOO_MANY = "more flows than are kept"
 
@@ -62,7 +64,8 @@ class FiveTuples:
 
     @property
     def nearly_full(self) -> bool:
-        return self.table.count >= self.table.most * 7 // 8
+        """Whether one more step could bring more new five-tuples than there is room for."""
+        return self.table.count + AT_ONCE > self.table.most
 
     def add(self, columns: Columns, data: Bytes) -> tuple[Numbers, int]:
         """Count packets; the number of each packet's five-tuple, and how many were there before."""

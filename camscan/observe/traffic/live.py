@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from msgspec import Struct
 from camscan.observe.packet.client import PacketHelper
 from camscan.observe.traffic.engine import Engine, Progress
 from camscan.observe.traffic.source import open_descriptor
+from camscan.observe.wire.listen import TzspListener
 from camscan.scope import Scope
 
 _NOTHING_TO_SEND = Scope(
@@ -119,6 +121,37 @@ class Live:
             self._next = now + self._options.every
             if not self._on_checkpoint():
                 self.stop("the disk limit is reached")
+
+
+def listen(
+    engine: Engine,
+    listener: TzspListener,
+    *,
+    duration: float | None = None,
+    on_chunk: Callable[[Progress], None] | None = None,
+) -> LiveSummary:
+    """Read a mirror that arrives as datagrams until the time is over or Ctrl-C."""
+    source = open_descriptor(listener.fd, "tzsp")
+    reading = threading.Thread(
+        target=engine.read, args=(source,), kwargs={"on_chunk": on_chunk, "live": True}
+    )
+    reading.start()
+    why = ""
+    try:
+        reading.join(duration)
+    except KeyboardInterrupt:
+        why = "interrupted"
+    listener.close()
+    reading.join()
+    if not why and listener.dropped:
+        why = "packets were lost"
+    return LiveSummary(
+        packets=listener.datagrams,
+        lost=listener.dropped,
+        promiscuous=True,
+        complete=not why,
+        why=why,
+    )
 
 
 def watch(live: Live) -> LiveSummary:

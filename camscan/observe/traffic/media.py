@@ -25,6 +25,8 @@ _PICTURE = 64_000
 
 def judge(flow: Flow) -> Flow:
     """The same flow with `media` and `media_why` filled from its minutes."""
+    if flow.media_why:
+        return flow
     media, why = _judged(flow)
     return msgspec.structs.replace(flow, media=media, media_why=why)
 

@@ -78,7 +78,7 @@ def absorb(engine: Engine, state: State) -> None:
     """Add what another engine counted, or this one before it was restarted."""
     if state.schema != SCHEMA:
         raise InputError(f"capture state {state.schema}: this program reads {SCHEMA}")
-    high, low = (_column(raw, "<u8") for raw in state.addresses)
+    high, low = _columns(state.addresses, ("<u8", "<u8"))
     numbers = np.zeros(len(high) + 1, np.uint64)
     if len(high):
         numbers[1:] = engine.addresses.numbers(high, low)

@@ -16,10 +16,11 @@ from camscan.model.service import ServiceSignature
 from camscan.model.traffic import Captured
 from camscan.observe.traffic.engine import Engine, Problem, Progress
 from camscan.observe.traffic.gates import GATES
-from camscan.observe.traffic.live import Live, LiveOptions, watch
+from camscan.observe.traffic.live import Live, LiveOptions, listen, watch
 from camscan.observe.traffic.media import judge
 from camscan.observe.traffic.namer import Namer, service_gates
 from camscan.observe.traffic.source import Source, open_source
+from camscan.observe.wire.listen import TzspListener
 
 Phases = tuple[tuple[str, float, float], ...]
 
@@ -67,6 +68,19 @@ class Taking:
         if not seen.promiscuous:
             words = "the interface shows only frames to this host: other devices were not watched"
             self._problems.append(Problem(options.interface, words))
+
+    def listen(
+        self,
+        listener: TzspListener,
+        *,
+        duration: float | None = None,
+        on_chunk: Callable[[Progress], None] | None = None,
+    ) -> None:
+        """A mirror that a router sends as datagrams, until its time is over or Ctrl-C."""
+        seen = listen(self.engine, listener, duration=duration, on_chunk=on_chunk)
+        self.engine.lost = seen.lost
+        if not seen.complete:
+            self._problems.append(Problem("tzsp", seen.why))
 
     def done(self) -> tuple[Captured, tuple[Problem, ...]]:
         """Everything found, and what could not be read."""

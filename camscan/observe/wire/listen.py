@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import threading
+from pathlib import Path
 
 from camscan.clock import Clock
 from camscan.errors import PrivilegeError, UsageError
@@ -62,12 +63,26 @@ class TzspListener:
         self._sock.settimeout(0.2)
         self.fd, self._pipe = os.pipe()
         self.datagrams = 0
+        self.dropped = 0
+        """After `close`."""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
+    def lost(self) -> int:
+        """Datagrams the kernel dropped because we were too slow (last column of /proc/net/udp)."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            inode = str(os.fstat(self._sock.fileno()).st_ino)
+            for table in ("udp", "udp6"):
+                for line in Path("/proc/net", table).read_text("ascii").splitlines()[1:]:
+                    cells = line.split()
+                    if cells[9] == inode:
+                        return int(cells[12])
+        return 0
+
     def close(self) -> None:
         """Stop; the reader of `fd` sees the end after what came before."""
+        self.dropped = self.lost()
         self._stopped.set()
         self._thread.join(5.0)
 

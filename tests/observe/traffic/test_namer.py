@@ -7,6 +7,8 @@ import random
 import msgspec
 import pytest
 import wire_messages as wire
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from camscan.knowledge import load
 from camscan.observe.traffic import namer as namer_module
@@ -175,3 +177,54 @@ def test_every_service_pattern_fits_the_gates_of_the_engine():
         assert gate.ports or gate.pattern
         assert gate.offset + len(gate.pattern) <= 16
         assert len(gate.mask) in {0, len(gate.pattern)}
+
+
+HEADS = (
+    b"",
+    b"\x16\x03\x01\x00\xff\x01",
+    b"\x16\x03\x03\x00\x40\x02",
+    b"GET / HTTP/1.1\r\nHost: ",
+    b"HTTP/1.1 200 OK\r\n",
+    b"\xf1\x10\x00\x20",
+    b"\xc3\x00\x00\x00\x01\x08",
+    b"\x00\x0712\x01\x00\x00\x01",
+    b"REGISTER sip:a SIP/2.0\r\n",
+    bytes(236) + b"\x63\x82\x53\x63",
+)
+PACKETS = st.builds(
+    lambda head, body, tcp, inside, ports, seq, syn, fin, times: wire.datagram(head + body)._replace(
+        transport="tcp" if tcp else "udp",
+        src="10.20.0.9" if inside else "203.0.113.7",
+        dst="203.0.113.7" if inside else "10.20.0.9",
+        sport=ports[0],
+        dport=ports[1],
+        seq=seq,
+        syn=syn,
+        fin=fin,
+        length=len(head + body) + 7 * fin,
+        times=times,
+    ),
+    st.sampled_from(HEADS),
+    st.binary(max_size=120),
+    st.booleans(),
+    st.booleans(),
+    st.tuples(*[st.sampled_from((53, 67, 68, 443, 853, 1900, 5353, 8800, 32100, 34569, 40000))] * 2),
+    st.sampled_from((0, 1, 100, 0xFFFFFFFE)),
+    st.booleans(),
+    st.booleans(),
+    st.integers(1, 3),
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PACKETS, max_size=30))
+def test_any_packets_are_read_or_counted_and_names_are_safe(packets):
+    namer, _ = feed(*packets)
+    assert len(namer.wanted) <= len(packets)
+    for seen in namer.names():
+        assert seen.name.isprintable()
+        assert len(seen.name) <= 253
+        assert seen.client == "10.20.0.9"
+    for service in namer.services():
+        assert service.client == "10.20.0.9"
+    assert all(len(f.payload) <= 8192 for f in namer.facts())

@@ -105,7 +105,7 @@ def test_local_video_is_told_in_terabytes_a_day():
     assert answer.good is None
     assert "1 flows" in answer.text
     assert "0.06 TB a day" in answer.text
-    assert "--filter" in answer.fix
+    assert "--show-filter" in answer.fix
 
 
 def test_no_packet_at_all():

@@ -129,7 +129,7 @@ def cooked2(packet: bytes) -> bytes:
 
 
 def null(packet: bytes) -> bytes:
-    return struct.pack("<I", 2 if packet[0] >> 4 == 4 else 10) + packet
+    return struct.pack("<I", 2 if packet[0] >> 4 == 4 else 30) + packet
 
 
 def nflog(packet: bytes) -> bytes:
