@@ -9,6 +9,7 @@ in the bytes that no validated container covers.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
@@ -18,8 +19,8 @@ import re2
 from camscan.observe.firmware.form import BROKEN, STREAM, Form, Found, pattern
 from camscan.observe.firmware.watch import BudgetError, NoLibraryError, Watch
 
-MOST_STREAMS = 50_000
-"""Candidates for compressed streams in one run of bytes; random data has a few per MiB."""
+MOST_LOOKS = 20_000
+"""Places in one run of bytes where one form may begin; random data has a few per MiB, a flood two million."""
 _PIECE = 1 << 30
 """RE2 counts in 32 bits."""
 _OVERLAP = 64
@@ -47,13 +48,26 @@ def _tests(forms: tuple[Form, ...]) -> tuple[tuple[re.Pattern[bytes], int, Form]
     )
 
 
+class Carved(NamedTuple):
+    """What one run of bytes gave."""
+
+    candidates: list[Candidate]
+    """By place."""
+    left_out: list[str]
+    """Forms that were given up, in words."""
+
+
 def carve(
     view: memoryview, forms: tuple[Form, ...], watch: Watch, extents: Iterable[tuple[int, int]]
-) -> list[Candidate]:
-    """All candidates of `view`, by place; `extents` are the parts that hold data (all of it, or of a sparse file)."""
+) -> Carved:
+    """All candidates of `view`; `extents` are the parts that hold data (all of it, or of a sparse file).
+
+    A form that looks like itself at too many places is given up, so that a flood of its magic number does not
+    use up the time of everything else.
+    """
     search, tests = _search(forms), _tests(forms)
-    kept: list[Candidate] = []
-    streams = 0
+    carved = Carved([], [])
+    looks: Counter[str] = Counter()
     end = 0
     for start, stop in _pieces(extents):
         at = max(start, end)
@@ -69,21 +83,20 @@ def carve(
                 begin = place - back
                 if begin < end or not test.match(head):
                     continue
-                if form.rank == STREAM:
-                    streams += 1
-                    if streams > MOST_STREAMS:
-                        raise BudgetError(
-                            f"more than {MOST_STREAMS} streams may begin", final=False
-                        )
-                    kept.append(Candidate(begin, form, None))
-                    continue
-                found = probe(form, view, begin, watch)
+                looks[form.name] += 1
+                if looks[form.name] > MOST_LOOKS:
+                    carved.left_out.append(f"{form.name}: at more than {MOST_LOOKS} places")
+                    forms = tuple(f for f in forms if f is not form)
+                    search, tests = _search(forms), _tests(forms)
+                    break
+                found = None if form.rank == STREAM else probe(form, view, begin, watch)
+                if form.rank == STREAM or found is not None:
+                    carved.candidates.append(Candidate(begin, form, found))
                 if found is not None:
-                    kept.append(Candidate(begin, form, found))
                     end = at = max(at, begin + found.size)
                     break
-    kept.sort(key=lambda c: (c.at, c.form.rank))
-    return kept
+    carved.candidates.sort(key=lambda c: (c.at, c.form.rank))
+    return carved
 
 
 def probe(form: Form, view: memoryview, at: int, watch: Watch) -> Found | None:

@@ -151,13 +151,10 @@ class Opening:
             found = probe(form, source.view, 0, self.watch)
             if found is not None:
                 return [Candidate(0, form, found)]
-        try:
-            return carve(source.view, FORMS, self.watch, source.extents)
-        except BudgetError as error:
-            if error.final:
-                raise
-            self._note(path, 0, len(source.view), "budget", str(error))
-            return []
+        carved = carve(source.view, FORMS, self.watch, source.extents)
+        for left_out in carved.left_out:
+            self._note(path, 0, len(source.view), "budget", left_out)
+        return carved.candidates
 
     def _validated(
         self, view: memoryview, candidate: Candidate, ceiling: int, path: str

@@ -269,6 +269,18 @@ def test_superblocks_that_lie():
         assert all(o.files == 0 for o in opening.opened)
 
 
+@pytest.mark.parametrize(
+    "magic", [b"hsqs", b"\x27\x05\x19\x56", b"\x1f\x8b\x08\0" + bytes(6), b"UBI#\1"]
+)
+def test_a_flood_of_one_magic_number_hides_nothing_else(magic):
+    files = {"etc/config": text(4000, 46)}
+    entries, opening = opened(magic * 30_000 + bytes(600) + cpio(files))
+    assert files_of(entries, opening.opened[-1].path) == files
+    assert magic * 30_000 in b"".join(e.data for e in entries if e.kind == "gap")
+    (note,) = [u for u in opening.unopened if u.reason == "budget"]
+    assert "at more than 20000 places" in note.detail
+
+
 @given(st.binary(max_size=3000))
 def test_any_bytes_end_in_a_report(data):
     entries, opening = opened(data, Budget(one=1 << 20, expanded=1 << 22))
