@@ -167,3 +167,35 @@ def back(packet: Packet, payload: bytes, later: float = 0.1) -> Packet:
         at=packet.at + later, src=packet.dst, dst=packet.src, sport=packet.dport, dport=packet.sport,
         payload=payload, src_mac=packet.dst_mac, dst_mac=packet.src_mac, length=len(payload),
     )  # fmt: skip
+
+
+def certificate(*names: str) -> bytes:
+    """A self-signed certificate for these names, as DER."""
+    import datetime as dt
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
+    begin = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    builder = x509.CertificateBuilder(
+        name, name, key.public_key(), 1, begin, begin + dt.timedelta(days=900)
+    )
+    alternative = x509.SubjectAlternativeName([x509.DNSName(n) for n in names])
+    signed = builder.add_extension(alternative, critical=False).sign(key, hashes.SHA256())
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return signed.public_bytes(Encoding.DER)  # fmt: skip
+
+
+def server_flight(der: bytes | None) -> bytes:
+    """ServerHello, then Certificate (TLS 1.2) or an encrypted record (TLS 1.3)."""
+    body = b"\x03\x03" + bytes(32) + b"\x00" + b"\xc0\x2f" + b"\x00"
+    hello = b"\x02" + len(body).to_bytes(3, "big") + body
+    if der is None:
+        return records(hello) + b"\x17\x03\x03\x00\x10" + bytes(16)
+    chain = len(der).to_bytes(3, "big") + der
+    body = len(chain).to_bytes(3, "big") + chain
+    return records(hello + b"\x0b" + len(body).to_bytes(3, "big") + body)

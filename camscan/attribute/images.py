@@ -81,7 +81,13 @@ def affected(version: str, flaw: Flaw) -> bool:
 
 
 def in_line(version: str, line: str) -> bool:
-    return _key(version)[: len(_key(line))] == _key(line)
+    """Whether `1.0.1e` is of the line `1.0.1`: numbers alone, letters are releases of it."""
+    mine, own = _numbers(version), _numbers(line)
+    return mine[: len(own)] == own
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(number for number, _ in _key(version))
 
 
 def _shorter(version: str, bound: str) -> bool:

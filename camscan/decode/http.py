@@ -196,15 +196,21 @@ def _body_text(body: bytes) -> str:
 
 def _markup(out: Collector, text: str) -> None:
     text = text[:MAX_INFLATED]
-    for _, title in zip(range(8), _TITLE.finditer(text), strict=False):
-        out.add("title", html.unescape(title[1]))
-    for _, meta in zip(range(256), _META.finditer(text), strict=False):
-        if _NAME_GENERATOR.search(meta[0]):
-            content = _CONTENT.search(meta[0])
-            if content is not None:
-                out.add("generator", html.unescape(content[1] or content[2] or content[3] or ""))
-    for _, script in zip(range(256), _SCRIPT.finditer(text), strict=False):
-        out.add("script-src", html.unescape(script[1]))
+    # Beyond ASCII other letters match without regard to case too, so only there all is searched.
+    lower = text.lower() if text.isascii() else "<title<meta<script"
+    if "<title" in lower:
+        for _, title in zip(range(8), _TITLE.finditer(text), strict=False):
+            out.add("title", html.unescape(title[1]))
+    if "<meta" in lower:
+        for _, meta in zip(range(256), _META.finditer(text), strict=False):
+            if _NAME_GENERATOR.search(meta[0]):
+                content = _CONTENT.search(meta[0])
+                if content is not None:
+                    found = content[1] or content[2] or content[3] or ""
+                    out.add("generator", html.unescape(found))
+    if "<script" in lower:
+        for _, script in zip(range(256), _SCRIPT.finditer(text), strict=False):
+            out.add("script-src", html.unescape(script[1]))
 
 
 def _body_fields(body: bytes, content_type: str) -> Fields:

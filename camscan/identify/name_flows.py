@@ -59,7 +59,8 @@ class NameIndex:
             found.setdefault(seen.name, "dns")
         by_device = bool(found)
         if not found:
-            found = dict.fromkeys(self._shown.get(place, {}), "certificate")
+            shown = sorted(self._shown.get(place, {}), key=lambda n: ("*" in n, n))
+            found = dict.fromkeys(shown, "certificate")
         ways = dict.fromkeys(found.values())
         if by_device and any(n.name in found for n in asked):
             ways.setdefault("dns")

@@ -56,6 +56,7 @@ def test_a_designation_is_read_wherever_a_device_prints_its_name(kind, response)
     assert said(kind, response) == {
         (Attribute.MODEL, "TV-IP110W", Family.LABEL),
         (Attribute.MAKER, "trendnet", Family.LABEL),
+        (Attribute.BRAND, "TRENDnet", Family.LABEL),
         (Attribute.ROLE, Role.CAMERA.value, Family.LABEL),
     }
 

@@ -14,11 +14,11 @@ _SIX = re.compile(rb"2[0-9a-fA-F]{3}:[0-9a-fA-F:]{2,35}")
 _DIGITS = b"0123456789"
 _VERSION = re.compile(
     r"(?:\bv(?:er(?:sion)?s?)?|version|firmware|\bfw|release|\brev(?:ision)?|build|sdk|gcc|lib\w*|driver|chrome|safari|edge|opera|msie|mozilla|android|software|appver|sysver|\bsw)"
-    r"[\w\"'\]]{0,24}[\s:=\"'>/_(-]{0,8}$",
+    r"[\w\"'\]]{0,24}[\s:=\"'>/_(,-]{0,8}$",
     re.IGNORECASE,
 )
 _ADDRESSED = re.compile(
-    r"(?:ip|addr|address|host|server|svr|srv|dns|ntp|gateway|gw|master|domain|url|peer|remote|broker|relay|stun|turn|nameserver|proxy|connect|ping|route)"
+    r"(?:(?<![a-z])ip|addr|address|host|server|svr|srv|dns|ntp|gateway|gw|master|domain|url|peer|remote|broker|relay|stun|(?<![a-z])turn|nameserver|proxy|connect|ping|route)"
     r"[\w\"'\].-]{0,20}[\s:=\"'>,(\[@-]{0,8}$",
     re.IGNORECASE,
 )

@@ -49,6 +49,10 @@ _LINK = re.compile(
     r"<a\b[^<>]{0,120}href=\\?[\"'](?:https?:)?(?:\\?/){2}(?:www\.)?$|\bhref\s*[:=]\s*\\?[\"'](?:https?:)?(?:\\?/){2}$",
     re.IGNORECASE,
 )
+_ANCHOR_TAG = re.compile(r"<a\b[^<>]{0,120}href=\\?[\"'](?:https?:)?(?:\\?/){2}$", re.IGNORECASE)
+_STAND_IN = re.compile(
+    r"(?:^|\.)(?:example\d?|(?:your|my)[-_]?(?:domain|host|server|site|company)\d?)\.(?:[a-z]{2,3}|(?:com?|net|org)\.[a-z]{2})$"
+)
 _STATUS = re.compile(r"(?:ocsp|crl\d?|pki|cps|certs?|cacerts?|aia|tsa|timestamp)\d{0,2}[.-]")
 _STATUS_PATH = re.compile(
     r"\.(?:crl|crt|cer|p7c|der|asn1)\b|/(?:cps|ocsp|repository|rpa|legal)\b", re.IGNORECASE
@@ -104,7 +108,7 @@ _KEYS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("ntp", "s?ntp|time_?server|timesync"),
         ("dns", "nameserver|dns"),
         ("stun", "stun"),
-        ("relay", "relay|turn"),
+        ("relay", "relay|(?<![a-z])turn"),
         ("mqtt", "mqtt|broker"),
         ("push", "push|notif"),
         ("update", "upgrade|update|ota|firmware"),
@@ -199,7 +203,11 @@ def _noise(found: Found, role: Role, words: Words) -> Graded | None:
         return Graded("certificate", live=False, why="a revocation list or certificate")
     if (noise := _place(found, role)) is not None:
         return noise
-    if words.within(host, "placeholder"):
+    if _ANCHOR_TAG.search(found.left[-140:]):
+        return Graded(
+            "web_link", live=False, why="a link of a page, followed by a reader's browser"
+        )
+    if words.within(host, "placeholder") or _STAND_IN.search(host):
         return Graded("placeholder", live=False, why="a name that stands for any name")
     if words.within(host, "time"):
         return None

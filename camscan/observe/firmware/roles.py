@@ -10,10 +10,10 @@ _ENDINGS = {
     "config": "ini conf cfg json xml yaml yml toml prop properties env plist config cnf defaults default rc",
     "script": "sh ash bash",
     "code": "lua py pl php rb c h cc cpp hpp java ts go rs awk pyc",
-    "web-code": "js mjs jsx map",
+    "web-code": "js mjs jsx",
     "web-page": "html htm asp aspx css svg shtml shtm cgi vue xhtml",
     "certificate": "pem crt cer der ca-bundle p7b key csr",
-    "document": "txt md rst man 1 5 8 pdf rtf license copyright readme",
+    "document": "map txt md rst man 1 5 8 pdf rtf license copyright readme",
     "catalogue": "mo po lang qm dic",
 }
 _BY_ENDING = {ending: role for role, endings in _ENDINGS.items() for ending in endings.split()}
@@ -22,6 +22,10 @@ _NOTICE = re.compile(
     re.IGNORECASE,
 )
 _MANUALS = re.compile(r"(^|/)(docs?|man\d?|manuals?|licen[cs]es|info)/", re.IGNORECASE)
+_PACKAGE = re.compile(
+    r"(^|/)(package(-lock)?|composer|bower|installed)\.(json|lock)$|(^|/)(tests?|fixtures?|__tests__|spec)/",
+    re.IGNORECASE,
+)
 _SAMPLE = re.compile(
     r"(openssl\.cnf$|udhcpd\.conf|\.sample$|\.example$|[-_.]sample[-_.]|/examples?/|ppp/(peers|chap|pap)|wvdial|resolv\.conf\.head)",
     re.IGNORECASE,
@@ -80,6 +84,8 @@ def role_of(path: str, data: bytes | memoryview) -> Role:
         and b"\0" not in head
         and not base.endswith((".conf", ".sh", ".json", ".ini"))
     ):
+        return Role.DOCUMENT
+    if _PACKAGE.search(name) and b"\0" not in head:
         return Role.DOCUMENT
     if _NOTICE.search(base) and not base.endswith((".js", ".json", ".so")):
         return Role.DOCUMENT

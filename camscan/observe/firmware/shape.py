@@ -21,7 +21,7 @@ _SERVICE = re.compile(
     r"\d{0,3}(?:[-_].*)?"
 )
 _KEY = re.compile(
-    r"(?:server|svr|srv|host|hostname|url|uri|domain|addr|address|ntp|dns|mqtt|stun|turn|broker|endpoint|cloud|peer|site|api|\bip|push|proxy|upgrade|update|smtp|rtmp|p2p|relay|gateway|ddns|time|ping|nslookup|wget|curl|connect)"
+    r"(?:server|svr|srv|host|hostname|url|uri|domain|addr|address|ntp|dns|mqtt|stun|(?<![a-z])turn|broker|endpoint|cloud|peer|(?<![a-z])site|(?<![a-z])api|(?<![a-z])ip|push|proxy|upgrade|update|smtp|rtmp|p2p|relay|gateway|ddns|(?<![a-z])time|(?<![a-z])ping|nslookup|wget|curl|connect)"
     r"[\w\"'\]\\-]{0,24}\s{0,4}(?:[:=>,(\s]|-[a-zA-Z]\s)\s{0,4}\\?[\"'(<\[]?$",
     re.IGNORECASE,
 )
@@ -57,6 +57,38 @@ _FILES = frozenset(
         "page",
     }
 )
+_FILE_LABELS = frozenset(
+    {
+        "html",
+        "htm",
+        "js",
+        "css",
+        "json",
+        "xml",
+        "txt",
+        "tar",
+        "bin",
+        "png",
+        "jpg",
+        "gif",
+        "svg",
+        "so",
+        "conf",
+        "cfg",
+        "ini",
+        "sh",
+        "py",
+        "lua",
+        "min",
+        "img",
+        "log",
+        "tmp",
+        "bak",
+        "pem",
+        "crt",
+        "key",
+    }
+)
 _PLAIN = frozenset({"de", "fr", "nl", "tv", "ch", "ca"})
 """Countries whose two letters are no word of code."""
 _SOURCE_FILE = frozenset(
@@ -74,6 +106,12 @@ def identifier(found: Found) -> bool:
 
 def source_file(found: Found) -> bool:
     return not found.scheme and found.ending in _SOURCE_FILE and found.port is None
+
+
+def _file_name(found: Found) -> bool:
+    """`index.html.br`: the label before the ending is an ending of files itself."""
+    labels = found.labels
+    return len(labels) >= 3 and labels[-2] in _FILE_LABELS and found.port is None
 
 
 def service_name(host: str) -> bool:
@@ -105,7 +143,7 @@ def accepted(found: Found, role: Role, *, known: bool) -> bool:
         return True
     if found.scheme:
         return True
-    if identifier(found) and not known:
+    if (identifier(found) or _file_name(found)) and not known:
         return False
     if found.template and host.startswith("*."):
         return _pattern(found, role, grade)
@@ -134,6 +172,8 @@ def accepted(found: Found, role: Role, *, known: bool) -> bool:
 
 def _pattern(found: Found, role: Role, grade: int) -> bool:
     """`.example.com` alone: the end of names that are put together at run time."""
+    if found.far_left[-1:] == "*" and len(found.ending) == 2 and len(found.labels) < 4:
+        return found.ending == "cn"  # `*.tar.br` is a pattern of files
     if grade < STRONG:
         return False
     if role in PROGRAM:
@@ -153,8 +193,9 @@ def _in_source(found: Found, role: Role, grade: int, *, known: bool) -> bool:
         if known or grade is STRONG:
             return True
         if grade is COUNTRY:
-            return count >= 3 or service
-        return grade is WORD and count >= 3 and service
+            return count >= 3 or (service and keyed(found))
+        # `settings.device.info` is the key of a text.
+        return grade is WORD and count >= 3 and service and keyed(found)
     if found.template:
         return grade is STRONG
     if known and grade is STRONG and count >= 3:
@@ -170,12 +211,19 @@ def _in_source(found: Found, role: Role, grade: int, *, known: bool) -> bool:
 
 
 def _bounded(found: Found, role: Role) -> bool:
+    if found.split:
+        return True
     before, after = found.left[-1:], found.right[:1]
-    if before and before not in _OPEN and not found.split and (role in PROGRAM or before < "\x80"):
-        return False
-    if after and after not in _CLOSE and not found.split:
-        return after > "\x7f" and role not in PROGRAM
-    return not (role in PROGRAM and ((before or "\0") > "\x7e" or (after or "\0") > "\x7e"))
+    if role not in PROGRAM:
+        return (not before or before in _OPEN or before > "\x7e") and (
+            not after or after in _CLOSE or after > "\x7e"
+        )
+    if (before or "\0") > "\x7e" or (after or "\0") > "\x7e":
+        # Texts in Chinese have no space before a name; random bytes make no `api.` and no `.com`.
+        return (
+            strength(found.ending) is STRONG and len(found.labels) >= 3 and service_name(found.host)
+        )
+    return (not before or before in _OPEN) and (not after or after in _CLOSE)
 
 
 def _in_path(found: Found) -> bool:

@@ -15,11 +15,7 @@ from msgspec import Struct
 STRONG, COUNTRY, WORD, FILE = 3, 2, 1, 0
 """What an ending says of a name that stands alone: a host, likely a host, a word, a kind of file."""
 
-_STRONG = frozenset(
-    str.split(
-        "com net org cn edu gov mil biz eu uk jp kr tw hk ru ua br vn cz hu nz au za io cloud mobi asia xyz"
-    )
-)
+_STRONG = frozenset(str.split("com net org cn edu gov mil biz eu uk jp kr tw hk ru ua nz au za"))
 _FILE = frozenset(
     str.split(
         "sh py pl so cc in md rs ml mm ps ai mk zip mov pm la do as ac st tf gs js java swift bz gz map doc "
@@ -88,21 +84,7 @@ def strength(ending: str) -> int:
         return FILE
     if len(ending) == 2 and ending not in _WORDLIKE:
         return COUNTRY
-    if ending in {
-        "tv",
-        "us",
-        "sg",
-        "me",
-        "info",
-        "online",
-        "tech",
-        "pro",
-        "vip",
-        "club",
-        "shop",
-        "site",
-        "th",
-    }:
+    if ending in {"tv", "us", "sg", "th", "io", "vn", "cz", "hu", "br"}:
         return COUNTRY
     return WORD
 

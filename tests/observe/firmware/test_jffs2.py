@@ -177,3 +177,13 @@ def test_any_bytes_in_a_log_end_in_a_report(data):
     entries, _ = opened(bytes(image))
     assert entries[0].kind == "image"
     assert sum(len(e.data) for e in entries) < 1 << 20
+
+
+def test_a_hundred_thousand_folders_in_each_other():
+    deep = b"".join(dirent(i, 1, i + 1, b"d", kind=4) for i in range(1, 100_001))
+    image = deep + dirent(1, 2, 200_001, b"flat") + inode(200_001, 1, b"fine")
+    entries, opening = opened(image)
+    assert files_of(entries) == {"flat": b"fine"}
+    assert sum(e.kind == "directory" for e in entries) == 100_000
+    assert max(len(e.path) for e in entries) < 2000
+    assert {u.reason for u in opening.unopened} == {"budget"}

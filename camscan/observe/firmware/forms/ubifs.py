@@ -152,8 +152,21 @@ class _Nodes:
         for (parent, name), entry in self.names.items():
             if entry.inode:
                 folders.setdefault(parent, []).append((name, entry))
-        stack = [("", _ROOT, 0)]
         walked: set[int] = set()
+        yield from self._walk("", _ROOT, folders, walked, watch)
+        # Folders whose own name is lost, or that contain each other.
+        for left in sorted(set(folders) - walked):
+            yield from self._walk(f"#{left}", left, folders, walked, watch)
+
+    def _walk(
+        self,
+        label: str,
+        root: int,
+        folders: dict[int, list[tuple[bytes, _Dent]]],
+        walked: set[int],
+        watch: Watch,
+    ) -> Iterator[Member]:
+        stack = [(label, root, 0)]
         while stack:
             path, folder, depth = stack.pop()
             if folder in walked:
