@@ -24,14 +24,16 @@ from camscan.observe.traffic.batch import (
     Ints,
     gather,
 )
+from camscan.observe.traffic.echo import Echoes
 from camscan.observe.traffic.fragments import Whole
 from camscan.observe.traffic.gating import NO_RANK, Gating, Looked
 from camscan.observe.traffic.handing import Maker
-from camscan.observe.traffic.packet import HEAD, Feed, Gate
+from camscan.observe.traffic.packet import ALIKE, HEAD, Feed, Gate
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 
 _PORT, _WANTED = 1, 2
+_PAYLOAD = ALIKE.index("payload")
 
 
 class _Offered(NamedTuple):
@@ -49,18 +51,20 @@ class Candidates:
         self._feed = feed
         self._gating = Gating(gates)
         self._alike = Alike()
+        self._echoes = Echoes()
         self._maker = Maker(places)
         self._look: Bytes = np.zeros(1024, np.uint8)
         self._wanted: set[int] = set()
         self.fed = 0
         self.read: Ints = np.empty(0, np.int64)
-        """Rows of the last batch that passed a gate or were asked for; repeats among them."""
+        """Rows of the last batch that passed a gate or were asked for; repeats among them, short ones aside."""
 
     def welcome(self, table: PairTable, before: int) -> None:
         """Five-tuples with numbers above `before` are new."""
         count = table.count
         if count == before:
             return
+        self._echoes.welcome(before, count)
         self._look = grown(self._look, count + 1)
         self._look[before + 1 : count + 1] = np.where(
             self._gating.by_port(table.b[before + 1 : count + 1]), _PORT, 0
@@ -72,6 +76,7 @@ class Candidates:
 
     def renumber(self, table: PairTable, numbers: Numbers) -> None:
         """The table was emptied; these are the new numbers of what is wanted."""
+        self._echoes.clear()
         self.welcome(table, 0)
         self._wanted = set(numbers.tolist())
         self._look[numbers] |= _WANTED
@@ -97,6 +102,7 @@ class Candidates:
         interesting = look != 0
         interesting &= filled | (look & _WANTED != 0)
         heads = gather(batch.data, columns.payload[rows], HEAD)
+        rows, heads = self._without_echoes(columns, numbers, rows, heads, interesting)
         interesting[rows[self._gating.by_bytes(heads)]] = True
         chosen = np.flatnonzero(interesting)
         if not len(chosen) and not whole:
@@ -112,6 +118,27 @@ class Candidates:
         forms = self._merge(offered, chosen, ranks, looked, use & ~pending)
         use &= forms >= 0
         self._deliver(offered, chosen[use], ranks[use] != NO_RANK, forms[use])
+
+    def _without_echoes(
+        self,
+        columns: Columns,
+        numbers: Numbers,
+        rows: Ints,
+        heads: NDArray[np.void],
+        interesting: NDArray[np.bool_],
+    ) -> tuple[Ints, NDArray[np.void]]:
+        """Count what repeats the last short payload of its flow; the other rows."""
+        held, length = columns.held[rows], columns.length[rows]
+        echoes, forms = self._echoes.heard(numbers[rows], held, length, heads)
+        if len(echoes):
+            free = self._look[numbers[rows[echoes]]] & _WANTED == 0
+            echoes, forms = echoes[free], forms[free]
+            self._alike.count(forms, columns.at[rows[echoes]])
+            interesting[rows[echoes]] = False
+            others = np.ones(len(rows), np.bool_)
+            others[echoes] = False
+            rows, heads = rows[others], heads[others]
+        return rows, heads
 
     def _merge(
         self,
@@ -130,6 +157,7 @@ class Candidates:
         if alike.full:
             self.tell()
             alike.clear()
+            self._echoes.clear()
         part = Looked._make(column[some] for column in looked)
         sides = self._gating.port_side(part)
         asked = Asked(offered.columns, chosen[some], ranks[some], part, sides)
@@ -140,6 +168,13 @@ class Candidates:
         new = (numbers > before) & is_first
         repeats = (numbers > 0) & ~new
         alike.count(numbers[repeats], offered.columns.at[chosen[some[repeats]]])
+        payloads = ranks[some] == _PAYLOAD
+        self._echoes.learn(
+            offered.numbers[chosen[some[payloads]]],
+            numbers[payloads],
+            part.held[payloads],
+            part.head[payloads],
+        )
         forms[some] = np.where(repeats, -1, np.where(new, numbers, 0))
         return forms
 

@@ -422,6 +422,40 @@ def test_packets_that_repeat_others_are_told_once_with_their_number():
     assert fed == []
 
 
+def test_short_keep_alives_are_counted_by_flow_and_changes_are_seen():
+    gates = (Gate(id="p2p", transport="udp", pattern=b"\xf1\xe0", shortest=4, alike="payload"),)
+
+    def alive(body: bytes, port: int) -> bytes:
+        return f.ether(f.ip4("10.0.0.2", "93.184.216.1", 17, f.udp(port, 32100, body)))
+
+    bodies = [
+        b"\xf1\xe0\x00\x00",
+        b"\xf1\xe0\x00\x01",
+        b"\xf1\xe0\x00\x00\x00",
+        b"\xf1\xe0" + b"z" * 40,
+    ]
+    rng = random.Random(3)
+    sent = [(rng.choice(bodies), 40000 + rng.randrange(3)) for _ in range(3000)]
+    sent += [(bodies[0], 40000)] * 500 + [(bodies[1], 40000)] + [(bodies[0], 40000)] * 500
+    frames = [alive(*one) for one in sent]
+    for buffer in (1 << 14, 1 << 18):
+        fed: list = []
+        engine = engine_of(
+            f.pcap(timed(frames)),
+            gates=gates,
+            buffer=buffer,
+            feed=lambda p, to=fed: to.append(p) or False,
+        )
+        assert flows_of(engine) == count(timed(frames), set(CLIENTS))
+        told = {}
+        for packet in fed:
+            key = packet.payload, packet.sport
+            told[key] = told.get(key, 0) + packet.times
+        assert told == {key: sent.count(key) for key in set(sent)}
+        last = max(p.at for p in fed if (p.payload, p.sport) == (bodies[0], 40000))
+        assert round(last, 3) == round(1_700_000_000 + (len(frames) - 1) * 0.013, 3)
+
+
 def test_flows_beyond_the_bound_are_counted_as_not_examined():
     frames = [
         f.ether(f.ip4("10.0.0.2", f"93.184.{i >> 8}.{i & 255}", 17, f.udp(40000, 443, b"x")))
