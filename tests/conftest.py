@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections import defaultdict
 
 import pytest
 from programs import program
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a shell: what tests start would be deaf to their Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 STRICT = os.environ.get("CAMSCAN_EVERY_TEST_MUST_RUN") == "1"
 _not_run: dict[str, list[str]] = defaultdict(list)
