@@ -35,13 +35,12 @@ _ALIKE = 0.9
 def hollow(observations: Sequence[Observation], readings: Mapping[str, Reading]) -> frozenset[str]:
     """Ids of observations whose evidence counts for nothing, the canary answers themselves included.
 
-    `readings`: by observation id. All observations are of one device.
+    `readings`: by observation id. All observations are of one device. Where the canary path was not
+    asked (no time, no connection left), a page given to a machine's path stands in for it.
     """
     canaries = [o for o in observations if o.canary]
-    if not canaries:
-        return frozenset()
     found = {o.id for o in canaries if _accepted(readings[o.id])}
-    for canary in canaries:
+    for canary in (*canaries, *_stand_ins(observations, readings, canaries)):
         answer = readings[canary.id]
         if not _accepted(answer):
             continue
@@ -51,6 +50,23 @@ def hollow(observations: Sequence[Observation], readings: Mapping[str, Reading])
             if alike(answer, readings[other.id]):
                 found.add(other.id)
     return frozenset(found)
+
+
+def _stand_ins(
+    observations: Sequence[Observation],
+    readings: Mapping[str, Reading],
+    canaries: Sequence[Observation],
+) -> Iterable[Observation]:
+    """Pages that a server without a canary answer gave to a machine's path and to a browser's alike."""
+    for one in observations:
+        if one.canary or one.kind not in _INTERFACES or not _accepted(readings[one.id]):
+            continue
+        if any(_same_server(one, canary) for canary in canaries) or not _words(readings[one.id]):
+            continue
+        for page in observations:
+            same = page.kind is Kind.HTTP and not page.canary and _same_server(one, page)
+            if same and alike(readings[one.id], readings[page.id]):
+                yield one
 
 
 def any_port(observations: Iterable[Observation], readings: Mapping[str, Reading]) -> bool:

@@ -184,11 +184,15 @@ def test_beside_a_server_that_answers_any_path_words_are_not_enough():
     assert (structure.is_camera, structure.value(Attribute.MAKER)) == (True, "aquila")
 
 
-def test_a_page_in_answer_to_a_machine_interface_is_noted_without_a_canary():
+def test_a_page_in_answer_to_a_machine_interface_is_no_evidence_without_a_canary():
     page = "<h1>welcome dear friend</h1>"
     asked = http("1:2", page, path="/ISAPI/System/deviceInfo", kind=Kind.ISAPI)
     device = only([http("1:1", page), asked])
-    assert (device.is_camera, device.notes) == (None, ("answers any path alike",))
+    note = "answers any path alike: those answers are no evidence"
+    assert (device.is_camera, device.notes) == (None, (note,))
+    alone = only([http("1:1", BUBO)])
+    told = only([http("1:1", BUBO), http("1:2", BUBO, path="/ISAPI/x", kind=Kind.ISAPI)])
+    assert (alone.is_camera, told.is_camera, told.role) == (True, None, None)
     other = http("1:2", "<model>unlike any page</model>", path="/ISAPI/System/deviceInfo", kind=Kind.ISAPI)  # fmt: skip
     assert only([http("1:1", page), other]).notes == ()
     assert only([http("1:1", page, port=81), asked], join=False).notes == ()
