@@ -62,6 +62,7 @@ def _dated(component: ImageComponent, known: dict[str, Component]) -> ImageCompo
         support_ended=ended,
         advisories=tuple(f"{_cve(f)}{': ' + f.title if f.title else ''}" for f in flaws),
         known_exploited=exploited[0] if exploited else "",
+        unverified=record.verification == "unverified" and bool(ended or flaws),
     )
 
 

@@ -186,6 +186,9 @@ def _tables(known: Knowledge) -> list[tuple[str, list[Any]]]:
     return [
         ("signatures", list(known.signatures)),
         ("product lines", list(known.lines)),
+        ("camera services", list(known.services)),
+        ("components", list(known.firmware.components)),
+        ("imprints", list(known.firmware.imprints)),
         ("withdrawn", list(known.withdrawn.values())),
         ("platforms", list(known.platforms.values())),
         ("brands", list(known.brands)),

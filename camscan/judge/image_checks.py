@@ -148,6 +148,7 @@ def components(subject: ImageSubject) -> Answer:
             ]
         )
         + (f"; on the known-exploited list since {c.known_exploited}" if c.known_exploited else "")
+        + ("; dates and ranges unverified" if c.unverified else "")
         for c in every
         if c in ended or c in flawed
     ]

@@ -99,6 +99,8 @@ class ImageComponent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     support_ended: str = ""
     advisories: tuple[str, ...] = ()
     known_exploited: str = ""
+    unverified: bool = False
+    """Support date and ranges are named with their source, but were not read there again."""
 
 
 class ImageFact(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -141,6 +141,8 @@ def _part(subject: str, c: ImageComponent) -> Part:
     told = [("camscan:signature", c.signature), ("camscan:excerpt", c.excerpt)]
     if c.support_ended:
         told.append(("camscan:support_ended", c.support_ended))
+    if c.unverified:
+        told.append(("camscan:dates_and_ranges", "unverified"))
     if c.known_exploited:
         told.append(("camscan:known_exploited_since", c.known_exploited))
     return Part(

@@ -63,6 +63,7 @@ def summary(image: ExaminedImage) -> str:
         told = [
             f"support ended {c.support_ended}" if c.support_ended else "",
             *(f"in the affected range of {a}" for a in c.advisories),
+            "dates and ranges unverified" if c.unverified else "",
         ]
         lines.append(
             f"  component {c.component} {clean(c.version or 'version unknown')}  {'; '.join(t for t in told if t)}".rstrip()

@@ -155,11 +155,12 @@ def _component(c: ImageComponent, names: Mapping[str, str]) -> tuple[str, str, s
     flaws = "; ".join(clean(a) for a in c.advisories)
     if c.known_exploited:
         flaws += f" (one on the known-exploited list since {c.known_exploited})"
+    doubt = " (unverified)" if c.unverified else ""
     return (
         names.get(c.component, c.component),
         clean(c.version or en.UNKNOWN),
-        c.support_ended,
-        flaws,
+        f"{c.support_ended}{doubt}" if c.support_ended else "",
+        f"{flaws}{doubt}" if flaws else "",
         f"{clean(c.path)}:{c.offset}",
     )
 
