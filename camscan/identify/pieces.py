@@ -30,8 +30,8 @@ _MOST = 16_384
 
 _HOST = re.compile(rb"(\s*[Hh][Tt][Tt][Pp][Ss]?://)[0-9.:]{1,64}(/[ -~]*)")
 _PLAIN = re.compile(rb"[ -~\t]*")
-_TEXT = re.compile(rb"[ -%'-~\t\r\n]*")
-"""Without `&`: it begins a reference."""
+_TEXT = re.compile(rb"[ -%'-;=-~\t\r\n]*")
+"""Without `&` and `<`: they begin references, comments and tags."""
 _STRING = re.compile(rb'\s*"([ !#-Z^-z|~]*)"([\s}\]]*)')
 """A JSON string without quotes, escapes, brackets; what may stand behind the last member of an object."""
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}")
@@ -112,10 +112,13 @@ class HeaderLines:
             return line if b"\n" in value or b"\r" in value else name + colon
         lower = name.lower()
         fields = self._kept.get(lower)
-        if not fields or not _PLAIN.fullmatch(value):
+        if not fields:
             return line
         if lower == b"www-authenticate":
-            return self._challenges[_without(b"opaque", _without(b"nonce", line))]
+            line = _without(b'nonce="', line)
+            return self._challenges[_without(b'opaque="', line) if b"opaque" in line else line]
+        if not _PLAIN.fullmatch(value):
+            return line
         if lower == b"set-cookie":
             cookie, equals, _ = value.partition(b"=")
             return name + colon + cookie + equals if equals else line
@@ -146,7 +149,7 @@ class HeaderLines:
 
     def _challenge(self, line: bytes) -> Hashable:
         name, _, value = line.partition(b":")
-        found = challenges(value.decode().strip())
+        found = challenges(value.decode().strip()) if _PLAIN.fullmatch(value) else ()
         if len(found) != 1:
             return line
         told: list[Hashable] = []
@@ -167,17 +170,18 @@ class HeaderLines:
         return line if None in told else Left(name, tuple(told), held)
 
 
-def _without(word: bytes, line: bytes) -> bytes:
-    """Without the value of this parameter: random, and in no field."""
-    at = line.find(word + b'="')
+def _without(begin: bytes, line: bytes) -> bytes:
+    """Without the value of the parameter that begins so: random, and in no field."""
+    at = line.find(begin)
     if at < 1 or line[at - 1] not in b" ,":
         return line
-    start = at + len(word) + 2
+    start = at + len(begin)
     end = line.find(b'"', start)
     # Between two quotes, an even number of them before it: else it may be part of another value.
     if end < 0 or line.count(b'"', 0, start) % 2 == 0:
         return line
-    return line[:start] + line[end:]
+    value = line[start:end]
+    return line[:start] + line[end:] if value.isalnum() or _PLAIN.fullmatch(value) else line
 
 
 _SDP = {b"o": "sdp.origin", b"s": "sdp.session", b"i": "sdp.info", b"m": "sdp.media"}
