@@ -29,7 +29,7 @@ def says(kind, response, matcher=MATCHER):
     try:
         fields = matcher.identity_fields(seen)
     except DecodeError:
-        return (), ()
+        return ([], ()), ()
     holding = matcher.holding(seen, fields)
     read = [
         (s.id, [matcher.values(e, fields) for e in s.extract if e.attribute in IDENTITY])
