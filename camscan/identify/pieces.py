@@ -162,7 +162,7 @@ class HeaderLines:
             held = one[0]
         for field, values in (
             ("auth-scheme", (found[0].scheme,)),
-            ("auth-params", auth_params(found[0])),
+            ("auth-params", auth_params(found[0]) if "auth-params" in self._asked else ()),
         ):
             if field in self._asked:
                 told += [self._told(field, bounded(value)) for value in values]
