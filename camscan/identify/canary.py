@@ -18,7 +18,9 @@ WEB = frozenset({Kind.HTTP, Kind.ISAPI, Kind.TITLE, Kind.UPNP_XML, Kind.ONVIF})
 ANY_PATH = "answers any path alike"
 ANY_PORT = "answers on every port: honeypot or middlebox"
 ONLY_LABELS = f"{ANY_PATH}, and only labels say what it is"
-NOT_ASKED = "whether it answers any path alike was not asked, and only words of its pages say what it is"
+NOT_ASKED = (
+    "whether it answers any path alike was not asked, and only words of its pages say what it is"
+)
 CANARY_PORT = 61_007
 """The port that the port stage asks where nearly all are open; no device serves it."""
 _MANY_OPEN = 100
