@@ -128,6 +128,10 @@ class Matcher:
         moved = tuple(replace(e, observation=observation.id) for e in known.evidence)
         return Reading(known.fields, moved, known.error)
 
+    def table(self, kind: Kind) -> KindTable | None:
+        """The compiled conditions of this kind, None where no signature may speak."""
+        return self._tables.get(kind)
+
     def signatures_for(self, kind: Kind) -> tuple[Signature, ...]:
         """All signatures that may speak about observations of this kind."""
         table = self._tables.get(kind)
