@@ -5,8 +5,11 @@ The engine reads and counts, the namer reads the few packets that say something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,11 +19,13 @@ from camscan.model.service import ServiceSignature
 from camscan.model.traffic import Captured
 from camscan.observe.traffic.engine import Engine, Problem, Progress
 from camscan.observe.traffic.gates import GATES
-from camscan.observe.traffic.live import Live, LiveOptions, listen, watch
-from camscan.observe.traffic.media import judge
 from camscan.observe.traffic.namer import Namer, service_gates
 from camscan.observe.traffic.source import Source, open_source
-from camscan.observe.wire.listen import TzspListener
+
+if TYPE_CHECKING:
+    # Sockets and event loops are loaded by those who watch live; a file needs none.
+    from camscan.observe.traffic.live import LiveOptions
+    from camscan.observe.wire.listen import TzspListener
 
 Phases = tuple[tuple[str, float, float], ...]
 
@@ -55,12 +60,15 @@ class Taking:
     ) -> None:
         """One file to its end. InputError where it cannot be opened at all."""
         opened = open_source(source) if isinstance(source, Path) else source
-        self.engine.read(opened, on_chunk=on_chunk)
+        with _fewer_collections():
+            self.engine.read(opened, on_chunk=on_chunk)
 
     def watch(
         self, options: LiveOptions, *, on_chunk: Callable[[Progress], None] | None = None
     ) -> None:
         """One interface until its time is over or somebody stops it; PrivilegeError without the right."""
+        from camscan.observe.traffic.live import Live, watch
+
         seen = watch(Live(self.engine, options, on_chunk=on_chunk))
         self.engine.lost = seen.lost
         if not seen.complete:
@@ -77,6 +85,8 @@ class Taking:
         on_chunk: Callable[[Progress], None] | None = None,
     ) -> None:
         """A mirror that a router sends as datagrams, until its time is over or Ctrl-C."""
+        from camscan.observe.traffic.live import listen
+
         seen = listen(self.engine, listener, duration=duration, on_chunk=on_chunk)
         self.engine.lost = seen.lost
         if not seen.complete:
@@ -84,8 +94,12 @@ class Taking:
 
     def done(self) -> tuple[Captured, tuple[Problem, ...]]:
         """Everything found, and what could not be read."""
+        with _fewer_collections():
+            return self._done()
+
+    def _done(self) -> tuple[Captured, tuple[Problem, ...]]:
         namer, options = self._namer, self._options
-        flows = tuple(judge(flow) for flow in self.engine.flows())
+        flows = tuple(self.engine.flows())
         summary = self.engine.summary(vantage=options.vantage)
         first, last = summary.first or 0.0, summary.last or 0.0
         return Captured(
@@ -102,3 +116,17 @@ class Taking:
             services=namer.services(),
             facts=namer.facts(),
         ), (*self.engine.problems, *self._problems)
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Python looks for cycles after 100,000 new objects instead of 700.
+
+    Names and flows are held in tables and make no cycles, but every look goes over all of them.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
