@@ -186,6 +186,10 @@ class Engine:
         )
         return {reason: count for reason, count in counts if count}
 
+    def tell(self) -> None:
+        """Tell the feed now of the repeats that were only counted so far (before its memory is saved)."""
+        self._candidates.tell()
+
     def flows(self) -> Iterator[Flow]:
         """Every flow, sorted by address, port and transport. Ends the counting; tells the feed of repeats."""
         self._candidates.tell()

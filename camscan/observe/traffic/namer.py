@@ -19,6 +19,7 @@ from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic.facts import FACT_GATES, Facts
 from camscan.observe.traffic.packet import Gate, Packet
 from camscan.observe.traffic.register import Register
+from camscan.observe.traffic.remembered import Memory
 from camscan.observe.traffic.server_names import certificate_names
 from camscan.observe.traffic.stream import Stream
 
@@ -33,6 +34,8 @@ _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
 _FlowKey = tuple[str, int, str, int]
+_NOT_WHOLE = "heads of streams that were not whole"
+_QUIC_NOT_WHOLE = "QUIC handshakes that were not whole"
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
 
 
@@ -91,6 +94,32 @@ class Namer:
         counts = self._register.not_examined + self._facts.not_examined
         return tuple(sorted(counts.items()))
 
+    def memory(self) -> Memory:
+        """What a later reading needs to go on; this one goes on unharmed."""
+        names, services = self._register.records()
+        facts, leases = self._facts.records()
+        missed = self._register.not_examined.copy()
+        missed.update({_NOT_WHOLE: len(self._streams), _QUIC_NOT_WHOLE: len(self._hellos)})
+        return Memory(
+            names=names,
+            services=services,
+            facts=facts,
+            leases=leases,
+            encrypted=tuple(self._encrypted),
+            dns_visible=self.dns_visible,
+            not_examined={reason: count for reason, count in missed.items() if count},
+            facts_not_examined=dict(self._facts.not_examined),
+        )
+
+    def take_up(self, memory: Memory) -> None:
+        """Go on from what an earlier reading knew; to be called before the first packet."""
+        self._register.take_up(memory.names, memory.services)
+        self._facts.take_up(memory.facts, memory.leases)
+        self._register.not_examined.update(memory.not_examined)
+        self._facts.not_examined.update(memory.facts_not_examined)
+        self._encrypted.update(dict.fromkeys(memory.encrypted))
+        self.dns_visible = self.dns_visible or memory.dns_visible
+
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
@@ -123,7 +152,7 @@ class Namer:
         self._hellos[key] = pieces
         if len(self._hellos) > MAX_PENDING:
             self._hellos.popitem(last=False)
-            self._count("QUIC handshakes that were not whole")
+            self._count(_QUIC_NOT_WHOLE)
         return True
 
     def _dns_message(self, packet: Packet, payload: bytes, proto: str) -> None:
@@ -320,7 +349,7 @@ class Namer:
             else:
                 self._count("TLS handshakes that were not whole")
         elif stream.data:
-            self._count("heads of streams that were not whole")
+            self._count(_NOT_WHOLE)
         self._drop(key)
 
     def _drop(self, key: _FlowKey) -> None:
@@ -334,7 +363,7 @@ class Namer:
             full = len(self._streams) > MAX_PENDING or self._held > MAX_PENDING_BYTES
             if not full and now - oldest.first < _PENDING_S:
                 return
-            self._count("heads of streams that were not whole")
+            self._count(_NOT_WHOLE)
             self._drop(key)
 
     def _count(self, reason: str) -> None:
