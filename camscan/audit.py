@@ -11,6 +11,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -43,17 +44,15 @@ from camscan.model.observation import Attempt, Kind, Observation
 from camscan.model.run import REPORT_SCHEMA
 from camscan.model.site import Site
 from camscan.model.traffic import Captured, Flow
-from camscan.observe.firmware.child import limits
-from camscan.observe.firmware.entry import Budget
-from camscan.observe.firmware.examine import ImageJob, Tables
-from camscan.observe.network.engine import scan as scan_network
-from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
-from camscan.observe.packet.client import PacketHelper
-from camscan.observe.records.nmap_adapter import NmapPorts
 from camscan.run import IntakeWriter, Run
 from camscan.scope import Scope
 from camscan.site import placed
 from camscan.workers import Outcome, Workers
+
+if TYPE_CHECKING:
+    # The rooms of observe are imported by whoever enters them: a command that reads needs none of their libraries.
+    from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
+    from camscan.observe.packet.client import PacketHelper
 
 
 class AssessOptions(Struct, frozen=True, kw_only=True):
@@ -100,6 +99,9 @@ async def scan(
     helper: PacketHelper | None,
 ) -> ScanSummary:
     """Look at every address of the scope; everything seen is in the writer's intake when it returns."""
+    from camscan.observe.network.engine import scan as scan_network
+    from camscan.observe.records.nmap_adapter import NmapPorts
+
     matcher = matcher_of(knowledge)
     return await scan_network(
         scope=scope,
@@ -121,6 +123,10 @@ def examine_images(
     paths: Sequence[Path], knowledge: Knowledge, *, workers: int | None, seconds: float
 ) -> Iterator[Outcome[ImageReport]]:
     """Open and search images in child processes, one image each; outcomes in the order of the paths."""
+    from camscan.observe.firmware.child import limits
+    from camscan.observe.firmware.entry import Budget
+    from camscan.observe.firmware.examine import ImageJob, Tables
+
     tables = Tables(
         digest=knowledge.content_hash,
         vocabulary={k: v for k, v in knowledge.vocabulary.items() if k.startswith("firmware.")},

@@ -25,6 +25,7 @@ from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
 from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.ledger import Ledger
+from camscan.observe.traffic.messages import Problem
 from camscan.observe.traffic.minutes import Lot
 from camscan.observe.traffic.packet import Feed, Gate, nothing
 from camscan.observe.traffic.places import Places
@@ -58,13 +59,6 @@ class Progress(NamedTuple):
     """In all inputs so far."""
     at: float
     """Time of the newest packet."""
-
-
-class Problem(NamedTuple):
-    """Why an input was not read to its end, or not wholly."""
-
-    source: str
-    what: str
 
 
 class Engine:

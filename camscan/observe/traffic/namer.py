@@ -76,6 +76,11 @@ class Namer:
             return self._datagram(packet)
         return self._segment(packet)
 
+    @property
+    def count(self) -> int:
+        """Distinct names so far."""
+        return self._register.count
+
     def names(self) -> tuple[NameSeen, ...]:
         return self._register.names()
 

@@ -113,6 +113,11 @@ class Register:
         if not record.settled:
             record.settled = enough(signature, matched.message, (port, own), record.packets)
 
+    @property
+    def count(self) -> int:
+        """Distinct names so far."""
+        return len(self._names)
+
     def names(self) -> tuple[NameSeen, ...]:
         """In order of client, protocol, name."""
         found = [
