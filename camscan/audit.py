@@ -7,7 +7,6 @@ its own; it hands each floor what it needs and writes down what came out.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from camscan import assessments
+from camscan.assess_options import AssessOptions
 from camscan.attribute.attribution import attribute
 from camscan.attribute.endpoints import attribute_endpoints
 from camscan.attribute.images import attribute_image
@@ -28,22 +27,18 @@ from camscan.identify.destinations import Traffic, with_destinations
 from camscan.identify.devices import identify
 from camscan.identify.image import image_identity, joined
 from camscan.identify.match import Matcher
-from camscan.identify.name_flows import with_names
 from camscan.identify.plan import make_next_jobs
 from camscan.identify.watch import watched
 from camscan.journal import read_attempts, read_observations
 from camscan.judge.coverage import coverage
 from camscan.judge.images import judge_images
 from camscan.judge.judge import judge
-from camscan.model.claim import Device, Endpoint
 from camscan.model.finding import Assessment
 from camscan.model.firmware import ExaminedImage, ImageReport
-from camscan.model.knowledge import Knowledge, Network
-from camscan.model.lookups import NO_LOOKUPS, Lookups
+from camscan.model.knowledge import Knowledge
 from camscan.model.observation import Attempt, Kind, Observation
 from camscan.model.run import REPORT_SCHEMA
 from camscan.model.site import Site
-from camscan.model.traffic import Captured, Flow
 from camscan.run import IntakeWriter, Run
 from camscan.scope import Scope
 from camscan.site import placed
@@ -53,21 +48,6 @@ if TYPE_CHECKING:
     # The rooms of observe are imported by whoever enters them: a command that reads needs none of their libraries.
     from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
     from camscan.observe.packet.client import PacketHelper
-
-
-class AssessOptions(Struct, frozen=True, kw_only=True):
-    """What a result is a function of, besides the run and the knowledge (DESIGN rule 13)."""
-
-    site: Site = Site()
-    networks: tuple[Network, ...] = ()
-    jurisdiction: str = ""
-    """`RS`, `EU:xx`; empty: from the site file, else none."""
-    as_of: str = ""
-    """ISO time; empty: end of the last intake."""
-    inputs: tuple[tuple[str, str], ...] = ()
-    """(name, sha256) of the files that were read: site file, asset list, network table."""
-    lookups: Lookups = NO_LOOKUPS
-    """Registration, place and AS of addresses, from the data of this machine."""
 
 
 _matchers: dict[str, Matcher] = {}
@@ -221,47 +201,6 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         traffic=watches,
     )
     return assessment, assessments.write(run.path, assessment)
-
-
-def resolvers(knowledge: Knowledge) -> dict[str, str]:
-    """Names and single addresses of public resolvers -> whose they are."""
-    found = {
-        str(ipaddress.ip_network(prefix).network_address): network.name
-        for network in knowledge.networks
-        if network.kind == "resolver"
-        for prefix in network.prefixes
-        if ipaddress.ip_network(prefix).num_addresses == 1
-    }
-    for endpoint in knowledge.endpoints:
-        if endpoint.proto == "encrypted DNS" and not endpoint.match.startswith("*"):
-            party = knowledge.parties.get(endpoint.operator)
-            found[endpoint.match] = party.name if party is not None else endpoint.operator
-    return found
-
-
-def attributed_flows(
-    captured: Captured, knowledge: Knowledge, options: AssessOptions
-) -> Iterator[tuple[Flow, Endpoint]]:
-    """Every flow with its names and service, and the endpoint with the columns of DESIGN rule 6."""
-    spoken = {(s.client, s.remote, s.port, s.transport): s.service for s in captured.services}
-    flows = []
-    for flow, named in with_names(captured.flows, captured.names):
-        service = spoken.get((flow.client, flow.remote, flow.port, flow.transport), flow.service)
-        flows.append(replace(flow, names=named.names if named.by_device else (), service=service))
-    ends = {(f.names[0] if f.names else None, f.remote): None for f in flows}
-    table = [
-        Endpoint(device_id="", name=name, address=remote, port=None, marks=())
-        for name, remote in ends
-    ]
-    _, known = attribute_endpoints(
-        (Device(device_id="", endpoints=tuple(table)),),
-        knowledge,
-        owner=options.networks,
-        lookups=options.lookups,
-    )
-    columns = {(e.name, e.address): e for e in known}
-    for flow in flows:
-        yield flow, columns[flow.names[0] if flow.names else None, flow.remote]
 
 
 def examined(

@@ -126,6 +126,11 @@ def _function(name: str) -> Any:
     return lambda data: encoder.encode(function(decoder.decode(data)))
 
 
+def limited(platform: str) -> bool:
+    """Whether a child's memory can be limited: Windows has no such limit, macOS refuses this one."""
+    return platform not in {"win32", "darwin"}
+
+
 def limit(limits: Limits, *, grown: bool = False) -> None:
     """Hold this process to the limits. `grown`: memory counts from what it has mapped already."""
     if sys.platform == "win32":

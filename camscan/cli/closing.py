@@ -10,11 +10,10 @@ from pathlib import Path
 
 import click
 
-from camscan import assessments, audit, lookups, site
-from camscan.errors import RunError, UsageError
-from camscan.knowledge import load
-from camscan.model.knowledge import Knowledge, Network
-from camscan.model.site import Site
+from camscan import assessments, audit
+from camscan.assess_options import AssessOptions
+from camscan.errors import RunError
+from camscan.model.knowledge import Knowledge
 from camscan.report import csv as csv_report
 from camscan.report import html as html_report
 from camscan.report import json as json_report
@@ -24,53 +23,10 @@ from camscan.run import Run
 from camscan.withdrawals import rested_on
 
 
-def read_knowledge(local: Path | None) -> Knowledge:
-    return load(None, local)
-
-
-def read_options(
-    site_file: Path | None,
-    networks: Path | None,
-    jurisdiction: str,
-    as_of: str,
-) -> audit.AssessOptions:
-    """Read and check the files before anything is sent or judged."""
-    from camscan.clock import iso, parse_iso
-
-    if jurisdiction and not site.is_jurisdiction(jurisdiction):
-        raise UsageError(f"--jurisdiction {jurisdiction!r}: RS or EU:xx (for example EU:HR)")
-    if as_of:
-        try:
-            as_of = iso(parse_iso(as_of))
-        except ValueError as error:
-            raise UsageError(f"--as-of {as_of!r}: not a date or time of ISO 8601") from error
-    inputs: list[tuple[str, str]] = []
-    declared = Site()
-    if site_file is not None:
-        declared = site.load_site(site_file)
-        inputs.append((site_file.name, site.file_digest(site_file)))
-        if declared.asset_list:
-            listed = site_file.parent / declared.asset_list
-            inputs.append((listed.name, site.file_digest(listed)))
-    owned: tuple[Network, ...] = ()
-    if networks is not None:
-        owned = site.load_networks(networks)
-        inputs.append((networks.name, site.file_digest(networks)))
-    kept = getattr(click.get_current_context(silent=True), "meta", {})
-    return audit.AssessOptions(
-        lookups=lookups.lookups(kept.get("camscan.located"), kept.get("camscan.asn")),
-        site=declared,
-        networks=owned,
-        jurisdiction=jurisdiction,
-        as_of=as_of,
-        inputs=tuple(inputs),
-    )
-
-
 def close(
     run: Run,
     knowledge: Knowledge,
-    options: audit.AssessOptions,
+    options: AssessOptions,
     *,
     as_json: bool,
     intake: str | None = None,
@@ -120,9 +76,7 @@ def _name_withdrawn(run: Run, knowledge: Knowledge) -> None:
         click.echo(f"camscan: earlier finding {one.text()}", err=True)
 
 
-def close_quietly(
-    run: Run, knowledge: Knowledge, options: audit.AssessOptions, *, err: bool
-) -> None:
+def close_quietly(run: Run, knowledge: Knowledge, options: AssessOptions, *, err: bool) -> None:
     """Assess and write the files; only their places are printed, on stderr where stdout is data."""
     assessment, folder = audit.assess(run, knowledge, options)
     html, csv = write_files(build(assessment, knowledge), folder)

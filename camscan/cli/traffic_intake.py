@@ -10,12 +10,11 @@ import click
 
 from camscan import audit, kept
 from camscan.captured import store
-from camscan.cli.closing import close, read_knowledge, read_options, write_files
-from camscan.cli.traffic_lines import lines
-from camscan.cli.traffic_wish import Judging, Wish
+from camscan.cli.closing import close, write_files
+from camscan.cli.traffic_lines import lines, say
+from camscan.cli.traffic_wish import Known, Wish
 from camscan.clock import Clock, compact, iso
 from camscan.errors import UsageError
-from camscan.model.knowledge import Knowledge
 from camscan.model.observation import Reason
 from camscan.model.run import Input, IntakeInfo
 from camscan.model.traffic import Captured
@@ -25,13 +24,6 @@ from camscan.report.model import build
 from camscan.run import IntakeWriter, Run
 
 _KIND = "traffic"
-
-
-class Known(NamedTuple):
-    """What is needed to look and to judge."""
-
-    knowledge: Knowledge
-    options: audit.AssessOptions
 
 
 class Intake(NamedTuple):
@@ -45,11 +37,6 @@ class Intake(NamedTuple):
     @property
     def folder(self) -> Path:
         return self.writer.folder
-
-
-def known(judging: Judging) -> Known:
-    options = read_options(judging.site_file, judging.networks, judging.jurisdiction, judging.as_of)
-    return Known(read_knowledge(judging.local), options)
 
 
 def planned(wish: Wish) -> Plan:
@@ -208,6 +195,9 @@ def leave(intake: Intake) -> int:
     return 2
 
 
-def say(problems: tuple[messages.Problem, ...]) -> None:
-    for problem in problems:
-        click.echo(f"camscan: {problem.source}: {problem.what}", err=True)
+def give_up(intake: Intake) -> None:
+    """Nothing of it can be gone on with: closed for ever, as incomplete."""
+    checkpoint.finish(intake.folder)
+    plan.finish(intake.folder)
+    intake.hold.release()
+    intake.writer.seal(complete=False)

@@ -14,9 +14,10 @@ import msgspec
 from msgspec.structs import replace
 
 from camscan.cli.progress import StatusLine
-from camscan.cli.traffic_wish import Wish
+from camscan.cli.traffic_wish import Known, Wish
 from camscan.clock import Clock, iso
 from camscan.errors import CamscanError, RunError, UsageError
+from camscan.flow_table import resolvers
 from camscan.limited import Limited
 from camscan.model.traffic import Captured
 from camscan.observe.traffic import checkpoint, live, messages, phases, plan
@@ -50,7 +51,7 @@ class _Live:
         self._wish = wish
         self._clock = clock
         self._readers = readers
-        self._known = traffic_intake.known(wish.judging)
+        self._known = Known(wish.judging.knowledge(), wish.judging.options())
         self._found: checkpoint.Checkpoint | None = None
         self._gaps: list[messages.Gap] = []
         if wish.resume:
@@ -125,13 +126,13 @@ class _Live:
 
     def _give_up(self) -> None:
         """Nothing could be captured. What an earlier call counted stays to be resumed; a new intake is sealed."""
-        self._intake.hold.release()
+        from camscan.cli import traffic_intake
+
         if self._wish.resume:
+            self._intake.hold.release()
             self._intake.writer.close()
             return
-        checkpoint.finish(self._intake.folder)
-        plan.finish(self._intake.folder)
-        self._intake.writer.seal(complete=False)
+        traffic_intake.give_up(self._intake)
 
     def _state(self) -> messages.Saved:
         found = self._found
@@ -142,13 +143,12 @@ class _Live:
         )
 
     def _of(self, saved: messages.Saved) -> messages.TakeJob:
-        from camscan import audit
         from camscan.cli.traffic_intake import keep_job
 
         keep = keep_job(self._intake, self._found)
         return messages.TakeJob(
             services=tuple(self._known.knowledge.services),
-            resolvers=audit.resolvers(self._known.knowledge),
+            resolvers=resolvers(self._known.knowledge),
             local=self._plan.local,
             vantage=self._plan.vantage,
             stream=self._plan.interface or "tzsp",
@@ -165,8 +165,9 @@ class _Live:
         """What a state holds, where no reader came to its end."""
         job = replace(self._of(saved), stream="", live=False)
         reading = Reading(job)
-        with Limited(messages.TAKE, limits_of(job)) as child:
-            outcome = reading.run(child)
+        with contextlib.closing(reading):
+            reading.begin(Limited(messages.TAKE, limits_of(job)))
+            outcome = reading.run()
         lost = (
             self._watch.lost if self._watch is not None else self._found.lost if self._found else 0
         )

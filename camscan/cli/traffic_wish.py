@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from camscan.assess_options import AssessOptions
+from camscan.cli.judging import read_knowledge, read_options
+from camscan.model.knowledge import Knowledge
 from camscan.observe.traffic.phases import Phase
 
 
@@ -16,6 +19,20 @@ class Judging(NamedTuple):
     jurisdiction: str
     as_of: str
     local: Path | None
+
+    def knowledge(self) -> Knowledge:
+        return read_knowledge(self.local)
+
+    def options(self) -> AssessOptions:
+        """Read and checked: UsageError and the like before anything is made."""
+        return read_options(self.site_file, self.networks, self.jurisdiction, self.as_of)
+
+
+class Known(NamedTuple):
+    """What is needed to look and to judge."""
+
+    knowledge: Knowledge
+    options: AssessOptions
 
 
 class Wish(NamedTuple):

@@ -44,37 +44,55 @@ class Reading:
         self._current: int | None = None
         self._saved: tuple[m.Saved, tuple[int, ...]] | None = None
         self._waiting = False
+        self._hashes_done = False
         self._collected = Collected()
+        self._child: Limited | None = None
+        self._hasher: Limited | None = None
 
-    def run(self, child: Limited) -> Outcome:
+    def begin(self, child: Limited) -> None:
+        """Set the processes to work; `run` hears what they say, so that other things can be done meanwhile."""
+        self._child = child
+        self._hasher = Limited("camscan.observe.traffic.hashing:hash_files", _HASHING)
+        self._hasher.tell(m.JOB, _encode(self._job.files))
+        child.tell(m.JOB, _encode(self._job))
+
+    def close(self) -> None:
+        """End the processes, wherever they are."""
+        for one in (self._child, self._hasher):
+            if one is not None:
+                one.close()
+
+    def run(self) -> Outcome:
         """Read and hash to the end; KeyboardInterrupt passes through, states written so far hold."""
+        assert self._child is not None
+        assert self._hasher is not None
         job = self._job
         paths = {w.number: w.path for w in job.files}
         problems: list[m.Problem] = []
-        with Limited("camscan.observe.traffic.hashing:hash_files", _HASHING) as hasher:
-            hasher.tell(m.JOB, _encode(job.files))
-            last = False
-            while True:
-                self._collected = Collected()
-                with child:
-                    child.tell(m.JOB, _encode(job))
-                    words = self._listen(child, hasher)
-                if not words and self._collected.ended is not None:
-                    break
-                words = words or "its reader ended before its time"
-                if last:
-                    problems.append(m.Problem("captures", f"not examined: {words}"))
-                    break
-                if self._current is not None and not self._collected.begun:
-                    self.failed[self._current] = words
-                    problems.append(m.Problem(paths[self._current], f"not examined: {words}"))
-                else:
-                    # No file is to blame: what the last state holds is all there will be.
-                    last = True
-                    problems.append(m.Problem("captures", f"not wholly examined: {words}"))
-                job = self._rest(job, give_up=last)
-                child = Limited(m.TAKE, limits_of(job))
-            self._hash_on(hasher)
+        last = False
+        while True:
+            words = self._listen(self._child, self._hasher)
+            self._child.close()
+            if not words and self._collected.ended is not None:
+                break
+            words = words or "its reader ended before its time"
+            if last:
+                problems.append(m.Problem("captures", f"not examined: {words}"))
+                break
+            if self._current is not None and not self._collected.begun:
+                self.failed[self._current] = words
+                problems.append(m.Problem(paths[self._current], f"not examined: {words}"))
+            else:
+                # No file is to blame: what the last state holds is all there will be.
+                last = True
+                problems.append(m.Problem("captures", f"not wholly examined: {words}"))
+            job = self._rest(job, give_up=last)
+            self._collected = Collected()
+            self._child = Limited(m.TAKE, limits_of(job))
+            self._child.tell(m.JOB, _encode(job))
+        while (said := hear(self._hasher)) is not None:
+            self._take_hash(*said)
+        self.close()
         outcome = self._collected.outcome(job)
         return replace(outcome, problems=(*outcome.problems, *problems))
 
@@ -97,12 +115,13 @@ class Reading:
 
     def _listen(self, child: Limited, hasher: Limited) -> str:
         failed = ""
-        open_to = [child, hasher]
+        open_to = [child, hasher] if not self._hashes_done else [child]
         while child in open_to:
             for one in select.select(open_to, [], [])[0]:
                 said = hear(one)
                 if said is None:
                     open_to.remove(one)
+                    self._hashes_done = self._hashes_done or one is hasher
                 elif one is hasher:
                     self._take_hash(*said)
                 elif said[0] == FAILED:
@@ -110,10 +129,6 @@ class Reading:
                 else:
                     self._take(*said)
         return ending(child, failed)
-
-    def _hash_on(self, hasher: Limited) -> None:
-        while (said := hear(hasher)) is not None:
-            self._take_hash(*said)
 
     def _take_hash(self, kind: int, data: Any) -> None:
         if kind == HASHED:
