@@ -21,7 +21,6 @@ from camscan.clock import Clock
 from camscan.errors import ObserveError
 from camscan.limited import Limited
 from camscan.observe.packet.client import CaptureStream, PacketHelper
-from camscan.observe.packet.messages import SweepSummary
 from camscan.observe.traffic import messages as m
 from camscan.observe.traffic.collected import Collected, hear_out
 from camscan.observe.wire.listen import TzspListener
@@ -61,6 +60,16 @@ class LiveSummary(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class TapEnd(Struct, frozen=True, kw_only=True):
+    """How a stream went."""
+
+    packets: int = 0
+    lost: int = 0
+    complete: bool = True
+    """False: packets were lost, or the link went away."""
+    promiscuous: bool = True
+
+
 class Tap(Protocol):
     """Where packets come from."""
 
@@ -80,7 +89,7 @@ class Tap(Protocol):
     async def stop(self) -> None:
         """End the stream behind what has arrived."""
 
-    async def ended(self) -> SweepSummary:
+    async def ended(self) -> TapEnd:
         """How it went, when the stream is at its end."""
 
     async def close(self) -> None: ...
@@ -116,9 +125,15 @@ class InterfaceTap:
         with contextlib.suppress(ObserveError):  # the helper is gone: `ended` says so
             await self._stream.tell_stop()
 
-    async def ended(self) -> SweepSummary:
+    async def ended(self) -> TapEnd:
         assert self._stream is not None
-        return await self._stream.ended()
+        seen = await self._stream.ended()
+        return TapEnd(
+            packets=seen.answered,
+            lost=seen.dropped,
+            complete=seen.complete,
+            promiscuous=seen.promiscuous,
+        )
 
     async def close(self) -> None:
         await self._helper.close()
@@ -150,11 +165,12 @@ class MirrorTap:
         assert self._listener is not None
         await asyncio.to_thread(self._listener.close)
 
-    async def ended(self) -> SweepSummary:
+    async def ended(self) -> TapEnd:
         assert self._listener is not None
         listener = self._listener
         await asyncio.to_thread(listener.join)
-        return SweepSummary(answered=listener.datagrams, dropped=listener.dropped)
+        lost = listener.dropped
+        return TapEnd(packets=listener.datagrams, lost=lost, complete=not lost)
 
     async def close(self) -> None:
         if self._listener is not None:
@@ -237,15 +253,15 @@ class Watch:
     async def _all(self, readers: Sequence[Limited]) -> LiveSummary:
         waiting = asyncio.create_task(self._wait())
         ticking = asyncio.create_task(self._tick())
-        packets, seen, died = 0, SweepSummary(), ""
+        packets, seen, died = 0, TapEnd(), ""
         try:
             for reader in readers:
                 if died:
                     self.gaps.append(m.Gap(self._until, max(self._until, self._clock.now()), died))
                     self._until = self._clock.now()
                 seen, died = await self._one(reader, waiting)
-                packets += seen.answered
-                self.lost += seen.dropped
+                packets += seen.packets
+                self.lost += seen.lost
                 if not died or waiting.done():
                     break
         finally:
@@ -257,7 +273,7 @@ class Watch:
             self.gaps.append(m.Gap(self._until, max(self._until, self._clock.now()), died))
         why = self._why or died
         if not why and not seen.complete:
-            why = "packets were lost" if seen.dropped else "the link went away"
+            why = "packets were lost" if seen.lost else "the link went away"
         return LiveSummary(
             packets=packets,
             lost=self.lost,
@@ -266,7 +282,7 @@ class Watch:
             why=why,
         )
 
-    async def _one(self, reader: Limited, waiting: asyncio.Task[None]) -> tuple[SweepSummary, str]:
+    async def _one(self, reader: Limited, waiting: asyncio.Task[None]) -> tuple[TapEnd, str]:
         """With one reader until the end or its death: how the tap went, and how it died."""
         self._before = self._seen = self._saved.packets
         await self._tap.open(reader.stream)
@@ -281,15 +297,15 @@ class Watch:
                 await self._tap.stop()
             seen = await ended
             summary = LiveSummary(
-                packets=seen.answered,
-                lost=seen.dropped,
+                packets=seen.packets,
+                lost=seen.lost,
                 promiscuous=seen.promiscuous,
                 complete=seen.complete,
             )
             reader.tell(m.SEEN, _encode(summary))
         except ObserveError as error:
             self._why = self._why or str(error)
-            seen = SweepSummary(complete=False)
+            seen = TapEnd(complete=False)
         died = await hearing
         return seen, died
 
