@@ -17,9 +17,9 @@ from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic.facts import FACT_GATES, Facts
+from camscan.observe.traffic.memory import Parts
 from camscan.observe.traffic.packet import Gate, Packet
 from camscan.observe.traffic.register import Register
-from camscan.observe.traffic.remembered import Memory
 from camscan.observe.traffic.server_names import certificate_names
 from camscan.observe.traffic.stream import Stream
 
@@ -99,31 +99,10 @@ class Namer:
         counts = self._register.not_examined + self._facts.not_examined
         return tuple(sorted(counts.items()))
 
-    def memory(self) -> Memory:
-        """What a later reading needs to go on; this one goes on unharmed."""
-        names, services = self._register.records()
-        facts, leases = self._facts.records()
-        missed = self._register.not_examined.copy()
-        missed.update({_NOT_WHOLE: len(self._streams), _QUIC_NOT_WHOLE: len(self._hellos)})
-        return Memory(
-            names=names,
-            services=services,
-            facts=facts,
-            leases=leases,
-            encrypted=tuple(self._encrypted),
-            dns_visible=self.dns_visible,
-            not_examined={reason: count for reason, count in missed.items() if count},
-            facts_not_examined=dict(self._facts.not_examined),
-        )
-
-    def take_up(self, memory: Memory) -> None:
-        """Go on from what an earlier reading knew; to be called before the first packet."""
-        self._register.take_up(memory.names, memory.services)
-        self._facts.take_up(memory.facts, memory.leases)
-        self._register.not_examined.update(memory.not_examined)
-        self._facts.not_examined.update(memory.facts_not_examined)
-        self._encrypted.update(dict.fromkeys(memory.encrypted))
-        self.dns_visible = self.dns_visible or memory.dns_visible
+    def parts(self) -> Parts:
+        """What `memory` writes down and fills again; streams under way are counted as not whole."""
+        waiting = ((_NOT_WHOLE, len(self._streams)), (_QUIC_NOT_WHOLE, len(self._hellos)))
+        return Parts(self._register, self._facts, self._encrypted, waiting)
 
     # Datagrams
 

@@ -17,6 +17,7 @@ from camscan.model.traffic import Captured, Flow
 from camscan.observe.traffic.engine import Engine, Progress
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.media import judge
+from camscan.observe.traffic.memory import taken_up, written
 from camscan.observe.traffic.messages import Problem
 from camscan.observe.traffic.namer import Namer, service_gates
 from camscan.observe.traffic.remembered import decoded, encoded
@@ -60,13 +61,16 @@ class Taking:
     def remember(self) -> bytes:
         """All that was found so far, as `take_up` wants it; the reading goes on unharmed."""
         self.engine.tell()
-        return encoded(state_of(self.engine), self._namer.memory())
+        namer = self._namer
+        memory = written(namer.parts(), dns_visible=namer.dns_visible)
+        return encoded(state_of(self.engine), memory)
 
     def take_up(self, data: bytes) -> None:
         """Go on from what an earlier reading remembered; to be called first. InputError where it is none."""
         found = decoded(data)
         absorb(self.engine, found.engine)
-        self._namer.take_up(found.memory)
+        taken_up(self._namer.parts(), found.memory)
+        self._namer.dns_visible = self._namer.dns_visible or found.memory.dns_visible
 
     @property
     def names(self) -> int:
