@@ -99,9 +99,7 @@ def _reader(kind: Kind, matcher: Matcher) -> _Reader | None:
             return _message(HeaderLines(ssdp.HEADERS, asked, finds.held, finds.one))
         case _ if kind in _WEB and not asked & {"header", "www-authenticate"}:
             clock = Clock(matcher, finds) if kind is Kind.ONVIF else None
-            return _message(
-                HeaderLines(http.HEADERS, asked, finds.held, finds.one), clock=clock
-            )
+            return _message(HeaderLines(http.HEADERS, asked, finds.held, finds.one), clock=clock)
     return None
 
 

@@ -134,10 +134,13 @@ def moment(seconds: float) -> str:
 
 
 def _window(watch: Watch) -> str:
-    hours = max(watch.last - watch.first, 0) / 3600
+    hours = watch.seconds / 3600
     span = f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.0f} days"
     if hours < 2:
         span = f"{hours * 60:.1f} minutes"
+    missing = sum(end - begin for begin, end, _ in watch.gaps)
+    if missing:
+        span += f" examined, {missing / 60:.1f} minutes between not examined"
     return f"{moment(watch.first)} to {moment(watch.last)} ({span})"
 
 

@@ -8,7 +8,7 @@ explicit choice); secrets in heads are cut where the observation is stored.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from camscan.decode import dhcp
 from camscan.decode.layout import ipv4_of_bytes, mac_of_bytes
@@ -76,6 +76,17 @@ class Facts:
                 fact = _with_client(fact, address)
             found.append(fact)
         return tuple(sorted(found, key=lambda f: (f.client, f.kind, f.at, f.payload)))
+
+    def records(self) -> tuple[tuple[ClientFact, ...], dict[str, str]]:
+        """Everything kept, and the leases, for `remembered`."""
+        return tuple(self._seen.values()), dict(self._leases)
+
+    def take_up(self, facts: Iterable[ClientFact], leases: Mapping[str, str]) -> None:
+        """Go on from records; to be called before anything is kept."""
+        for fact in facts:
+            self._seen[fact.client, fact.kind, fact.port, _key_of(fact)] = fact
+            self._per_client[fact.client] += 1
+        self._leases.update(leases)
 
     def _datagram(self, packet: Packet) -> None:
         payload = packet.payload[:_DATAGRAM]
@@ -162,6 +173,20 @@ def _steady(head: bytes) -> bytes:
     """The head without lines that differ from answer to answer."""
     lines = head.split(b"\r\n")
     return b"\n".join(line for line in lines if not line.lower().startswith(_TURNING))
+
+
+def _key_of(fact: ClientFact) -> bytes:
+    """What tells a kept text from another one of its kind; as the calls of `_keep` have it."""
+    payload = fact.payload
+    match fact.kind:
+        case Kind.MDNS.value:
+            return payload[2:]
+        case Kind.DHCP.value:
+            return payload[240:]
+        case Kind.HTTP.value | Kind.RTSP.value:
+            return _steady(payload.removesuffix(b"\r\n\r\n"))
+        case _:
+            return payload
 
 
 def _with_client(fact: ClientFact, address: str) -> ClientFact:
