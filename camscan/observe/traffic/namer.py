@@ -62,16 +62,18 @@ class Namer:
     @property
     def wanted(self) -> frozenset[_FlowKey]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
-        return frozenset(self._streams) | frozenset(self._hellos)
+        return frozenset(self._streams) | frozenset(self._hellos) | self._facts.wanted
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
+        more = False
         if packet.payload:
             self._services(packet)
-            self._facts.feed(packet)
+        if packet.payload or packet.fin:
+            more = self._facts.feed(packet)
         if packet.transport == "udp":
             return self._datagram(packet)
-        return self._segment(packet)
+        return self._segment(packet) or more
 
     def names(self) -> tuple[NameSeen, ...]:
         return self._register.names()
