@@ -13,14 +13,34 @@ from test_traffic_engine import timed
 
 from camscan.captured import store
 from camscan.clock import FixedClock
-from camscan.decode import ber, bosch, dahua5050, dhip, dvrip, foscam, hanwha, miio, panasonic
-from camscan.decode import pppp, reolink, sadp, snmp, sony, ssdp, tplink, ubiquiti, vivotek
-from camscan.decode import vstarcam, wsd
+from camscan.decode import (
+    ber,
+    bosch,
+    dahua5050,
+    dhip,
+    dvrip,
+    foscam,
+    hanwha,
+    miio,
+    panasonic,
+    pppp,
+    reolink,
+    sadp,
+    snmp,
+    sony,
+    ssdp,
+    tplink,
+    ubiquiti,
+    vivotek,
+    vstarcam,
+    wsd,
+)
 from camscan.decode.search import SEARCHES, Asker
 from camscan.identify.devices import identify
 from camscan.knowledge import load
 from camscan.model.observation import Kind
 from camscan.model.run import IntakeInfo
+from camscan.model.traffic import Captured
 from camscan.observe.network.protocols.registry import ANNOUNCEMENTS
 from camscan.observe.traffic import said
 from camscan.observe.traffic.engine import Engine
@@ -64,8 +84,6 @@ def captured_devices(tmp_path, frames):
     engine = Engine(gates=(*GATES, *service_gates(KNOWLEDGE.services)), feed=namer.feed)
     engine.read(open_source(path))
     flows = tuple(engine.flows())
-    from camscan.model.traffic import Captured
-
     seen = Captured(summary=engine.summary(), names=namer.names(), flows=flows, services=namer.services(), facts=namer.facts())  # fmt: skip
     clock = FixedClock(1_793_000_000.0)
     run = Run.create(tmp_path / "run", owner="", authority=None, clock=clock)
@@ -79,7 +97,7 @@ def frame(packet):
     return f.ether(f.ip4(packet.src, packet.dst, 17, f.udp(packet.sport, packet.dport, packet.payload)))  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "port", "data", "expect"), samples())
+@pytest.mark.parametrize(("kind", "port", "data", "expect"), list(samples()))
 def test_every_sample_of_a_signature_is_heard_in_a_capture(kind, port, data, expect):
     if kind is Kind.MDNS:
         namer = Namer(KNOWLEDGE.services)
@@ -108,12 +126,12 @@ def _of_signature(name):
 
 ANSWERS = {
     "wsd": (wsd.PORT, sample.WSD, {"model": "X1"}),
-    "uniview": (wsd.PORT, _of_signature("uniview.wsd.uniview_probe"), {"maker": "uniview"}),
-    "sadp": (sadp.PORT, sample.SADP, {"maker": "hikvision", "model": "DS-2CD1", "firmware": "V5.7.15build 240201"}),
+    "uniview": (wsd.PORT, _of_signature("uniview.wsd.probe_answer"), {"maker": "uniview"}),
+    "sadp": (sadp.PORT, _of_signature("hikvision.sadp.answer"), {"maker": "hikvision", "model": "DS-2CD2143G2-I", "firmware": "V5.7.15"}),
     "dhip": (dhip.PORT, sample.DHIP, {"platform": "dahua", "model": "IPC-X"}),
     "dahua5050": (dahua5050.PORT, sample.DAHUA5050, {"platform": "dahua"}),
     "xiongmai": (dvrip.PORT, sample.XIONGMAI, {"maker": "xiongmai"}),
-    "ssdp": (ssdp.PORT, _of_signature("axis.ssdp.server"), {"maker": "axis"}),
+    "ssdp": (ssdp.PORT, _of_signature("axis.ssdp.upnp_server"), {"maker": "axis"}),
     "tplink20002": (tplink.PORTS[0], sample.TPLINK, {"maker": "tp-link", "model": "C200", "firmware": "1.2.5 Build 241224"}),
     "tplink9999": (tplink.LEGACY_PORT, sample.KASA, {"maker": "tp-link"}),
     "hanwha": (hanwha.ANSWER_PORT, _hanwha(), {"maker": "hanwha", "model": "XNV-6080"}),
@@ -131,7 +149,12 @@ ANSWERS = {
     "bcudp": (reolink.UDP_PORTS[0], _of_signature("reolink.vendor-disc.bcudp_answer"), {"maker": "reolink"}),
     "snmp": (161, sample.SNMP_V2, {"maker": "axis"}),
 }  # fmt: skip
-_SAME = {"uniview2": "uniview", "tplink20004": "tplink20002", "tuya6666": "tuya6667", "mdns": "mdns"}
+_SAME = {
+    "uniview2": "uniview",
+    "tplink20004": "tplink20002",
+    "tuya6666": "tuya6667",
+    "mdns": "mdns",
+}
 
 
 @pytest.mark.parametrize("name", ANSWERS)
