@@ -12,7 +12,6 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from camscan.decode.collect import bounded
-from camscan.decode.http import url_path
 from camscan.decode.layout import mac_of_text
 from camscan.decode.message import auth_params, challenges
 from camscan.decode.wsd import SCOPE_FIELDS, split_scope

@@ -106,6 +106,10 @@ class ClientFact(Struct, frozen=True, kw_only=True, omit_defaults=True):
     port: int | None = None
     transport: str = "udp"
     client_mac: str | None = None
+    request: str | None = None
+    """What was asked, without path where one may hold a login; None where it was not seen."""
+    flags: tuple[str, ...] = ()
+    """`auth`: whether it took a login is not known."""
 
 
 class CaptureSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
