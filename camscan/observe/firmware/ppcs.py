@@ -77,6 +77,11 @@ def find(data: bytes | memoryview, suffixes: Suffixes) -> Iterator[Decoded]:
                 break
 
 
+def possible(text: bytes) -> bool:
+    """Whether a run of enough letters A to P stands in the printable runs of a file."""
+    return next(_runs(text), None) is not None
+
+
 def _runs(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
     """Runs of at least 16 letters A to P: each covers four neighbouring samples of every fourth byte."""
     view = memoryview(data)
