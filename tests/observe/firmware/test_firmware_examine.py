@@ -10,7 +10,7 @@ import pytest
 
 from camscan import knowledge
 from camscan.errors import KnowledgeError
-from camscan.model.imprint import Flaw, FirmwareKnowledge, Imprint
+from camscan.model.imprint import FirmwareKnowledge, Flaw, Imprint
 from camscan.observe.firmware.entry import Budget
 from camscan.observe.firmware.examine import ImageJob, Searcher, Tables, examine, run
 from camscan.observe.firmware.opening import open_image
