@@ -12,6 +12,7 @@ from camscan.errors import KnowledgeError
 from camscan.model.firmware import ImageComponent, ImageFact
 from camscan.model.imprint import Component, Imprint, ImprintSample
 from camscan.model.knowledge import Knowledge
+from camscan.observe.firmware.printable import Text
 from camscan.observe.firmware.prints import Prints
 
 Missing = tuple[str, str, str, str]
@@ -90,7 +91,7 @@ def _read(
     prints: Prints, sample: ImprintSample
 ) -> tuple[tuple[ImageComponent, ...], tuple[ImageFact, ...]]:
     data = sample.text.encode("latin-1", "replace")
-    return prints.read(sample.path or "bin/program", data, data, program=True)
+    return prints.read(sample.path or "bin/program", Text(data), program=True)
 
 
 def _component(record: Component, prints: Prints) -> Iterator[Missing]:

@@ -1,8 +1,8 @@
 """Where in a file stand the few bytes that everything that is searched for begins with?
 
 One pass in pieces that fit into the cache of a core: host names and addresses hang on a dot or a colon, DER
-on its first two bytes, all other literals on a run of printable letters. What is given is more than what
-is sought, never less: each search tests its places with its own expression. A file that is a flood of
+on its first two bytes. What is given is more than what is sought, never less: each search tests its places with
+its own expression. A file that is a flood of
 places of one kind gives none of that kind, and its search goes over all bytes.
 """
 
@@ -10,23 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.observe.firmware import printable
+from camscan.observe.firmware.printable import Text
+
 MOST = 1 << 20
 """Places of one kind in one file."""
-_SMALL = 1 << 14
-"""Bytes up to which a file is no more than its calls cost: it is searched as it is."""
-_STEP = 1 << 20
-RUN = 4
-"""Printable letters in a row, from which on they are text: no literal that is looked for is shorter."""
-_WORD = 8
-"""Text is taken in words of so many bytes: what is taken beside it does no harm."""
-_TEXT_SHARE = 0.75
-"""Of a piece: from here on it is taken whole."""
-
 _Bytes = NDArray[np.uint8]
 _Places = NDArray[np.intp]
 
@@ -42,8 +36,9 @@ class Anchors(NamedTuple):
     """`2` four bytes before a colon: the first group of a global IPv6 address."""
     elements: list[int] | None
     """DER sequences that may be a key or a certificate."""
-    text: bytes
-    """All printable runs of at least four bytes, in order, with some of what lies between; for `in` alone."""
+    blocks: list[int] | None
+    """Where a PEM block begins."""
+    text: Text
 
 
 class Finder:
@@ -54,14 +49,12 @@ class Finder:
 
     def find(self, data: bytes) -> Anchors:
         """The places of one file."""
-        if len(data) <= _SMALL:
-            return Anchors(None, None, None, None, data)
+        if len(data) <= printable.SMALL:
+            return Anchors(None, None, None, None, None, Text(data))
         array = np.frombuffer(data, np.uint8)
         names, quads, sixes, elements = _Listed(), _Listed(), _Listed(), _Listed()
-        text: list[bytes] = []
-        whole = True
-        for start in range(0, len(array), _STEP):
-            piece = array[start : start + _STEP]
+        for start in range(0, len(array), printable.STEP):
+            piece = array[start : start + printable.STEP]
             hits = np.flatnonzero((piece == _DOT) | (piece == _COLON) | (piece == _SEQUENCE))
             values = piece[hits]
             hits += start
@@ -70,11 +63,16 @@ class Finder:
             quads.add(_quads(array, dots))
             sixes.add(_sixes(array, hits[values == _COLON]))
             elements.add(_elements(array, hits[values == _SEQUENCE]))
-            kept = _text(array, start)
-            whole = whole and kept is None
-            text.append(piece.tobytes() if kept is None else kept)
-        joined = data if whole else b"".join(text)
-        return Anchors(names.places, quads.places, sixes.places, elements.places, joined)
+        text = Text(data)
+        blocks = list(islice(text.find(b"-----BEGIN "), MOST + 1))
+        return Anchors(
+            names.places,
+            quads.places,
+            sixes.places,
+            elements.places,
+            blocks if len(blocks) <= MOST else None,
+            text,
+        )
 
     def _names(self, array: _Bytes, dots: _Places) -> _Places:
         first, second, third = (_after(array, dots, n) for n in (1, 2, 3))
@@ -133,24 +131,6 @@ def _elements(array: _Bytes, begins: _Places) -> _Places:
     one = (length == 0x81) & (third == 0x02)
     kept: _Places = begins[two | one | ((length == 0x77) & (second == 0x02))]
     return kept
-
-
-def _text(array: _Bytes, start: int) -> bytes | None:
-    """The printable runs of one piece; None where that is nearly all of it."""
-    around = array[start : start + _STEP + RUN - 1]
-    printable = (around - np.uint8(0x20)) < 0x5F
-    pairs = printable[:-1] & printable[1:]
-    begins = pairs[:-2] & pairs[2:]
-    size = len(begins) // _WORD * _WORD
-    begun = begins[:size].view(np.uint64) != 0
-    kept = begun.copy()
-    kept[1:] |= begun[:-1]
-    kept[:1] = True  # a run may come from the piece before
-    if np.count_nonzero(kept) > _TEXT_SHARE * len(kept):
-        return None
-    piece = array[start : start + _STEP]
-    words: NDArray[np.uint64] = piece[:size].view(np.uint64)[kept]
-    return words.tobytes() + piece[size:].tobytes()
 
 
 def _after(array: _Bytes, places: _Places, by: int) -> _Bytes:

@@ -148,9 +148,7 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
                     detail="more dots and numbers than one file is searched for",
                 )
             )
-        named, stated = searcher.prints.read(
-            entry.path, data, anchors.text, program=role in PROGRAM
-        )
+        named, stated = searcher.prints.read(entry.path, anchors.text, program=role in PROGRAM)
         for component in named:
             components.setdefault((component.component, component.version), component)
         for fact in stated:

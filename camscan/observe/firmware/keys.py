@@ -76,8 +76,7 @@ def find(path: str, data: bytes, anchors: Anchors) -> Iterator[ImageKey]:
 
 
 def _private(path: str, data: bytes, anchors: Anchors) -> Iterator[ImageKey]:
-    texts = _PEM.finditer(data) if b"PRIVATE KEY-----" in anchors.text else ()
-    for number, match in enumerate(texts):
+    for number, match in enumerate(matches(_PEM, data, anchors.blocks)):
         if number >= MOST:
             return
         block = bytes(match[0]).replace(b"\\n", b"\n").replace(b"\\r", b"")
@@ -124,8 +123,7 @@ def _key(path: str, offset: int, public: object) -> ImageKey:
 
 def _certificates(path: str, data: bytes, anchors: Anchors) -> Iterator[ImageKey]:
     seen = set()
-    texts = _CERTIFICATE.finditer(data) if b"CERTIFICATE-----" in anchors.text else ()
-    for number, match in enumerate(texts):
+    for number, match in enumerate(matches(_CERTIFICATE, data, anchors.blocks)):
         if number >= MOST:
             break
         try:

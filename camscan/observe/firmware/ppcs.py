@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from msgspec import Struct
 
+from camscan.observe.firmware.printable import Text
 from camscan.observe.firmware.suffixes import Suffixes
 
 _TABLE = bytes.fromhex(
@@ -77,9 +78,9 @@ def find(data: bytes | memoryview, suffixes: Suffixes) -> Iterator[Decoded]:
                 break
 
 
-def possible(text: bytes) -> bool:
+def possible(text: Text) -> bool:
     """Whether a run of enough letters A to P stands in the printable runs of a file."""
-    return next(_runs(text), None) is not None
+    return next(_runs(text.joined), None) is not None
 
 
 def _runs(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import re2
 from msgspec import Struct
@@ -16,7 +17,7 @@ from camscan.decode.text import clean
 from camscan.errors import KnowledgeError
 from camscan.model.firmware import ImageComponent, ImageFact
 from camscan.model.imprint import Component, FirmwareKnowledge, Imprint
-from camscan.observe.firmware.anchors import RUN
+from camscan.observe.firmware.printable import RUN, Text
 
 _ODD = re.compile(rb"[^\x20-\x7e]")
 _MEMORY = 128 << 20
@@ -73,25 +74,24 @@ class Prints:
             self._owners.append((place, literal))
 
     def read(
-        self, path: str, data: bytes, text: bytes, *, program: bool
+        self, path: str, text: Text, *, program: bool
     ) -> tuple[tuple[ImageComponent, ...], tuple[ImageFact, ...]]:
         """Components and facts of one file, each value once, at its first place.
 
-        `text`: its printable runs, from anchors. `program`: whether it holds machine code, the only place
-        where a component's text is its own.
+        `program`: whether it holds machine code, the only place where a component's text is its own.
         """
-        if not self._owners or not data:
+        if not self._owners or not text.data:
             return (), ()
         found: dict[tuple[str, str | None], ImageComponent] = {}
         facts: dict[tuple[str, str, str], ImageFact] = {}
-        held = [self._owners[number] for number in self._set.Match(text) or ()]
+        held = [self._owners[number] for number in self._set.Match(text.joined) or ()]
         for place, literal in (*held, *self._by_path):
             one = self._prints[place]
             if one.path is not None and one.path.search(path) is None:
                 continue
             if isinstance(one.record, Component) and not program:
                 continue
-            for start, value, excerpt in _values(data, text, literal, one.pattern):
+            for start, value, excerpt in _values(text, literal, one.pattern):
                 if isinstance(one.record, Component):
                     if value is None and one.record.version_required:
                         continue
@@ -106,14 +106,11 @@ class Prints:
 
 
 def _values(
-    data: bytes, text: bytes, literal: bytes, pattern: re2._Regexp | None
+    text: Text, literal: bytes, pattern: re2._Regexp | None
 ) -> Iterator[tuple[int, str | None, str]]:
     """(offset, value or None, excerpt) at every place of a literal."""
-    # Counted in the printable runs, so that what follows the last place is not searched once more.
-    left = min(_PLACES, text.count(literal))
-    at = data.find(literal)
-    while left and at >= 0:
-        left -= 1
+    data = text.data
+    for at in islice(text.find(literal), _PLACES):
         begin = max(0, at - _BEFORE)
         window = data[begin : at + len(literal) + _AFTER]
         value, start, end = None, at, at + len(literal)
@@ -121,7 +118,6 @@ def _values(
             value = match[1].decode("latin-1")
             start, end = begin + match.start(), begin + match.end()
         yield start, value, data[start : max(end, start + 1)][:_EXCERPT].decode("latin-1")
-        at = data.find(literal, at + len(literal)) if left else -1
 
 
 def _settled(found: Iterable[ImageComponent]) -> tuple[ImageComponent, ...]:
