@@ -64,9 +64,8 @@ class Gatherer:
             self._name(path, found, role)
         for found in addresses.find(data, budget, anchors):
             self._add(path, found, grade(found, role, self._words))
-        if ppcs.possible(anchors.text):
-            for decoded in ppcs.find(data, self._suffixes):
-                self._decoded(path, decoded)
+        for decoded in ppcs.find(anchors.text, self._suffixes):
+            self._decoded(path, decoded)
         if b"aHR0c" in anchors.text:
             for found in _encoded(data, self._suffixes):
                 self._add(path, found, grade(found, role, self._words))

@@ -47,7 +47,7 @@ class Text:
         text = self.data if whole else self.joined
         at = text.find(literal)
         while at >= 0:
-            place = at if whole else self._place(at)
+            place = at if whole else self.place(at)
             step = 1  # two runs that only seem to be neighbours
             if self.data.startswith(literal, place):
                 yield place
@@ -71,7 +71,8 @@ class Text:
             place += len(text)
         self.joined = b"".join(taken)
 
-    def _place(self, at: int) -> int:
+    def place(self, at: int) -> int:
+        """Where in the file the byte at a place of `joined` stands."""
         number = bisect_right(self._places, at) - 1
         start, words, size = self._pieces[number]
         at -= self._places[number]
