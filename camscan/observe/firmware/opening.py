@@ -13,7 +13,7 @@ from pathlib import Path
 
 from camscan.clock import iso
 from camscan.model.firmware import Opened, Unopened
-from camscan.observe.firmware.blank import filled, high, looks_encrypted
+from camscan.observe.firmware.blank import WINDOW, filled, high, looks_encrypted
 from camscan.observe.firmware.carve import Candidate, carve, probe
 from camscan.observe.firmware.entry import NO_BYTES, Budget, Entry
 from camscan.observe.firmware.form import BROKEN, Bytes, Form, Found, Member
@@ -131,6 +131,8 @@ class Opening:
             if depth == 0:
                 yield from self._between(source, end, found.at)
                 self._at = found.at
+            else:
+                self._dense(source, end, found.at, path)
             inner = self._name(source, found, candidate, path)
             yield from self._open(found, candidate.form, inner, depth)
             end = found.at + found.size
@@ -141,7 +143,9 @@ class Opening:
             if not opened_any:
                 text = "no known container; searched as raw bytes"
                 self._note("", 0, len(view), "unknown-format", text)
-        elif not opened_any and not dense(view):
+        elif opened_any:
+            self._dense(source, end, len(view), path)
+        elif not dense(view):
             value = looks_encrypted(view)
             if value is not None:
                 self._note(path, 0, len(view), "encrypted", UNKNOWN, value=value)
@@ -252,6 +256,13 @@ class Opening:
                 self._note("", low, up - low, "encrypted", UNKNOWN, value=value)
             piece = source.view[begin:stop]
             yield Entry(f"gap@0x{begin:x}", "gap", piece, size=len(piece), offset=begin)
+
+    def _dense(self, source: Source, start: int, end: int, path: str) -> None:
+        """What of these bytes beside containers looks encrypted; the file that holds them was given out already."""
+        if end - start >= WINDOW:
+            for begin, stop in filled(source, start, end):
+                for low, up, value in high(source.view, begin, stop):
+                    self._note(path, low, up - low, "encrypted", UNKNOWN, value=value)
 
     def _note(
         self,

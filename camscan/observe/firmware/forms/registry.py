@@ -9,6 +9,7 @@ from camscan.observe.firmware.forms.cramfs import CRAMFS
 from camscan.observe.firmware.forms.ext import EXT
 from camscan.observe.firmware.forms.fat import FAT
 from camscan.observe.firmware.forms.jffs2 import JFFS2
+from camscan.observe.firmware.forms.nand import NAND
 from camscan.observe.firmware.forms.romfs import ROMFS
 from camscan.observe.firmware.forms.sparse import SPARSE
 from camscan.observe.firmware.forms.squashfs import SQUASHFS
@@ -18,9 +19,10 @@ from camscan.observe.firmware.forms.ubi import UBI
 from camscan.observe.firmware.forms.ubifs import UBIFS
 from camscan.observe.firmware.forms.uimage import FIT, UIMAGE
 from camscan.observe.firmware.forms.vendor import BEKEN, HIKVISION, REOLINK, VSTARCAM
+from camscan.observe.firmware.forms.yaffs import YAFFS
 from camscan.observe.firmware.forms.zip import ZIP
 
-WHOLE: tuple[Form, ...] = (BEKEN,)
+WHOLE: tuple[Form, ...] = (BEKEN, NAND)
 """Forms without a magic number: they are all of the bytes, or none."""
 
 FORMS: tuple[Form, ...] = (
@@ -36,6 +38,7 @@ FORMS: tuple[Form, ...] = (
     ROMFS,
     UBI,
     UBIFS,
+    YAFFS,
     EXT,
     FAT,
     CPIO,
