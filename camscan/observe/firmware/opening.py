@@ -16,7 +16,7 @@ from camscan.model.firmware import Opened, Unopened
 from camscan.observe.firmware.blank import WINDOW, filled, high, looks_encrypted
 from camscan.observe.firmware.carve import Candidate, carve, probe
 from camscan.observe.firmware.entry import NO_BYTES, Budget, Entry
-from camscan.observe.firmware.form import BROKEN, Bytes, Form, Found, Member
+from camscan.observe.firmware.form import BROKEN, Bytes, Found, Member
 from camscan.observe.firmware.forms.registry import FORMS, WHOLE, dense
 from camscan.observe.firmware.source import Source, map_file, walk_tree
 from camscan.observe.firmware.watch import (
@@ -134,7 +134,7 @@ class Opening:
             else:
                 self._dense(source, end, found.at, path)
             inner = self._name(source, found, candidate, path)
-            yield from self._open(found, candidate.form, inner, depth)
+            yield from self._open(view, found, candidate.form.name, inner, depth)
             end = found.at + found.size
             opened_any = True
         if depth == 0:
@@ -152,7 +152,13 @@ class Opening:
 
     def _candidates(self, source: Source, path: str) -> list[Candidate]:
         for form in WHOLE:
-            found = probe(form, source.view, 0, self.watch)
+            try:
+                found = probe(form, source.view, 0, self.watch)
+            except BudgetError as error:
+                if error.final:
+                    raise
+                self._note(path, 0, len(source.view), "budget", f"{form.name}: {error}")
+                continue
             if found is not None:
                 return [Candidate(0, form, found)]
         carved = carve(source.view, FORMS, self.watch, source.extents)
@@ -181,13 +187,15 @@ class Opening:
             return path
         return _join(path, f"{candidate.form.name}@0x{found.at:x}")
 
-    def _open(self, found: Found, form: Form, inner: str, depth: int) -> Iterator[Entry]:
+    def _open(
+        self, view: memoryview, found: Found, form: str, inner: str, depth: int
+    ) -> Iterator[Entry]:
         place = len(self.opened)
         record = Opened(
             path=inner,
             offset=found.at,
             size=found.size,
-            form=found.form or form.name,
+            form=found.form or form,
             label=found.label,
             created=iso(found.created) if found.created else "",
         )
@@ -202,7 +210,8 @@ class Opening:
                     given += 1
                     files += entry.kind == "file"
                     yield entry
-                    yield from self._inside(entry, depth + 1)
+                    if not _itself(entry.data, found.size, view[found.at :]):
+                        yield from self._inside(entry, depth + 1)
         except (*BROKEN, MemoryError) as error:
             if isinstance(error, BudgetError) and error.final:
                 raise
@@ -304,6 +313,11 @@ def _ceilings(candidates: list[Candidate], end: int) -> list[int]:
         if candidate.found is not None:
             end = candidate.at
     return ceilings[::-1]
+
+
+def _itself(data: Bytes, size: int, container: memoryview) -> bool:
+    """Whether a file is all of its container: then looking into it would find the container again."""
+    return len(data) == size and data == container[:size]
 
 
 def _join(outer: str, inner: str) -> str:

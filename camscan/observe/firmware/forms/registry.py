@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from camscan.observe.firmware.form import Form
+from camscan.observe.firmware.forms.ar import AR
+from camscan.observe.firmware.forms.board import BOARD
+from camscan.observe.firmware.forms.chip import CHIP
 from camscan.observe.firmware.forms.closed import CLOSED
 from camscan.observe.firmware.forms.cpio import CPIO
 from camscan.observe.firmware.forms.cramfs import CRAMFS
+from camscan.observe.firmware.forms.environment import ENVIRONMENT
 from camscan.observe.firmware.forms.ext import EXT
 from camscan.observe.firmware.forms.fat import FAT
+from camscan.observe.firmware.forms.hexfile import HEXFILE
 from camscan.observe.firmware.forms.jffs2 import JFFS2
 from camscan.observe.firmware.forms.nand import NAND
 from camscan.observe.firmware.forms.romfs import ROMFS
@@ -22,13 +27,15 @@ from camscan.observe.firmware.forms.vendor import BEKEN, HIKVISION, REOLINK, VST
 from camscan.observe.firmware.forms.yaffs import YAFFS
 from camscan.observe.firmware.forms.zip import ZIP
 
-WHOLE: tuple[Form, ...] = (BEKEN, NAND)
-"""Forms without a magic number: they are all of the bytes, or none."""
+WHOLE: tuple[Form, ...] = (BEKEN, NAND, HEXFILE)
+"""Forms without a magic number: they begin with the first byte, or not at all."""
 
 FORMS: tuple[Form, ...] = (
     HIKVISION,
     REOLINK,
     VSTARCAM,
+    *BOARD,
+    *CHIP,
     UIMAGE,
     FIT,
     SPARSE,
@@ -44,6 +51,8 @@ FORMS: tuple[Form, ...] = (
     CPIO,
     TAR,
     ZIP,
+    AR,
+    ENVIRONMENT,
     *CLOSED,
     *STREAMS,
 )

@@ -88,7 +88,7 @@ def _probe(kind: str, view: memoryview, at: int, watch: Watch) -> Found | None:
 
 def _dictionary(view: memoryview, at: int) -> bool:
     """Whether the size of the dictionary is one encoders choose: a power of two, or three times one."""
-    (size,) = struct.unpack_from("<I", view, at + 1)
+    size = int(struct.unpack_from("<I", view, at + 1)[0])
     base = size if size % 3 else size // 3
     return size >= 1 << 12 and (base & (base - 1) == 0 or size == 0xFFFFFFFF)
 

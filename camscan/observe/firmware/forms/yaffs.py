@@ -253,18 +253,15 @@ def _shape(view: memoryview, at: int) -> _Shape | None:
 
 def _fits(view: memoryview, at: int, shape: _Shape) -> bool:
     """Whether the tags of the first pages say header where a header is, and nothing else."""
-    right = 0
     for i in range(8):
         place = at + i * shape.step
         if place + shape.step > len(view) or _erased(view, place, shape):
-            return right >= 2
+            return i >= 2
         tags = _tags(view, place, shape)
         if tags is None:
-            return right >= 4
-        header = _header(view, place, shape.order)
-        if tags.chunk == 0 and header is None:
+            return i >= 4
+        if tags.chunk == 0 and _header(view, place, shape.order) is None:
             return False
-        right += 1
     return True
 
 
