@@ -125,6 +125,11 @@ def _function(name: str) -> Any:
     return lambda data: encoder.encode(function(decoder.decode(data)))
 
 
+def limited(platform: str) -> bool:
+    """Whether a child's memory can be limited: Windows has no such limit, macOS refuses this one."""
+    return platform not in {"win32", "darwin"}
+
+
 def _limit(limits: Limits) -> None:
     if sys.platform == "win32":
         return

@@ -78,24 +78,23 @@ def _parties(model: ReportModel) -> list[str]:
 
 def _coverage(model: ReportModel) -> str:
     """Tests that left something open, one line for all others; the HTML report has every line."""
-    left = [c for c in model.coverage if c.not_examined or c.note]
+    left = [c for c in model.coverage if not c.whole]
     rows = [
         (c.about or c.test, f"{c.answered} of {c.asked}", c.not_examined or en.DASH, c.note)
         for c in left
     ]
+    wide = 4 if any(c.note for c in left) else 3
     lines = []
     if rows:
         table = tabulate(
-            rows,
-            headers=("Test", "Answered", "Not examined (reason)", ""),
+            [row[:wide] for row in rows],
+            headers=("Test", "Answered", "Not examined (reason)", "Note")[:wide],
             tablefmt="simple",
             disable_numparse=True,
-            maxcolwidths=[60, None, 40, 40],
+            maxcolwidths=[60, None, 40, 40][:wide],
         )
         lines.append(table)
-    lines.append(
-        f"{len(model.coverage) - len(left)} other tests were answered by all they were put to (HTML report)"
-    )
+    lines.append(f"{en.ANSWERED_BY_ALL.format(len(model.coverage) - len(left))} (HTML report)")
     coverage = model.assessment.coverage
     lines += [f"segment: {s}" for s in coverage.segments]
     lines += [f"not examined: {s}" for s in coverage.not_examined]
