@@ -13,6 +13,7 @@ from pathlib import Path
 
 from camscan.clock import iso
 from camscan.model.firmware import Opened, Unopened
+from camscan.observe.firmware import partitions
 from camscan.observe.firmware.blank import WINDOW, filled, high, looks_encrypted
 from camscan.observe.firmware.carve import Candidate, carve, probe
 from camscan.observe.firmware.entry import NO_BYTES, Budget, Entry
@@ -53,6 +54,7 @@ class Opening:
         self._more = 0
         self._at = 0
         self._source: Source | None = None
+        self._partitions: partitions.Table = ()
 
     def entries(self) -> Iterator[Entry]:
         """The entries of the image; a second call opens it again from the beginning."""
@@ -93,6 +95,7 @@ class Opening:
             if not len(view):
                 self._note("", 0, 0, "unknown-format", "empty file")
                 return
+            self._partitions = partitions.find(view)
             yield from self._search(source, "", 0)
         except BudgetError as error:
             self._note("", self._at, len(view) - self._at, "budget", str(error))
@@ -191,12 +194,15 @@ class Opening:
         self, view: memoryview, found: Found, form: str, inner: str, depth: int
     ) -> Iterator[Entry]:
         place = len(self.opened)
+        label = found.label
+        if not depth and (name := partitions.named(self._partitions, found.at)):
+            label = f"{label}, partition {name}".removeprefix(", ")
         record = Opened(
             path=inner,
             offset=found.at,
             size=found.size,
             form=found.form or form,
-            label=found.label,
+            label=label,
             created=iso(found.created) if found.created else "",
         )
         self.opened.append(record)
