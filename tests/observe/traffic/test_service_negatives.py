@@ -158,13 +158,13 @@ def test_only_what_the_client_sends_is_its_media():
 )
 def test_what_only_looks_like_media_is_no_run(packets):
     run = Run()
-    assert not any([run.add(p) for p in packets])
+    assert not any(run.add(p) for p in packets)
 
 
 def test_a_run_may_lose_and_swap_packets_and_wrap():
     numbers = [0xFFFA, 0xFFFB, 0xFFFE, 0xFFFD, 0xFFFF, 0x10000, 0x10003, 0x10004, 0x10005, 0x10006]
     run = Run()
-    assert any([run.add(rtp(n)) for n in numbers])
+    assert any(run.add(rtp(n)) for n in numbers)
 
 
 @given(st.lists(st.binary(max_size=40), max_size=120))
