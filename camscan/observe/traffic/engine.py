@@ -97,7 +97,8 @@ class Engine:
         self.ledger = Ledger(self.places, self.tally, most=most_flows)
         self._headers = Headers(self.addresses, self.tally)
         self._candidates = Candidates(gates, feed, self.places)
-        self._buffer = bytearray(buffer + PAD)
+        # Not zeroed: what is never filled costs no memory.
+        self._buffer: Bytes = np.empty(buffer + PAD, np.uint8)
         self._sources = 0
 
     def read(
@@ -214,14 +215,14 @@ class _Reader:
     """One source through one buffer."""
 
     def __init__(
-        self, engine: Engine, source: Source, buffer: bytearray, number: int, *, live: bool
+        self, engine: Engine, source: Source, buffer: Bytes, number: int, *, live: bool
     ) -> None:
         self._engine = engine
         self._source = source
         self._number = number
         self._live = live
         self._view = memoryview(buffer)
-        self._data: Bytes = np.frombuffer(buffer, np.uint8)
+        self._data = buffer
         self._nothing = self._data[:0], self._view[:0]
         self._most = len(buffer) - PAD
         self._room = min(self._most, _FIRST)
