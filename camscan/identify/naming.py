@@ -24,6 +24,7 @@ from camscan.identify.sameness import Sameness
 from camscan.identify.services import registrant_evidence
 from camscan.model.claim import Device, Evidence
 from camscan.model.identity import Identity, identity
+from camscan.model.knowledge import Signature
 from camscan.model.observation import Kind, Observation
 
 _IDENTITY = frozenset(IDENTITY)
@@ -60,6 +61,11 @@ class _Said(Struct, frozen=True, gc=False):
     pieces: tuple[Evidence, ...]
 
 
+_NOTHING = _Said(0, ())
+_ALONE = _Said(-1, ())
+"""Stands for the answers of which the same is left and that are not alike."""
+
+
 class _Part(Struct, frozen=True, gc=False):
     """One evidence key of a resolved combination, as it is printed around the observation."""
 
@@ -87,9 +93,8 @@ class Namer:
         self._said: Recent[tuple[object, ...], _Said] = Recent(_SAID_ROOM)
         self._macs: Recent[str, _Said] = Recent(_SAID_ROOM)
         self._groups: Recent[tuple[int, ...], _Resolved] = Recent(_GROUP_ROOM)
-        self._sameness = Sameness(self._matcher.asked)
+        self._sameness = Sameness(self._matcher)
         self._numbers = 1
-        self._nothing = _Said(0, ())
 
     def line(self, name: str, observations: Sequence[Observation]) -> bytes:
         """One JSON object without line feed: the device's Identity."""
@@ -135,19 +140,32 @@ class Namer:
         )
         known = self._answers.get(key)
         if known is None:
-            known = self._read(seen)
+            known, holding = self._read(seen)
+            if not self._sameness.alike(kind, seen.response, holding):
+                known = _ALONE
+            self._answers.put(key, known, len(seen.response) + 200)
+        if known is _ALONE:
+            return self._alone(seen, (kind, seen.response, *key[2:]))
+        return known
+
+    def _alone(self, seen: Observation, key: tuple[object, ...]) -> _Said:
+        """Of an answer that only its very bytes are like."""
+        known = self._answers.get(key)
+        if known is None:
+            known, _ = self._read(seen)
             self._answers.put(key, known, len(seen.response) + 200)
         return known
 
-    def _read(self, seen: Observation) -> _Said:
+    def _read(self, seen: Observation) -> tuple[_Said, Sequence[Signature]]:
+        """What it says, and the signatures that hold."""
         try:
             fields = self._matcher.identity_fields(seen)
         except DecodeError:
-            return self._nothing
+            return _NOTHING, ()
         holding = self._matcher.holding(seen, fields)
         lines = self._matcher.lines.named(seen.kind, fields)
         if not holding and not lines:
-            return self._nothing
+            return _NOTHING, ()
         key: list[object] = [seen.kind, lines]
         weight = 200
         for signature in holding:
@@ -162,7 +180,7 @@ class Namer:
         if known is None:
             known = self._number(self._matcher.said(seen, fields))
             self._said.put(whole, known, weight + 600 * len(known.pieces))
-        return known
+        return known, holding
 
     def _registrant(self, mac: str) -> _Said:
         known = self._macs.get(mac)
@@ -178,7 +196,7 @@ class Namer:
             if p.attribute in _IDENTITY
         }
         if not kept:
-            return self._nothing
+            return _NOTHING
         self._numbers += 1
         return _Said(self._numbers, tuple(kept))
 

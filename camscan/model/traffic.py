@@ -106,6 +106,10 @@ class ClientFact(Struct, frozen=True, kw_only=True, omit_defaults=True):
     port: int | None = None
     transport: str = "udp"
     client_mac: str | None = None
+    request: str | None = None
+    """What was asked, without path where one may hold a login; None where it was not seen."""
+    flags: tuple[str, ...] = ()
+    """`auth`: whether it took a login is not known."""
 
 
 class CaptureSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,6 +138,10 @@ class CaptureSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Ranges that counted as the owner's own; empty: private and link-local addresses."""
     media_judged: bool = True
     """False where the source has no minutes (logs of other tools)."""
+    gaps: tuple[tuple[float, float, str], ...] = ()
+    """(begin, end, why): time between `first` and `last` that was not examined."""
+    notes: tuple[str, ...] = ()
+    """What else a reader must know: files that cover the same time ..."""
 
 
 class Captured(Struct, frozen=True, kw_only=True):
@@ -165,6 +173,13 @@ class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     phases: tuple[str, ...] = ()
     not_examined: tuple[tuple[str, int], ...] = ()
     media_judged: bool = True
+    gaps: tuple[tuple[float, float, str], ...] = ()
+    """(begin, end, why): time within the windows that was not examined."""
+
+    @property
+    def seconds(self) -> float:
+        """From the first window to the last, without the time that was not examined."""
+        return max(self.last - self.first - sum(end - begin for begin, end, _ in self.gaps), 0.0)
 
 
 class DeviceTraffic(Struct, frozen=True, kw_only=True, omit_defaults=True):

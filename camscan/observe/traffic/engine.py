@@ -25,6 +25,7 @@ from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
 from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.ledger import Ledger
+from camscan.observe.traffic.messages import Problem
 from camscan.observe.traffic.minutes import Lot
 from camscan.observe.traffic.packet import Feed, Gate, nothing
 from camscan.observe.traffic.places import Places
@@ -58,13 +59,6 @@ class Progress(NamedTuple):
     """In all inputs so far."""
     at: float
     """Time of the newest packet."""
-
-
-class Problem(NamedTuple):
-    """Why an input was not read to its end, or not wholly."""
-
-    source: str
-    what: str
 
 
 class Engine:
@@ -186,6 +180,10 @@ class Engine:
             (_LEFT_OUT_MINUTES, self.tuples.minutes.left_out),
         )
         return {reason: count for reason, count in counts if count}
+
+    def tell(self) -> None:
+        """Tell the feed now of the repeats that were only counted so far (before its memory is saved)."""
+        self._candidates.tell()
 
     def flows(self) -> Iterator[Flow]:
         """Every flow, sorted by address, port and transport. Ends the counting; tells the feed of repeats."""

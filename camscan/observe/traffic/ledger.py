@@ -103,6 +103,11 @@ class Ledger:
             self._tally.skip(TOO_MANY, packets)
         self._enter_minutes(len(tuples.a), lots, pair, index, client_first)
 
+    @property
+    def count(self) -> int:
+        """Flows entered so far."""
+        return self._table.count
+
     def entries(self) -> Entries:
         """What is entered so far."""
         part = slice(1, self._table.count + 1)

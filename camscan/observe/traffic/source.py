@@ -12,7 +12,6 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -203,15 +202,6 @@ def open_descriptor(fd: int, name: str) -> Source:
 
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE)
     return Source(name, cast("BinaryIO", os.fdopen(fd, "rb", buffering=0)))
-
-
-def in_time_order(paths: Sequence[Path], first: Sequence[float | None]) -> list[Path]:
-    """A rotating set as one capture: by the time of each file's first packet; unreadable ones last."""
-    order = sorted(
-        range(len(paths)),
-        key=lambda i: (first[i] is None, first[i] or 0.0, i),
-    )
-    return [paths[i] for i in order]
 
 
 def _words(error: Exception) -> str:
