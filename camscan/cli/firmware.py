@@ -10,7 +10,8 @@ import msgspec
 
 from camscan import audit
 from camscan.attribute.images import attribute_image
-from camscan.cli.closing import close_quietly, judging_options, read_knowledge, read_options
+from camscan.cli.closing import close_quietly
+from camscan.cli.judging import judging_options, read_knowledge, read_options
 from camscan.clock import Clock, SystemClock, iso
 from camscan.decode.text import clean
 from camscan.errors import InputError, UsageError
@@ -53,7 +54,8 @@ _REASONS = {
 @click.option(
     "--workers",
     type=click.IntRange(1, 256),
-    help="Child processes, one image each; default: one per processor.",
+    help="Images that are opened at once, each in a child process with limits of its own; "
+    "default: one per processor. A child that dies costs no image: the next one opens it again.",
 )
 @click.option(
     "--seconds",

@@ -92,7 +92,7 @@ class Matcher:
         known = self._asked.get(kind)
         if known is None:
             found = self.signatures_for(kind)
-            conditions = {c.field for s in found for c in s.when}
+            conditions = {c.field for s in found for c in s.conditions}
             extracts = {e.field for s in found for e in s.extract if e.attribute in IDENTITY}
             known = frozenset({*conditions, *extracts, *PRINTED.get(kind, ())})
             self._asked[kind] = known

@@ -74,6 +74,8 @@ class KindTable:
         self._names = names
         self.signatures: list[Signature] = []
         self.needs: list[int] = []
+        self.silenced: list[frozenset[int]] = []
+        """Numbers of the conditions of which none may hold."""
         self.fields: dict[str, FieldTable] = {}
         self.users: list[list[int]] = []
         """Condition number -> signatures that need it."""
@@ -85,6 +87,7 @@ class KindTable:
         self.signatures.append(signature)
         distinct = set(signature.when)
         self.needs.append(len(distinct))
+        self.silenced.append(frozenset(map(self._number, signature.unless)))
         for condition in distinct:
             self.users[self._number(condition)].append(place)
 
@@ -123,7 +126,11 @@ class KindTable:
             for number in held:
                 for place in self.users[number]:
                     counts[place] = counts.get(place, 0) + 1
-            known = [self.signatures[p] for p in sorted(counts) if counts[p] == self.needs[p]]
+            known = [
+                self.signatures[p]
+                for p in sorted(counts)
+                if counts[p] == self.needs[p] and not self.silenced[p] & key
+            ]
             self._recent.put(key, known, 100 + 32 * len(held))
         return known
 
