@@ -280,9 +280,7 @@ class _Reader:
             del shown
             begin = place - offset
             self.done = place + size - source.base
-            used, searching = self._frames(
-                framer, begin, begin + size, offset, searching=searching
-            )
+            used, searching = self._frames(framer, begin, begin + size, offset, searching=searching)
             self._collect(framer)
             self._fit()
             yield offset + used, searching
