@@ -180,11 +180,16 @@ def open_source(path: str | Path) -> Source:
 
 def open_descriptor(fd: int, name: str) -> Source:
     """A pipe somebody writes a capture to."""
+    widen(fd)
+    return Source(name, cast("BinaryIO", os.fdopen(fd, "rb", buffering=0)))
+
+
+def widen(fd: int) -> None:
+    """Let a pipe hold more, so that neither end waits for the other at every step."""
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import fcntl
 
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE)
-    return Source(name, cast("BinaryIO", os.fdopen(fd, "rb", buffering=0)))
 
 
 def _words(error: Exception) -> str:
