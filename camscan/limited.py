@@ -134,7 +134,7 @@ class Limited:
 
     def tell(self, kind: int, data: bytes) -> None:
         """Send a message; a child that is gone is noticed by `hear`."""
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError, ValueError):  # gone, or closed by us
             send(self._outward, kind, data)
 
     def hear(self) -> tuple[int, bytes] | None:

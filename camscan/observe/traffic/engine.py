@@ -115,7 +115,8 @@ class Engine:
                         Progress(source.name, reader.done, source.size, self.packets, self.last)
                     )
         except InputError as error:
-            self.problems.append(Problem(source.name, str(error)))
+            if not source.problem:  # else it is no capture because it could not be unpacked
+                self.problems.append(Problem(source.name, str(error)))
         finally:
             source.close()
         if source.problem:

@@ -142,6 +142,7 @@ class _Gunzip:
         self._member = zlib.decompressobj(31)
         self._input = b""
         self._ended = False
+        self._begun = False
 
     def readinto(self, buffer: memoryview) -> int:
         while True:
@@ -152,12 +153,16 @@ class _Gunzip:
                 # Zeros behind a member are padding.
                 self._input = (self._member.unused_data + self._input).lstrip(b"\0")
                 self._member = zlib.decompressobj(31)
+                self._begun = False
                 if not self._input:
                     if self._ended:
                         return 0
                     continue
             if self._ended and not self._input:
+                if not self._begun:
+                    return 0  # asked once more behind the last member
                 raise EOFError("the compressed data is cut")
+            self._begun = True
             out = self._member.decompress(self._input, len(buffer))
             self._input = self._member.unconsumed_tail
             if out:
