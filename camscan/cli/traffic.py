@@ -63,6 +63,13 @@ MODES = ("headers", "handshakes", "all")
     "--duration", help="With --interface or --listen: 90s, 30m, 24h, 7d; default: until Ctrl-C."
 )
 @click.option(
+    "--checkpoint",
+    type=click.IntRange(1, 3600),
+    default=60,
+    show_default=True,
+    help="With --interface or --listen: seconds between two checkpoints; what a crash can cost.",
+)
+@click.option(
     "--filter", "bpf", default="", help="With --interface: kernel filter in the words of tcpdump."
 )
 @click.option(
@@ -106,6 +113,7 @@ def traffic(
     interface: str | None,
     mirror: str | None,
     duration: str | None,
+    checkpoint: int,
     bpf: str,
     check_port: bool,
     show_filter: bool,
@@ -162,6 +170,7 @@ def traffic(
         interface=interface or "",
         listen=mirror or "",
         duration=seconds,
+        every=checkpoint,
         filter=bpf,
         keep=keep or "",
         keep_days=retention,
