@@ -67,7 +67,7 @@ def recognised(
             if name in found or enough(match.service, match.message, (port,), seen[name]):
                 found[name] = ids[name]
     run = Run()
-    if transport == "udp" and any([run.add(payload) for payload in payloads]):
+    if transport == "udp" and any(run.add(payload) for payload in payloads):
         found |= dict.fromkeys((m.service.id for m in table.runs), "")
     return found
 
