@@ -168,6 +168,17 @@ def others(image: Path, folder: Path) -> Iterator[tuple[str, list[str]]]:
     )
 
 
+def helpers() -> None:
+    """What the others cannot open here for lack of a program of their own choice."""
+    if shutil.which("unblob") is not None:
+        command = ["unblob", "--show-external-dependencies"]
+        said = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+        missing = [
+            line.split()[0] for line in said.splitlines() if line.rstrip().endswith("\u2717")
+        ]
+        print(f"unblob runs without {', '.join(missing) or 'nothing missing'}", flush=True)
+
+
 def compare() -> None:
     """One flash dump of 8 MiB: camscan's opening, unblob, binwalk."""
     with tempfile.TemporaryDirectory() as name:
@@ -288,6 +299,7 @@ def scaling() -> None:
 
 
 def firmware() -> None:
+    helpers()
     compare()
     compare_names()
     tree()
