@@ -10,7 +10,8 @@ import msgspec
 
 from camscan import audit
 from camscan.attribute.images import attribute_image
-from camscan.cli.closing import close_quietly, judging_options, read_knowledge, read_options
+from camscan.cli.closing import close_quietly
+from camscan.cli.judging import judging_options, read_knowledge, read_options
 from camscan.clock import Clock, SystemClock, iso
 from camscan.decode.text import clean
 from camscan.errors import InputError, UsageError

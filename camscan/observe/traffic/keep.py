@@ -25,14 +25,17 @@ _LONGEST_HEADERS = 256
 
 
 class Keeper:
-    """Writes packets-0001.pcapng and so on into a folder."""
+    """Writes packets-0001.pcapng and so on into a folder; behind what an interrupted capture left there."""
 
-    def __init__(self, folder: Path, mode: str, *, limit: int) -> None:
-        """`limit`: bytes in all; what comes after is not kept, and `ended_early` says so."""
+    def __init__(self, folder: Path, mode: str, *, limit: int, packets: int = 0) -> None:
+        """`limit`: bytes in all; what comes after is not kept, and `ended_early` says so.
+
+        `packets`: kept before, by a capture that this one goes on from.
+        """
         if mode not in MODES:
             raise ValueError(mode)
         self.mode = mode
-        self.packets = 0
+        self.packets = packets
         self.bytes = 0
         self.ended_early = ""
         self._folder = folder
@@ -41,6 +44,9 @@ class Keeper:
         self._links: dict[int, int] = {}
         self._size = 0
         folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(folder.glob("packets-*.pcapng")):
+            self._number = int(path.stem.rpartition("-")[2])
+            self.bytes += whole(path)
         self._out = self._open()
 
     def __enter__(self) -> Self:
@@ -140,6 +146,25 @@ class Keeper:
             options = struct.pack("<HHB3xHH", 9, 1, 9, 0, 0)
             out.append(_block(1, struct.pack("<HHI", link, 0, 0) + options))
         return number
+
+
+def whole(path: Path) -> int:
+    """Cut off the block that a kill left half written; the bytes that stay."""
+    try:
+        with path.open("r+b", buffering=0) as file:
+            end = file.seek(0, 2)
+            at = 0
+            while at + 12 <= end:
+                file.seek(at + 4)
+                length = int.from_bytes(file.read(4), "little")
+                if length < 12 or at + length > end:
+                    break
+                at += length
+            if at < end:
+                file.truncate(at)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be mended ({error.strerror})") from error
+    return at
 
 
 def _block(kind: int, body: bytes) -> bytes:
