@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import lzma
 import os
+import socket
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -102,6 +103,27 @@ def test_an_outer_stream_does_not_run_into_a_filesystem(parts):
     entries, opening = opened(text(100) + cut + parts["root"])
     assert files_of(entries, opening.opened[-1].path) == FILES
     assert opening.opened[-1].offset == 100 + len(cut)
+
+
+def test_an_encrypted_part_beside_a_container_inside_a_file_is_named():
+    inner = padded(cpio({"etc/x": text(900)}), 0x1000) + noise(200_000, 9)
+    _, opening = opened(uimage(inner, kind=5))
+    (note,) = opening.unopened
+    assert (note.path, note.reason) == ("firmware", "encrypted")
+    assert 0x1000 <= note.offset < 0x1000 + (1 << 16) + 4096  # to a window
+
+
+def test_sockets_pipes_and_loops_of_a_tree_are_left_alone(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/file").write_bytes(b"server=x.example.net\n")
+    (tmp_path / "a/b").symlink_to("../a")
+    (tmp_path / "self").symlink_to("self")
+    os.mkfifo(tmp_path / "a/pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(tmp_path / "s"))
+        entries, opening = opened(tmp_path)
+    assert files_of(entries) == {"a/file": b"server=x.example.net\n"}
+    assert opening.unopened == []
 
 
 @pytest.mark.needs("mksquashfs")
