@@ -19,7 +19,7 @@ from camscan.observe.traffic.batch import PAD, Batch, Bytes, Ints, Tally
 from camscan.observe.traffic.candidates import Candidates
 from camscan.observe.traffic.flows import AT_ONCE, MOST_FLOWS, MOST_TUPLES, FiveTuples, Tuples
 from camscan.observe.traffic.forms import framer_of
-from camscan.observe.traffic.fragments import ORPHAN, OVERLAP
+from camscan.observe.traffic.fragments import ORPHAN, OVERLAP, Fragments
 from camscan.observe.traffic.framing import Framer
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
@@ -36,7 +36,7 @@ from camscan.observe.traffic.table import PairTable
 BUFFER = 32 << 20
 """Bytes. Of small packets a part of it is filled at a time, so that columns stay small as well."""
 _FIRST = 4 << 20
-_FEW, _MANY = 12_000, 40_000
+_FEW, _MANY = 20_000, 60_000
 """Packets in one filling: with fewer the next is larger, with more it is smaller."""
 _ENOUGH, _GATHER = 1 << 18, 0.01
 """Bytes of a live chunk below which the reader waits so many seconds before it reads again."""
@@ -171,9 +171,14 @@ class Engine:
         self.tuples.absorb(tuples, lot)
         self._candidates.welcome(self.tuples.table, before)
 
+    @property
+    def fragments(self) -> Fragments:
+        """Datagrams that came in pieces."""
+        return self._headers.fragments
+
     def apart(self) -> dict[str, int]:
         """What was not examined and is counted outside the tally."""
-        fragments = self._headers.fragments
+        fragments = self.fragments
         counts = (
             (ORPHAN, fragments.orphans),
             (OVERLAP, fragments.overlaps),
