@@ -26,11 +26,11 @@ One = Callable[[str, str], tuple[frozenset[int], Hashable] | None]
 LONGEST = 1024
 """Bytes of a piece that is looked at; longer ones are left whole."""
 _MOST = 16_384
-_MAX_LEAF = 8192
 
 _HOST = re.compile(rb"(\s*[Hh][Tt][Tt][Pp][Ss]?://)[0-9.:]{1,64}(/[ -~]*)")
 _PLAIN = re.compile(rb"[ -~\t]*")
-_TEXT = re.compile(rb"[ -~\t\r\n]*")
+_TEXT = re.compile(rb"[ -%'-;=-~\t\r\n]*")
+"""Without `&` and `<`: they begin references, comments and tags."""
 _STRING = re.compile(rb'\s*"([ !#-Z^-z|~]*)"([\s}\]]*)')
 """A JSON string without quotes, escapes, brackets; what may stand behind the last member of an object."""
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}")
@@ -67,6 +67,20 @@ class Pieces(dict[bytes, Hashable]):
         return left
 
 
+class Names(dict[bytes, bool]):
+    """What is said of a name, remembered."""
+
+    def __init__(self, of: Callable[[bytes], bool]) -> None:
+        super().__init__()
+        self._of = of
+
+    def __missing__(self, name: bytes) -> bool:
+        if len(self) >= _MOST:
+            self.clear()
+        found = self[name] = self._of(name)
+        return found
+
+
 class HeaderLines:
     """Lines of the head of an HTTP-like message."""
 
@@ -84,22 +98,26 @@ class HeaderLines:
         for header, fields in read.items():
             if not fields or asked.intersection(fields):
                 self._kept[header.encode()] = asked.intersection(fields)
+        self._dropped = Names(self._drops)
         self._challenges = Pieces(self._challenge)
 
     def short(self, line: bytes) -> Hashable:
         """`Date:`, or what signatures find in the value."""
         name, colon, value = line.partition(b":")
-        if not colon or not line.isascii() or not name.replace(b"-", b"").isalnum():
+        if not colon or not value.isascii():
             return line
-        lower = name.lower()
-        fields = self._kept.get(lower)
-        if fields is None:
+        if self._dropped[name]:
             # A stray line break begins another header for the decoder.
             return line if b"\n" in value or b"\r" in value else name + colon
-        if not fields or not _PLAIN.fullmatch(value):
+        lower = name.lower()
+        fields = self._kept.get(lower)
+        if not fields:
             return line
         if lower == b"www-authenticate":
-            return self._challenges[_without(b"opaque", _without(b"nonce", line))]
+            line = _without(b'nonce="', line)
+            return self._challenges[_without(b'opaque="', line) if b"opaque" in line else line]
+        if not _PLAIN.fullmatch(value):
+            return line
         if lower == b"set-cookie":
             cookie, equals, _ = value.partition(b"=")
             return name + colon + cookie + equals if equals else line
@@ -111,6 +129,10 @@ class HeaderLines:
             return line
         told = self._one(lower.decode(), bounded(value.decode()))
         return line if told is None else Left(name, told, told[0])
+
+    def _drops(self, name: bytes) -> bool:
+        usual = name.isascii() and name.replace(b"-", b"").isalnum()
+        return usual and name.lower() not in self._kept
 
     def agree(self, lines: Sequence[bytes]) -> bool:
         """Whether values of one header can be told one by one: for all of them the same conditions hold.
@@ -126,7 +148,7 @@ class HeaderLines:
 
     def _challenge(self, line: bytes) -> Hashable:
         name, _, value = line.partition(b":")
-        found = challenges(value.decode().strip())
+        found = challenges(value.decode().strip()) if _PLAIN.fullmatch(value) else ()
         if len(found) != 1:
             return line
         told: list[Hashable] = []
@@ -147,17 +169,18 @@ class HeaderLines:
         return line if None in told else Left(name, tuple(told), held)
 
 
-def _without(word: bytes, line: bytes) -> bytes:
-    """Without the value of this parameter: random, and in no field."""
-    at = line.find(word + b'="')
+def _without(begin: bytes, line: bytes) -> bytes:
+    """Without the value of the parameter that begins so: random, and in no field."""
+    at = line.find(begin)
     if at < 1 or line[at - 1] not in b" ,":
         return line
-    start = at + len(word) + 2
+    start = at + len(begin)
     end = line.find(b'"', start)
     # Between two quotes, an even number of them before it: else it may be part of another value.
     if end < 0 or line.count(b'"', 0, start) % 2 == 0:
         return line
-    return line[:start] + line[end:]
+    value = line[start:end]
+    return line[:start] + line[end:] if value.isalnum() or _PLAIN.fullmatch(value) else line
 
 
 _SDP = {b"o": "sdp.origin", b"s": "sdp.session", b"i": "sdp.info", b"m": "sdp.media"}
@@ -190,28 +213,35 @@ class Elements:
     def __init__(self, kept: frozenset[bytes], scopes: ScopeWords | None = None) -> None:
         """`kept`: local names in lower case whose text reaches a field that is asked for."""
         self._kept = kept
+        self._dropped = Names(self._drops)
         self._scopes = Pieces(scopes.short) if scopes is not None else None
 
     def short(self, piece: bytes) -> Hashable:
         """Up to `<name>`; of `<Scopes>` with what signatures find in each of them."""
         at = piece.rfind(b">") + 1
-        begin = piece.rfind(b"<", 0, at)
-        text = piece[at:]
-        if begin < 0 or not text or b"&" in text or not _TEXT.fullmatch(text):
+        tag, text = piece[:at], piece[at:]
+        if not text or not _TEXT.fullmatch(text):
             return piece
-        tag = piece[begin + 1 : at - 1]
-        words = tag.split(None, 1)
-        if not words or b">" in tag or tag[:1] in b"/?!" or tag[-1:] == b"/" or not tag.isascii():
-            return piece
-        name = words[0].rpartition(b":")[2].lower()
-        if not (name[:1].isalpha() or name[:1] == b"_"):
-            return piece
-        if name not in self._kept:
-            return piece[:at]
-        if name == b"scopes" and self._scopes is not None and len(text) <= _MAX_LEAF:
-            told = tuple(map(self._scopes.__getitem__, text.split()))
-            return Left(piece[:at], told)
+        if self._dropped[tag]:
+            return tag
+        if self._scopes is not None and _name_of(tag) == b"scopes":
+            return Left(tag, tuple(map(self._scopes.__getitem__, text.split())))
         return piece
+
+    def _drops(self, tag: bytes) -> bool:
+        name = _name_of(tag)
+        return bool(name) and name not in self._kept
+
+
+def _name_of(piece: bytes) -> bytes:
+    """Local name in lower case of the start tag at the end of this piece; empty where it is odd."""
+    begin = piece.rfind(b"<")
+    tag = piece[begin + 1 : -1]
+    words = tag.split(None, 1)
+    if begin < 0 or not words or b">" in tag or tag[:1] in b"/?!" or tag[-1:] == b"/":
+        return b""
+    name = words[0].rpartition(b":")[2]
+    return name.lower() if tag.isascii() and (name[:1].isalpha() or name[:1] == b"_") else b""
 
 
 class ScopeWords:
@@ -247,9 +277,9 @@ class Members:
         if found is None or before.endswith(b"\\"):
             return piece
         field = self._kept.get(before[before.rfind(b'"') + 1 :])
-        text = found[1].decode()
         if field is None:
             return before + b'":""' + found[2]
+        text = found[1].decode()
         if field == "mac" and _MAC.fullmatch(text):
             told = self._told("mac", mac_of_text(text))
             return piece if told is None else Left(before + found[2], told)

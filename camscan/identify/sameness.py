@@ -59,8 +59,12 @@ class Sameness:
 
     def of(self, kind: Kind, response: bytes) -> Key:
         """The answer without what nobody looks at; the bytes themselves where nothing is left out."""
+        return self.reader(kind)(response)
+
+    def reader(self, kind: Kind) -> Of:
+        """`of` for answers of this kind."""
         reader = self._readers.get(kind)
-        return response if reader is None else reader.of(response)
+        return _whole if reader is None else reader.of
 
     def alike(self, kind: Kind, response: bytes, holding: Sequence[Signature]) -> bool:
         """Whether all answers of which the same is left are the same to every signature.
@@ -71,6 +75,10 @@ class Sameness:
         reader = self._readers.get(kind)
         whole = reader is None or reader.of(response) is response
         return whole or reader is None or reader.alike(response, holding)
+
+
+def _whole(response: bytes) -> Key:
+    return response
 
 
 def _reader(kind: Kind, matcher: Matcher) -> _Reader | None:

@@ -42,7 +42,7 @@ class Finds:
         if self.reads(field):
             return None
         table = self._fields.get(field)
-        return table.held(text) if table is not None else _NOTHING
+        return frozenset(table.look(text)) if table is not None else _NOTHING
 
     def one(self, field: str, text: str) -> tuple[frozenset[int], Hashable] | None:
         """The same for the only value of its field, with what is then read from it.
@@ -52,7 +52,7 @@ class Finds:
         if field in self._printed and self._matcher.lines.matching(text):
             return None
         table = self._fields.get(field)
-        held = table.held(text) if table is not None else _NOTHING
+        held = frozenset(table.look(text)) if table is not None else _NOTHING
         read = tuple(
             self._matcher.values(extract, {field: (text,)})
             for needs, extract in self._extracts.get(field, ())

@@ -79,7 +79,7 @@ def _watch(
         vantages=tuple(dict.fromkeys(s.vantage for s in summaries)),
         first=min(begins),
         last=max(ends),
-        days=sum(int(_examined(s) // _DAY) for s in summaries),
+        days=sum(int(round(_examined(s), 3) // _DAY) for s in summaries),
         packets=packets,
         bytes_up=up,
         bytes_down=down,

@@ -132,7 +132,7 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
                         "utf-8", "surrogateescape"
                     )
                 )
-        if _unpacked(entry.data):
+        if unpacked(entry.data):
             continue
         data = bytes(entry.data)
         role = role_of(entry.path, data)
@@ -174,7 +174,8 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
     )  # fmt: skip
 
 
-def _unpacked(data: bytes | memoryview) -> bool:
+def unpacked(data: bytes | memoryview) -> bool:
+    """Whether these bytes are a form whose files lie in it as they are."""
     return any(bytes(data[at : at + len(mark)]) == mark for at, mark in _PLAIN_FORMS)
 
 

@@ -116,7 +116,8 @@ class Engine:
                         Progress(source.name, reader.done, source.size, self.packets, self.last)
                     )
         except InputError as error:
-            self.problems.append(Problem(source.name, str(error)))
+            if not source.problem:  # else it is no capture because it could not be unpacked
+                self.problems.append(Problem(source.name, str(error)))
         finally:
             source.close()
         if source.problem:
@@ -224,7 +225,7 @@ class _Reader:
         self._source = source
         self._number = number
         self._live = live
-        self._view = memoryview(buffer)
+        self._view = memoryview(buffer)  # type: ignore[arg-type]
         self._data = buffer
         self._nothing = self._data[:0], self._view[:0]
         self._most = len(buffer) - PAD
@@ -246,7 +247,7 @@ class _Reader:
         if source.windows and not self._live:
             buffer = self._data, self._view
             place = offset + begin
-            for place, searching in self._windows(framer, place):  # noqa: B007 - the last of them
+            for place, searching in self._windows(framer, place):  # noqa: B007, B020 - the last of them
                 yield
             self._data, self._view = buffer
             if source.problem:
@@ -285,9 +286,7 @@ class _Reader:
             del shown
             begin = place - offset
             self.done = place + size - source.base
-            used, searching = self._frames(
-                framer, begin, begin + size, offset, searching=searching
-            )
+            used, searching = self._frames(framer, begin, begin + size, offset, searching=searching)
             self._collect(framer)
             self._fit()
             yield offset + used, searching

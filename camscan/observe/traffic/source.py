@@ -155,6 +155,7 @@ class _Gunzip:
         self._member = zlib.decompressobj(31)
         self._input = b""
         self._ended = False
+        self._begun = False
 
     def readinto(self, buffer: memoryview) -> int:
         while True:
@@ -165,12 +166,16 @@ class _Gunzip:
                 # Zeros behind a member are padding.
                 self._input = (self._member.unused_data + self._input).lstrip(b"\0")
                 self._member = zlib.decompressobj(31)
+                self._begun = False
                 if not self._input:
                     if self._ended:
                         return 0
                     continue
             if self._ended and not self._input:
+                if not self._begun:
+                    return 0  # asked once more behind the last member
                 raise EOFError("the compressed data is cut")
+            self._begun = True
             out = self._member.decompress(self._input, len(buffer))
             self._input = self._member.unconsumed_tail
             if out:
@@ -190,18 +195,23 @@ def open_source(path: str | Path) -> Source:
         source = Source(str(path), cast("BinaryIO", raw), size=status.st_size)
         if stat.S_ISREG(status.st_mode) and not source.compression:
             source.windows = status.st_size
-        return source
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return source
 
 
 def open_descriptor(fd: int, name: str) -> Source:
     """A pipe somebody writes a capture to."""
+    widen(fd)
+    return Source(name, cast("BinaryIO", os.fdopen(fd, "rb", buffering=0)))
+
+
+def widen(fd: int) -> None:
+    """Let a pipe hold more, so that neither end waits for the other at every step."""
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import fcntl
 
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE)
-    return Source(name, cast("BinaryIO", os.fdopen(fd, "rb", buffering=0)))
 
 
 def _words(error: Exception) -> str:
