@@ -26,8 +26,7 @@ from camscan.observe.traffic.forms import framer_of
 from camscan.observe.traffic.records import HEADER, PcapFramer
 from camscan.observe.traffic.source import Source, open_source
 from camscan.observe.traffic.state import State, absorb, state_of
-from camscan.worker import Limits
-from camscan.workers import available
+from camscan.worker import Limits, available
 
 WORTH = 200_000_000
 """Bytes from which a second process pays for its start."""
