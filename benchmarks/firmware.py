@@ -214,21 +214,24 @@ def tree() -> None:
 
 
 def scaling() -> None:
-    """Eight dumps, one after the other and on all processors."""
+    """Eight dumps by the command itself: one worker, and one per processor."""
     with tempfile.TemporaryDirectory() as name:
-        images = [flash(Path(name), seed)[0] for seed in range(10, 14)] * 2
+        folder = Path(name)
+        images = []
+        for seed in range(10, 14):
+            images.append(flash(folder, seed)[0])
+            images.append(folder / f"again{seed}.bin")
+            shutil.copy(images[-2], images[-1])
+        walls = {}
         for count in sorted({1, os.cpu_count() or 1}):
-            begin = time.perf_counter()
-            running: list[subprocess.Popen[bytes]] = []
-            left = list(images)
-            while left or running:
-                while left and len(running) < count:
-                    command = [sys.executable, "-m", "benchmarks.firmware", str(left.pop())]
-                    running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
-                running[0].wait()
-                running = [p for p in running if p.poll() is None]
-            wall = time.perf_counter() - begin
-            print(f"{len(images)} dumps of 8 MiB, {count} at a time: {wall:.2f} s")
+            run = ["--json", "--workers", str(count), "-o", str(folder / f"run{count}")]
+            command = [sys.executable, "-m", "camscan", "firmware", *map(str, images), *run]
+            walls[count], _, _, said = measured(command, folder)
+            assert len(said.splitlines()) == len(images)
+            print(
+                f"{len(images)} dumps of 8 MiB, camscan firmware --workers {count}: {walls[count]:.2f} s"
+                f" ({walls[1] / walls[count]:.2f} times one worker)"
+            )
 
 
 def firmware() -> None:

@@ -177,6 +177,7 @@ def limit_cpu(limits: Limits) -> None:
 
 def main() -> None:
     """Serve on the standard pipes; what anything prints goes to stderr."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in camscan.cli.main
     outward = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     serve(sys.stdin.buffer, outward)

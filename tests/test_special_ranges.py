@@ -37,15 +37,6 @@ def test_ordinary_addresses_may_be_parties(address):
     assert Nobody()(address) == ""
 
 
-def test_python_knows_no_reachable_address_in_these_ranges():
-    """The same facts from another hand: `ipaddress` calls none of these global, but the two that are newer."""
-    for row in SPECIAL_RANGES:
-        network = ipaddress.ip_network(row.cidr)
-        newer = row.cidr in {"3fff::/20", "5f00::/16"}
-        if not row.reachable and not network.is_multicast and not newer:
-            assert not (network[0].is_global and network[-1].is_global), row.cidr
-
-
 def test_the_owners_table_outranks_the_ranges():
     nobody = Nobody(["203.0.113.0/25", "fd12::/16"])
     assert nobody("203.0.113.9") == ""

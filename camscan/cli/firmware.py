@@ -54,7 +54,8 @@ _REASONS = {
 @click.option(
     "--workers",
     type=click.IntRange(1, 256),
-    help="Child processes, one image each; default: one per processor.",
+    help="Images that are opened at once, each in a child process with limits of its own; "
+    "default: one per processor. A child that dies costs no image: the next one opens it again.",
 )
 @click.option(
     "--seconds",

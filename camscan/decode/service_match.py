@@ -6,18 +6,27 @@ whether the message alone, its port, or a number of messages settles it (facts: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
-from camscan.decode import tutk
+from camscan.decode import gwell, pppp_key, tutk
 from camscan.decode.announced import READERS
 from camscan.errors import KnowledgeError
 from camscan.model.service import BytesAt, LengthAt, ServiceMessage, ServiceSignature
 
 HEAD = 16
 """Bytes of a payload that a gate of the capture engine can see."""
-_CHECKS = frozenset({"", "tutk", "announced"})
+RUN = "rtp-run"
+"""A message that is none alone: only a run of packets makes it (camscan.decode.rtp)."""
+_CHECKS: Mapping[str, Callable[[bytes], bool]] = {
+    "": lambda _: True,
+    "tutk": tutk.is_message,
+    "pppp-key": lambda data: bool(pppp_key.plain(data)),
+    "gwell": gwell.is_sound,
+    "announced": lambda _: True,
+    RUN: lambda _: False,
+}
 
 
 class Matched(Struct, frozen=True):
@@ -56,9 +65,15 @@ class ServiceTable:
         for signature in self.signatures:
             for message in signature.message:
                 one = _compile(signature, message)
+                if message.check == RUN:
+                    continue
                 for transport in ("udp", "tcp"):
                     if signature.transport in {"", transport}:
                         self._by_transport[transport].append(one)
+        self.runs = tuple(
+            Matched(s, m, "") for s in self.signatures for m in s.message if m.check == RUN
+        )
+        """What a run of media packets is (camscan.decode.rtp)."""
         # Most payloads are ruled out by their first byte.
         self._by_first = {
             transport: tuple(tuple(c for c in every if _may_begin(c, byte)) for byte in range(256))
@@ -78,7 +93,7 @@ class ServiceTable:
                 continue
             if message.length is not None and not _agrees(message.length, payload, size):
                 continue
-            if message.check == "tutk" and not tutk.is_message(payload):
+            if not _CHECKS[message.check](payload):
                 continue
             announced = READERS[one.service.announced](payload)
             if message.check == "announced" and not announced:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import re
+import signal
 
 import cyclonedx
 import jsonschema
 import pytest
 from referencing import Registry, Resource
 
-from camscan import assessments
+from camscan import assessments, workers
 from camscan.cli.main import run
 from camscan.clock import SystemClock
 from camscan.model.claim import Mark
+from camscan.model.firmware import ImageReport
 from camscan.run import Run
 
 KEYS = {"image", "sha256", "maker", "model", "version", "build_date", "endpoints", "keys", "components", "not_examined"}  # fmt: skip
@@ -84,6 +87,31 @@ def test_one_line_per_image_with_the_stated_keys(tmp_path, image, capsys):
     assert intake.kind == "firmware"
     assert [i.sha256 for i in intake.inputs] == [one["sha256"], two["sha256"]]
     assert run_.info.authority is None
+
+
+def test_a_worker_that_is_killed_at_its_image_loses_nothing(tmp_path, image, capsys, monkeypatch):
+    images = [str(image), str(tree(tmp_path / "other")), str(tree(tmp_path / "third"))]
+    command = ["firmware", *images, "--json", "--workers", "2", "-o"]
+    assert run([*command, str(tmp_path / "whole")]) == 0
+    whole = capsys.readouterr().out
+    killed: list[int] = []
+    pools: list[workers.Workers[ImageReport]] = []
+    receive, enter = workers.receive, workers.Workers.__enter__
+
+    def receive_after_a_kill(*args):
+        # The first answer that is waited for: its job was sent and its child is at it.
+        if not killed:
+            killed.append(pools[0].pids[0])
+            os.kill(killed[0], signal.SIGKILL)
+        return receive(*args)
+
+    monkeypatch.setattr(workers, "receive", receive_after_a_kill)
+    monkeypatch.setattr(
+        workers.Workers, "__enter__", lambda self: pools.append(self) or enter(self)
+    )
+    assert run([*command, str(tmp_path / "killed")]) == 0
+    assert capsys.readouterr().out == whole
+    assert len(killed) == 1
 
 
 def test_the_run_holds_findings_about_the_image_and_none_of_devices(tmp_path, image, capsys):

@@ -20,6 +20,7 @@ from camscan.observe.traffic.facts import FACT_GATES, Facts
 from camscan.observe.traffic.memory import Parts
 from camscan.observe.traffic.packet import Gate, Packet
 from camscan.observe.traffic.register import Register
+from camscan.observe.traffic.runs import Runs
 from camscan.observe.traffic.server_names import certificate_names
 from camscan.observe.traffic.stream import Stream
 
@@ -55,6 +56,7 @@ class Namer:
         self._resolvers = dict(resolvers or {})
         self._register = Register()
         self._facts = Facts(self._local)
+        self._runs = Runs()
         self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
         self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
         self._held = 0
@@ -65,16 +67,20 @@ class Namer:
     @property
     def wanted(self) -> frozenset[_FlowKey]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
-        return frozenset(self._streams) | frozenset(self._hellos)
+        return (
+            frozenset(self._streams)
+            | frozenset(self._hellos)
+            | self._facts.wanted
+            | self._runs.wanted
+        )
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
-        if packet.payload:
-            self._services(packet)
-            self._facts.feed(packet)
-        if packet.transport == "udp":
-            return self._datagram(packet)
-        return self._segment(packet)
+        more = self._services(packet) if packet.payload else False
+        if packet.payload or packet.fin:
+            more = self._facts.feed(packet) or more
+        own = self._datagram if packet.transport == "udp" else self._segment
+        return own(packet) or more
 
     @property
     def count(self) -> int:
@@ -101,7 +107,8 @@ class Namer:
 
     def parts(self) -> Parts:
         """What `memory` writes down and fills again; streams under way are counted as not whole."""
-        waiting = ((_NOT_WHOLE, len(self._streams)), (_QUIC_NOT_WHOLE, len(self._hellos)))
+        heads = len(self._streams) + len(self._facts.wanted)
+        waiting = ((_NOT_WHOLE, heads), (_QUIC_NOT_WHOLE, len(self._hellos)))
         return Parts(self._register, self._facts, self._encrypted, waiting)
 
     # Datagrams
@@ -307,20 +314,26 @@ class Namer:
 
     # Services
 
-    def _services(self, packet: Packet) -> None:
+    def _services(self, packet: Packet) -> bool:
+        """True: the following packets of this direction are wanted."""
         matches = self._table.match(packet.payload, packet.transport, packet.length)
-        if not matches:
-            return
         outward = self._local(packet.src)
-        if not outward and not self._local(packet.dst):
-            return
+        more = False
+        if packet.transport == "udp" and outward:
+            size, more = self._runs.feed(packet, matches)
+            if size:
+                packet = packet._replace(times=size)
+                matches = [*matches, *self._table.runs]
+        if not matches or not (outward or self._local(packet.dst)):
+            return more
         if outward and self._local(packet.dst) and packet.sport < packet.dport:
             outward = packet.sport not in {p for m in matches for p in m.service.ports}
         client, mac = (packet.src, packet.src_mac) if outward else (packet.dst, packet.dst_mac)
         if is_group(client):
-            return
+            return more
         for matched in matches:
             self._register.service(matched, packet, client=client, mac=mac, outward=outward)
+        return more
 
     # Bounds
 
