@@ -8,7 +8,7 @@ of a payload is kept (facts: report sections 4), and secrets are cut before a te
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -77,6 +77,19 @@ class Facts:
                 fact = replace(fact, client=address)
             found.append(fact)
         return tuple(sorted(found, key=lambda f: (f.client, f.kind, f.at, f.payload)))
+
+    def records(self) -> tuple[tuple[ClientFact, ...], dict[str, str]]:
+        """Everything kept, and the leases, for `remembered`."""
+        return tuple(self._seen.values()), dict(self._leases)
+
+    def take_up(self, facts: Iterable[ClientFact], leases: Mapping[str, str]) -> None:
+        """Go on from records; to be called before anything is kept."""
+        for fact in facts:
+            key = key_of(Kind(fact.kind), fact.payload, fact.port)
+            self._seen[fact.client, fact.kind, fact.port, key] = fact
+            self._per_client[fact.client] += 1
+            self._per_kind[fact.client, fact.kind] += 1
+        self._leases.update(leases)
 
     def _datagram(self, packet: Packet) -> None:
         payload = packet.payload[:_DATAGRAM]

@@ -17,6 +17,7 @@ from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic.facts import FACT_GATES, Facts
+from camscan.observe.traffic.memory import Parts
 from camscan.observe.traffic.packet import Gate, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.runs import Runs
@@ -34,6 +35,8 @@ _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
 _FlowKey = tuple[str, int, str, int]
+_NOT_WHOLE = "heads of streams that were not whole"
+_QUIC_NOT_WHOLE = "QUIC handshakes that were not whole"
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
 
 
@@ -79,6 +82,11 @@ class Namer:
         own = self._datagram if packet.transport == "udp" else self._segment
         return own(packet) or more
 
+    @property
+    def count(self) -> int:
+        """Distinct names so far."""
+        return self._register.count
+
     def names(self) -> tuple[NameSeen, ...]:
         return self._register.names()
 
@@ -96,6 +104,11 @@ class Namer:
         """(reason in words, how often)."""
         counts = self._register.not_examined + self._facts.not_examined
         return tuple(sorted(counts.items()))
+
+    def parts(self) -> Parts:
+        """What `memory` writes down and fills again; streams under way are counted as not whole."""
+        waiting = ((_NOT_WHOLE, len(self._streams)), (_QUIC_NOT_WHOLE, len(self._hellos)))
+        return Parts(self._register, self._facts, self._encrypted, waiting)
 
     # Datagrams
 
@@ -129,7 +142,7 @@ class Namer:
         self._hellos[key] = pieces
         if len(self._hellos) > MAX_PENDING:
             self._hellos.popitem(last=False)
-            self._count("QUIC handshakes that were not whole")
+            self._count(_QUIC_NOT_WHOLE)
         return True
 
     def _dns_message(self, packet: Packet, payload: bytes, proto: str) -> None:
@@ -332,7 +345,7 @@ class Namer:
             else:
                 self._count("TLS handshakes that were not whole")
         elif stream.data:
-            self._count("heads of streams that were not whole")
+            self._count(_NOT_WHOLE)
         self._drop(key)
 
     def _drop(self, key: _FlowKey) -> None:
@@ -346,7 +359,7 @@ class Namer:
             full = len(self._streams) > MAX_PENDING or self._held > MAX_PENDING_BYTES
             if not full and now - oldest.first < _PENDING_S:
                 return
-            self._count("heads of streams that were not whole")
+            self._count(_NOT_WHOLE)
             self._drop(key)
 
     def _count(self, reason: str) -> None:
