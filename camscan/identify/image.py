@@ -160,7 +160,8 @@ def _built(facts: Sequence[ImageFact], conflicts: list[str]) -> tuple[str | None
     stated |= {
         day
         for f in facts
-        if f.attribute == "firmware" and f.signature not in _WEAK  # `2023.02.1` is a release, no day
+        if f.attribute == "firmware"
+        and f.signature not in _WEAK  # `2023.02.1` is a release, no day
         if (day := build_date(f.value)) is not None
     }
     if len(stated) == 1:
