@@ -10,7 +10,8 @@ import click
 from camscan import audit
 from camscan.captured import store
 from camscan.cli import identify_input
-from camscan.cli.closing import close, judging_options, read_knowledge, read_options
+from camscan.cli.closing import close
+from camscan.cli.judging import judging_options, read_knowledge, read_options
 from camscan.clock import Clock, SystemClock, iso
 from camscan.decode import exchange
 from camscan.errors import InputError

@@ -7,12 +7,13 @@ from collections import Counter
 from tabulate import tabulate
 
 from camscan.report.model import ReportModel
-from camscan.report.paths import size
+from camscan.report.paths import DevicePaths, size
 from camscan.report.rows import DeviceRow
 from camscan.report.text import en
 
 _LONGEST = 64
 _PARTIES = 10
+_NAMED = 2
 
 
 def write(model: ReportModel) -> str:
@@ -154,14 +155,26 @@ def _others(model: ReportModel) -> list[str]:
     lines = [
         f"{en.HEADINGS['others']}: not cameras: {named}; camera or not is unknown: {len(unknown)}"
     ]
+    met = {d.device_id: d for d in model.paths.devices}
     lines += [
         f"  unknown: {r.device_id}  maker {r.maker}  role {r.role}"
+        + _met(met.get(r.device_id))
         + (f"  ({'; '.join(r.notes)})" if r.notes else "")
         for r in unknown[:20]
     ]
     if len(unknown) > 20:
         lines.append(f"  ... and {len(unknown) - 20} more, see the HTML report")
     return [*lines, ""]
+
+
+def _met(paths: DevicePaths | None) -> str:
+    """Whose services a device contacted: what there is to go on where nothing names it."""
+    if paths is None:
+        return ""
+    operators = dict.fromkeys(p.service_operator for p in paths.contacted)
+    names = [name for name in operators if name != en.UNKNOWN]
+    more = f" and {len(names) - _NAMED}" if len(names) > _NAMED else ""
+    return f"  contacted: {'; '.join(map(_short, names[:_NAMED]))}{more}" if names else ""
 
 
 def _concerns(model: ReportModel) -> list[str]:

@@ -17,8 +17,10 @@ from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic.facts import FACT_GATES, Facts
+from camscan.observe.traffic.memory import Parts
 from camscan.observe.traffic.packet import Gate, Packet
 from camscan.observe.traffic.register import Register
+from camscan.observe.traffic.runs import Runs
 from camscan.observe.traffic.server_names import certificate_names
 from camscan.observe.traffic.stream import Stream
 
@@ -33,6 +35,8 @@ _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
 _FlowKey = tuple[str, int, str, int]
+_NOT_WHOLE = "heads of streams that were not whole"
+_QUIC_NOT_WHOLE = "QUIC handshakes that were not whole"
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
 
 
@@ -52,6 +56,7 @@ class Namer:
         self._resolvers = dict(resolvers or {})
         self._register = Register()
         self._facts = Facts(self._local)
+        self._runs = Runs()
         self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
         self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
         self._held = 0
@@ -62,16 +67,25 @@ class Namer:
     @property
     def wanted(self) -> frozenset[_FlowKey]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
-        return frozenset(self._streams) | frozenset(self._hellos)
+        return (
+            frozenset(self._streams)
+            | frozenset(self._hellos)
+            | self._facts.wanted
+            | self._runs.wanted
+        )
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
-        if packet.payload:
-            self._services(packet)
-            self._facts.feed(packet)
-        if packet.transport == "udp":
-            return self._datagram(packet)
-        return self._segment(packet)
+        more = self._services(packet) if packet.payload else False
+        if packet.payload or packet.fin:
+            more = self._facts.feed(packet) or more
+        own = self._datagram if packet.transport == "udp" else self._segment
+        return own(packet) or more
+
+    @property
+    def count(self) -> int:
+        """Distinct names so far."""
+        return self._register.count
 
     def names(self) -> tuple[NameSeen, ...]:
         return self._register.names()
@@ -90,6 +104,11 @@ class Namer:
         """(reason in words, how often)."""
         counts = self._register.not_examined + self._facts.not_examined
         return tuple(sorted(counts.items()))
+
+    def parts(self) -> Parts:
+        """What `memory` writes down and fills again; streams under way are counted as not whole."""
+        waiting = ((_NOT_WHOLE, len(self._streams)), (_QUIC_NOT_WHOLE, len(self._hellos)))
+        return Parts(self._register, self._facts, self._encrypted, waiting)
 
     # Datagrams
 
@@ -123,7 +142,7 @@ class Namer:
         self._hellos[key] = pieces
         if len(self._hellos) > MAX_PENDING:
             self._hellos.popitem(last=False)
-            self._count("QUIC handshakes that were not whole")
+            self._count(_QUIC_NOT_WHOLE)
         return True
 
     def _dns_message(self, packet: Packet, payload: bytes, proto: str) -> None:
@@ -294,20 +313,26 @@ class Namer:
 
     # Services
 
-    def _services(self, packet: Packet) -> None:
+    def _services(self, packet: Packet) -> bool:
+        """True: the following packets of this direction are wanted."""
         matches = self._table.match(packet.payload, packet.transport, packet.length)
-        if not matches:
-            return
         outward = self._local(packet.src)
-        if not outward and not self._local(packet.dst):
-            return
+        more = False
+        if packet.transport == "udp" and outward:
+            size, more = self._runs.feed(packet, matches)
+            if size:
+                packet = packet._replace(times=size)
+                matches = [*matches, *self._table.runs]
+        if not matches or not (outward or self._local(packet.dst)):
+            return more
         if outward and self._local(packet.dst) and packet.sport < packet.dport:
             outward = packet.sport not in {p for m in matches for p in m.service.ports}
         client, mac = (packet.src, packet.src_mac) if outward else (packet.dst, packet.dst_mac)
         if is_group(client):
-            return
+            return more
         for matched in matches:
             self._register.service(matched, packet, client=client, mac=mac, outward=outward)
+        return more
 
     # Bounds
 
@@ -320,7 +345,7 @@ class Namer:
             else:
                 self._count("TLS handshakes that were not whole")
         elif stream.data:
-            self._count("heads of streams that were not whole")
+            self._count(_NOT_WHOLE)
         self._drop(key)
 
     def _drop(self, key: _FlowKey) -> None:
@@ -334,7 +359,7 @@ class Namer:
             full = len(self._streams) > MAX_PENDING or self._held > MAX_PENDING_BYTES
             if not full and now - oldest.first < _PENDING_S:
                 return
-            self._count("heads of streams that were not whole")
+            self._count(_NOT_WHOLE)
             self._drop(key)
 
     def _count(self, reason: str) -> None:
@@ -359,6 +384,7 @@ def service_gates(signatures: Iterable[ServiceSignature]) -> tuple[Gate, ...]:
         Gate(
             id=f"service:{p.service}",
             transport=p.transport,
+            ports=p.ports,
             offset=p.offset,
             pattern=p.value,
             mask=p.mask,

@@ -6,11 +6,13 @@ What does not fit is counted, never dropped in silence.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from camscan.decode.host_name import is_address, is_odd
 from camscan.decode.service_match import Matched, enough
 from camscan.model.traffic import NameSeen, ServiceSeen
 from camscan.observe.traffic.packet import Packet
+from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
 
 MAX_NAMES = 100_000
 MAX_SERVICES = 50_000
@@ -111,6 +113,11 @@ class Register:
         if not record.settled:
             record.settled = enough(signature, matched.message, (port, own), record.packets)
 
+    @property
+    def count(self) -> int:
+        """Distinct names so far."""
+        return len(self._names)
+
     def names(self) -> tuple[NameSeen, ...]:
         """In order of client, protocol, name."""
         found = [
@@ -164,3 +171,37 @@ class Register:
         return tuple(
             sorted(found, key=lambda s: (s.client, s.service, s.remote, s.port, s.client_mac or ""))
         )
+
+    def records(self) -> tuple[tuple[NameRecord, ...], tuple[ServiceRecord, ...]]:
+        """Every counter as it stands, for `remembered`."""
+        names = tuple(
+            NameRecord(
+                client=client, mac=mac, proto=proto, name=name, remote=remote, port=port,
+                first=r.first, last=r.last, asked=r.asked, seen=r.seen, answers=tuple(r.answers),
+                aliases=r.aliases, alpn=r.alpn, ech=r.ech,
+            )
+            for (client, mac, proto, name, remote, port), r in self._names.items()
+        )  # fmt: skip
+        services = tuple(
+            ServiceRecord(
+                client=client, mac=mac, remote=remote, port=port, transport=transport, own=own,
+                signature=signature, first=r.first, last=r.last, packets=r.packets,
+                settled=r.settled, announced=r.announced, messages=tuple(sorted(r.messages)),
+            )
+            for (client, mac, remote, port, transport, signature, own), r in self._services.items()
+        )  # fmt: skip
+        return names, services
+
+    def take_up(self, names: Iterable[NameRecord], services: Iterable[ServiceRecord]) -> None:
+        """Count on from records; to be called before anything is counted."""
+        for n in names:
+            name = _Name(n.first)
+            name.last, name.asked, name.seen, name.ech = n.last, n.asked, n.seen, n.ech
+            name.answers, name.aliases, name.alpn = dict.fromkeys(n.answers), n.aliases, n.alpn
+            self._names[n.client, n.mac, n.proto, n.name, n.remote, n.port] = name
+        for s in services:
+            service = _Service(s.first)
+            service.last, service.packets, service.settled = s.last, s.packets, s.settled
+            service.announced, service.messages = s.announced, set(s.messages)
+            key = (s.client, s.mac, s.remote, s.port, s.transport, s.signature, s.own)
+            self._services[key] = service
