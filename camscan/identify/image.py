@@ -158,7 +158,11 @@ def _built(facts: Sequence[ImageFact], conflicts: list[str]) -> tuple[str | None
         day for f in facts if f.attribute == "build_date" if (day := _day(f.value)) is not None
     }
     stated |= {
-        day for f in facts if f.attribute == "firmware" if (day := build_date(f.value)) is not None
+        day
+        for f in facts
+        if f.attribute == "firmware"
+        and f.signature not in _WEAK  # `2023.02.1` is a release, no day
+        if (day := build_date(f.value)) is not None
     }
     if len(stated) == 1:
         return stated.pop().isoformat(), "stated by the image"
