@@ -134,7 +134,7 @@ class Limited:
 
     def tell(self, kind: int, data: bytes) -> None:
         """Send a message; a child that is gone is noticed by `hear`."""
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError, ValueError):  # gone, or closed by us
             send(self._outward, kind, data)
 
     def hear(self) -> tuple[int, bytes] | None:
@@ -201,6 +201,14 @@ class Limited:
         return self._status
 
 
+def _place(error: Exception) -> str:
+    """Where it was raised, for whoever mends it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f" in {trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
+
+
 def _child(function: str, limits: Limits, ends: tuple[int, int, int], *, wait: bool) -> None:
     """In the fork: never returns."""
     code = _CODE_FAILED
@@ -211,7 +219,11 @@ def _child(function: str, limits: Limits, ends: tuple[int, int, int], *, wait: b
         _ours.clear()
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a service is stopped through its parent
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        os.dup2(2, 1)
+        # It prints nothing: where output goes to a file, that file has no room for it either.
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (1, 2):
+            os.dup2(nowhere, descriptor)
+        sys.stdout = sys.stderr = os.fdopen(nowhere, "w")
         limit(limits, grown=True)
         code = _work(function, limits, ends, wait=wait)
     except BaseException:  # noqa: BLE001 - a fork must not unwind into its parent's frames
@@ -233,7 +245,7 @@ def _work(function: str, limits: Limits, ends: tuple[int, int, int], *, wait: bo
         except BrokenPipeError:
             return 0
         except Exception as error:  # noqa: BLE001 - the one place: it is said to the parent
-            text = f"{type(error).__name__}: {error}"[:DETAIL]
+            text = f"{type(error).__name__}: {error}"[:DETAIL] + _place(error)
             with contextlib.suppress(OSError, MemoryError):
                 line.tell(FAILED, text.encode("utf-8", "replace"))
             return _CODE_FAILED

@@ -63,6 +63,13 @@ MODES = ("headers", "handshakes", "all")
     "--duration", help="With --interface or --listen: 90s, 30m, 24h, 7d; default: until Ctrl-C."
 )
 @click.option(
+    "--checkpoint",
+    type=click.IntRange(1, 3600),
+    default=60,
+    show_default=True,
+    help="With --interface or --listen: seconds between two checkpoints; what a crash can cost.",
+)
+@click.option(
     "--filter", "bpf", default="", help="With --interface: kernel filter in the words of tcpdump."
 )
 @click.option(
@@ -88,6 +95,16 @@ MODES = ("headers", "handshakes", "all")
 )
 @click.option("--keep-limit", default=2048, show_default=True, help="With --keep: megabytes.")
 @click.option(
+    "--carve",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="With capture files: also write firmware that came over plain HTTP to a new or empty folder, with a "
+    "carve.json that says which client got it when and from where, and what is missing of it.",
+)
+@click.option(
+    "--carve-limit", default=4096, show_default=True, help="With --carve: megabytes in all."
+)
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -106,12 +123,15 @@ def traffic(
     interface: str | None,
     mirror: str | None,
     duration: str | None,
+    checkpoint: int,
     bpf: str,
     check_port: bool,
     show_filter: bool,
     keep: str | None,
     retention: int | None,
     keep_limit: int,
+    carve: Path | None,
+    carve_limit: int,
     as_json: bool,
     quiet: bool,
     site_file: Path | None,
@@ -162,6 +182,7 @@ def traffic(
         interface=interface or "",
         listen=mirror or "",
         duration=seconds,
+        every=checkpoint,
         filter=bpf,
         keep=keep or "",
         keep_days=retention,
@@ -170,7 +191,20 @@ def traffic(
         quiet=quiet or (as_json and not interface and not mirror),
         judging=Judging(site_file, networks, jurisdiction, as_of, local),
     )
-    return _take(wish)
+    if carve is None:
+        return _take(wish)
+    if wish.live or wish.resume or Path("-") in captures:
+        raise UsageError(
+            "--carve reads capture files; of a live capture keep the packets (--keep all) and carve those"
+        )
+    from camscan.cli import traffic_carve
+    from camscan.observe.traffic.carve import Limits
+
+    traffic_carve.begin(carve)
+    code = _take(wish)
+    limits = Limits(all=carve_limit << 20)
+    whole = traffic_carve.carve(captures, carve, limits=limits, quiet=wish.quiet)
+    return code if whole else code or 2
 
 
 def _take(wish: Wish) -> int:

@@ -65,7 +65,7 @@ def started(wish: Wish, known: Known, what: Plan, clock: Clock) -> Intake:
         ("interface", what.interface),
         ("filter", what.filter),
         ("listen", what.listen),
-        ("until", iso(what.until) if what.until is not None else ""),
+        ("duration", f"{what.until - what.started:.0f} s" if what.until is not None else ""),
         ("keep", what.keep),
     )
     info = IntakeInfo(

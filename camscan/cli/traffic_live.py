@@ -56,7 +56,7 @@ class _Live:
         self._gaps: list[messages.Gap] = []
         if wish.resume:
             self._intake, self._found = traffic_intake.resumed(wish, clock)
-            self._gaps = self._gaps_before(clock.now())
+            self._gaps = list(self._found.gaps) if self._found is not None else []
         else:
             what = _plan(wish, clock)
             self._intake = traffic_intake.started(wish, self._known, what, clock)
@@ -75,8 +75,10 @@ class _Live:
         problems: list[messages.Problem] = []
         left = None if what.until is None else what.until - self._clock.now()
         try:
-            if left is not None and left <= 0:
+            if wish.resume and left is not None and left <= 0:
+                self._gaps.append(messages.Gap(*self._reaches(), _INTERRUPTED))
                 outcome = self._result_of(self._state())
+                problems = self._missing()
             else:
                 outcome, problems = self._capture(left)
         except CamscanError:
@@ -101,6 +103,9 @@ class _Live:
             self._clock,
             begin=self._state(),
             duration=left,
+            broken=(self._reaches()[0], _INTERRUPTED) if self._wish.resume else None,
+            on_begin=None if self._wish.resume else self._begins,
+            every=what.every,
             lost=found.lost if found is not None else 0,
             on_count=self._show,
             on_state=self._save,
@@ -109,9 +114,7 @@ class _Live:
         seen = watch.run(self._readers)
         self._gaps += watch.gaps
         source = what.interface or "tzsp"
-        problems = [
-            messages.Problem(source, f"not examined: {_span(gap)}: {gap.why}") for gap in self._gaps
-        ]
+        problems = self._missing()
         stopped = seen.why == live.INTERRUPTED and what.until is None
         if seen.why and not stopped:
             problems.append(messages.Problem(source, seen.why))
@@ -123,6 +126,27 @@ class _Live:
         outcome = watch.collected.outcome(self._of(watch.saved))
         summary = replace(outcome.captured.summary, lost=seen.lost)
         return replace(outcome, captured=replace(outcome.captured, summary=summary)), problems
+
+    def _missing(self) -> list[messages.Problem]:
+        source = self._plan.interface or "tzsp"
+        return [
+            messages.Problem(source, f"not examined: {_span(gap)}: {gap.why}") for gap in self._gaps
+        ]
+
+    def _begins(self, at: float) -> None:
+        """The window and the duration begin when the first packet can be seen."""
+        what = self._plan
+        until = None if what.until is None else at + (what.until - what.started)
+        if until is not None:
+            until = round(until, 3)
+        self._plan = replace(what, started=round(at, 3), until=until)
+        plan.write(self._intake.folder, self._plan)
+
+    def _reaches(self) -> tuple[float, float]:
+        """Until when an earlier call counted, and when the capture should have ended."""
+        found, what = self._found, self._intake.plan
+        until = found.until if found is not None else what.started
+        return until, max(until, what.until or until)
 
     def _give_up(self) -> None:
         """Nothing could be captured. What an earlier call counted stays to be resumed; a new intake is sealed."""
@@ -153,7 +177,7 @@ class _Live:
             vantage=self._plan.vantage,
             stream=self._plan.interface or "tzsp",
             live=True,
-            every=live.EVERY,
+            every=self._plan.every,
             state=saved.state,
             keep=None if keep is None else replace(keep, packets=saved.kept),
         )
@@ -173,15 +197,6 @@ class _Live:
         )
         summary = replace(outcome.captured.summary, lost=lost)
         return replace(outcome, captured=replace(outcome.captured, summary=summary))
-
-    def _gaps_before(self, now: float) -> list[messages.Gap]:
-        """What an earlier call left, and the time from its last checkpoint until now."""
-        found, what = self._found, self._intake.plan
-        until = found.until if found is not None else what.started
-        # A clock that was set back does not tell how long it was.
-        end = now if what.until is None else min(now, what.until)
-        gap = messages.Gap(until, max(until, end), _INTERRUPTED)
-        return [*(found.gaps if found is not None else ()), gap]
 
     def _save(self, saved: messages.Saved, until: float, lost: int) -> str:
         """Write a checkpoint; words where the disk has no room for more."""
@@ -231,7 +246,10 @@ class _Live:
         end = now if what.until is None else min(now, what.until)
         first = min(what.started, summary.first or what.started)
         last = max(end, summary.last or end, first)
-        marked = phases.phases(phases.marks(self._intake.folder), last)
+        marked = tuple(
+            (name, max(begin, first), end)
+            for name, begin, end in phases.phases(phases.marks(self._intake.folder), last)
+        )
         given = tuple((n, b, e) for n, b, e in what.phases if b)
         summary = replace(
             summary,
@@ -297,6 +315,7 @@ def _plan(wish: Wish, clock: Clock) -> Plan:
         filter=wish.filter,
         listen=wish.listen,
         until=None if wish.duration is None else now + wish.duration,
+        every=wish.every,
         vantage=wish.vantage,
         local=wish.local,
         phases=wish.phases,

@@ -48,6 +48,8 @@ class Wish(NamedTuple):
     listen: str
     duration: float | None
     """Seconds."""
+    every: float
+    """Seconds between two checkpoints of a live capture."""
     filter: str
     keep: str
     keep_days: int | None

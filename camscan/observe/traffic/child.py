@@ -6,10 +6,14 @@ It writes no file but packets that were asked for; what it found goes to the par
 
 from __future__ import annotations
 
+import io
+import os
+import select
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import msgspec
 import numpy as np
@@ -21,8 +25,9 @@ from camscan.observe.traffic.engine import Engine, Progress
 from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.places import INSIDE
 from camscan.observe.traffic.rotating import first_time, in_time_order
-from camscan.observe.traffic.source import open_descriptor
+from camscan.observe.traffic.source import Source, open_descriptor, widen
 from camscan.observe.traffic.take import TakeOptions, Taking
+from camscan.worker import available
 
 _TICK = 1.0
 """Seconds between two messages about progress."""
@@ -47,7 +52,7 @@ class _Child:
         self._line = line
         self._job = job
         options = TakeOptions(vantage=job.vantage, local=job.local)
-        self._taking = Taking(job.services, job.resolvers, options)
+        self._taking = Taking(job.services, job.resolvers, options, processes=available())
         self._engine = self._taking.engine
         if job.state:
             self._taking.take_up(job.state)
@@ -58,6 +63,7 @@ class _Child:
                 Path(keep.folder), keep.mode, limit=keep.limit, packets=keep.packets
             )
         self._shown = self._saved = time.monotonic()
+        self._in_state = self._engine.packets
 
     def run(self) -> None:
         if self._job.stream:
@@ -72,9 +78,20 @@ class _Child:
         self._line.tell(kind, _encode(message))
 
     def _stream(self) -> None:
-        source = open_descriptor(self._line.stream, self._job.stream)
         self._line.breathe(_CPU_LIVE)
+        if self._job.live:
+            widen(self._line.stream)
+            raw = cast("BinaryIO", _Patient(self._line.stream, self._idle))
+            source = Source(self._job.stream, raw)
+        else:
+            source = open_descriptor(self._line.stream, self._job.stream)
         self._engine.read(source, on_chunk=self._chunk, live=self._job.live)
+
+    def _idle(self) -> None:
+        """Nothing came for a while: what came before is saved in its time all the same."""
+        now = time.monotonic()
+        if self._engine.packets != self._in_state and now - self._saved >= self._job.every:
+            self._save(now)
 
     def _chunk(self, progress: Progress) -> None:
         now = time.monotonic()
@@ -107,6 +124,7 @@ class _Child:
             records=self._taking.names + engine.tuples.table.count + engine.ledger.count,
         )
         self._tell(m.STATE, saved)
+        self._in_state = engine.packets
         self._saved = max(now, time.monotonic())
 
     def _files(self) -> None:
@@ -167,6 +185,27 @@ class _Child:
     def _parts(self, kind: int, records: Iterator[object]) -> None:
         while part := list(islice(records, m.AT_ONCE)):
             self._tell(kind, part)
+
+
+class _Patient(io.RawIOBase):
+    """A pipe that says when nothing came for a second, and waits on."""
+
+    def __init__(self, descriptor: int, idle: Callable[[], None]) -> None:
+        self._descriptor = descriptor
+        self._idle = idle
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any writable buffer
+        while not select.select([self._descriptor], [], [], _TICK)[0]:
+            self._idle()
+        return os.readv(self._descriptor, [buffer])
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
 
 
 def clients(engine: Engine) -> int:

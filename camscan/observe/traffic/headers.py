@@ -6,6 +6,8 @@ that were copied with the record header; all others go through `link`, `internet
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,7 +50,7 @@ class Headers:
         self.fragments = Fragments()
         self.whole: list[tuple[int, Columns, Whole]] = []
         """Datagrams that a fragment of the last batch completed: row, its columns, the datagram."""
-        self.read_fragment = _read_dns
+        self.read_fragment = _worth_joining
         tunnel_port = np.zeros(65_536, np.bool_)
         tunnel_port[list(_TUNNEL_PORTS)] = True
         self._tunnel_port = tunnel_port
@@ -156,6 +158,7 @@ class Headers:
         held = np.where(tcp | udp, np.minimum(rows.end - payload, size), 0)
         held = np.maximum(held, 0)
         at_fragments = np.flatnonzero(packets.fragment >= 0)
+        shown = held[at_fragments]
         held[at_fragments] = 0
         columns = Columns(
             a=packets.a,
@@ -171,20 +174,34 @@ class Headers:
             row=rows.row,
         )
         if len(at_fragments):
-            self._follow(data, packets, columns, at_fragments)
+            self._follow(data, packets, columns, zip(at_fragments.tolist(), shown, strict=True))
         return columns
 
-    def _follow(self, data: Bytes, packets: Packets, columns: Columns, which: Ints) -> None:
-        """Give later fragments the ports of the first one, and put wanted datagrams together."""
-        for i in which.tolist():
+    def _follow(
+        self,
+        data: Bytes,
+        packets: Packets,
+        columns: Columns,
+        which: Iterable[tuple[int, np.int64]],
+    ) -> None:
+        """Give later fragments the ports of the first one, and put wanted datagrams together.
+
+        `which`: rows, and how much of a payload each shows. A first fragment that is not put together is read as a
+        packet that the capture cut.
+        """
+        for i, shown in which:
             proto = int(packets.proto[i])
             key = Key(int(packets.a[i]), int(packets.ident[i]), proto, packets.six)
             offset = int(packets.fragment[i])
             place, end = int(packets.rows.place[i]), int(packets.rows.end[i])
             if offset == 0:
                 ports = int(columns.b[i]) & 0xFFFF_FFFF
-                wanted = proto == UDP and self.read_fragment(ports)
+                begin = int(columns.payload[i])
+                wanted = proto == UDP and self.read_fragment(ports, data[begin:end][:8].tobytes())
                 self.fragments.first(key, ports, data[place:end].tobytes() if wanted else None)
+                if not wanted and proto in {TCP, UDP}:
+                    columns.held[i] = shown
+                    columns.length[i] = max(int(columns.length[i]), int(shown) + 1)
                 continue
             if proto not in {TCP, UDP}:
                 continue
@@ -201,10 +218,15 @@ class Headers:
 _NO_LENGTH = 1 << 20
 _TCP_HEAD: Ints = np.arange(256, dtype=np.int64) // 16 * 4
 """Bytes of a TCP header, by the byte that holds its data offset."""
+_JOINED = frozenset({53, 5353, 5355, 1900, 3702, 5060, 37020, 37810})
+"""Ports whose answers grow beyond a packet: DNS and its kin, the search protocols, SIP."""
 
 
-def _read_dns(ports: int) -> bool:
-    return 53 in {ports >> 16, ports & 0xFFFF}
+def _worth_joining(ports: int, head: bytes) -> bool:
+    """Whether a fragmented datagram is put together: by its ports, or because it begins like a text."""
+    if ports >> 16 in _JOINED or ports & 0xFFFF in _JOINED:
+        return True
+    return head[:1] == b"<" or (head[:3].isalpha() and head[:3].isupper())
 
 
 def _rows(batch: Batch, which: Ints) -> Rows:

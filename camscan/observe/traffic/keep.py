@@ -6,6 +6,7 @@ read for names; `all` keeps what was captured. What is kept is bounded in bytes.
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,10 @@ _FILE = 1 << 30
 _ETHERNET_ONLY = 14
 """Of a frame that is no IP, `headers` keeps this much."""
 _LONGEST_HEADERS = 256
+SPARE = 256 << 20
+"""Bytes of the disk that are left for the run itself and for others."""
+_LOOK_EVERY = 4 << 20
+"""Bytes written between two looks at how much the disk has left."""
 
 
 class Keeper:
@@ -43,6 +48,7 @@ class Keeper:
         self._number = 0
         self._links: dict[int, int] = {}
         self._size = 0
+        self._looked = -_LOOK_EVERY
         folder.mkdir(parents=True, exist_ok=True)
         for path in sorted(folder.glob("packets-*.pcapng")):
             self._number = int(path.stem.rpartition("-")[2])
@@ -66,7 +72,7 @@ class Keeper:
 
     def add(self, batch: Batch, columns: Columns | None, read: Ints) -> None:
         """Packets of one batch. `read`: rows of the batch that were handed to the feed."""
-        if self.ended_early:
+        if self.ended_early or not self._room():
             return
         if self.mode == "all":
             rows, sizes = np.arange(len(batch.frame)), batch.captured
@@ -85,6 +91,16 @@ class Keeper:
                 )
             sizes = np.minimum(sizes, batch.captured)
         self._write(batch, rows, sizes)
+
+    def _room(self) -> bool:
+        if self.bytes - self._looked < _LOOK_EVERY:
+            return True
+        self._looked = self.bytes
+        free = os.statvfs(self._folder)
+        left = free.f_bavail * free.f_frsize
+        if left < SPARE:
+            self.ended_early = f"the disk is nearly full: {left >> 20} MB left"
+        return not self.ended_early
 
     def _write(self, batch: Batch, rows: Ints, sizes: Ints) -> None:
         view = memoryview(batch.data.data)

@@ -190,13 +190,16 @@ class Watch:
         duration: float | None,
         every: float = EVERY,
         lost: int = 0,
+        broken: tuple[float, str] | None = None,
+        on_begin: Callable[[float], None] | None = None,
         on_count: Callable[[m.Count, int], None] | None = None,
         on_state: Callable[[m.Saved, float, int], str] | None = None,
         also: Callable[[asyncio.AbstractEventLoop], None] | None = None,
     ) -> None:
         """`job_of`: the message to a reader that goes on from a state; the first one from `begin`.
 
-        `lost`: before, by a capture that this one goes on from. `on_count`: how far it is, and packets lost so far.
+        `lost`: before, by a capture that this one goes on from; `broken`: until when that one reaches, and why no
+        further. `on_begin`: told when the first packet can be seen; the duration counts from there. `on_count`: how far it is, and packets lost so far.
         `on_state`: a state, until when it reaches, packets lost until then; words end the capture (the disk is nearly
         full). `also`: may add to the event loop.
         """
@@ -218,7 +221,10 @@ class Watch:
         self._saved = begin
         self._before = 0
         self._seen = 0
-        self._until = clock.now()
+        self._until, self._broken = broken or (clock.now(), "")
+        self.began = 0.0
+        """When the first packet could be seen."""
+        self._on_begin = on_begin
         self._lock = threading.Lock()
 
     @property
@@ -251,14 +257,13 @@ class Watch:
         return asyncio.run(whole())
 
     async def _all(self, readers: Sequence[Limited]) -> LiveSummary:
-        waiting = asyncio.create_task(self._wait())
+        waiting: asyncio.Task[None] | None = None
         ticking = asyncio.create_task(self._tick())
-        packets, seen, died = 0, TapEnd(), ""
+        packets, seen, died = 0, TapEnd(), self._broken
         try:
             for reader in readers:
-                if died:
-                    self.gaps.append(m.Gap(self._until, max(self._until, self._clock.now()), died))
-                    self._until = self._clock.now()
+                await self._open(reader, died)
+                waiting = waiting or asyncio.create_task(self._wait())
                 seen, died = await self._one(reader, waiting)
                 packets += seen.packets
                 self.lost += seen.lost
@@ -266,11 +271,12 @@ class Watch:
                     break
         finally:
             for task in (waiting, ticking):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+                if task is not None:
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
         if died:
-            self.gaps.append(m.Gap(self._until, max(self._until, self._clock.now()), died))
+            self._gap(died)
         why = self._why or died
         if not why and not seen.complete:
             why = "packets were lost" if seen.lost else "the link went away"
@@ -282,11 +288,25 @@ class Watch:
             why=why,
         )
 
-    async def _one(self, reader: Limited, waiting: asyncio.Task[None]) -> tuple[TapEnd, str]:
-        """With one reader until the end or its death: how the tap went, and how it died."""
+    async def _open(self, reader: Limited, broken: str) -> None:
+        """Begin; with `broken`, what was not seen since the last state is a gap until now."""
         self._before = self._seen = self._saved.packets
         await self._tap.open(reader.stream)
         reader.close_stream()
+        if broken:
+            self._gap(broken)
+        self._until = self._clock.now()
+        if not self.began:
+            self.began = self._until
+            if self._on_begin is not None:
+                self._on_begin(self.began)
+
+    def _gap(self, why: str) -> None:
+        # A clock that was set back does not tell how long it was.
+        self.gaps.append(m.Gap(self._until, max(self._until, self._clock.now()), why))
+
+    async def _one(self, reader: Limited, waiting: asyncio.Task[None]) -> tuple[TapEnd, str]:
+        """With one reader until the end or its death: how the tap went, and how it died."""
         reader.tell(m.JOB, self._job_of(self._saved))
         self.collected = Collected()
         hearing = asyncio.create_task(asyncio.to_thread(hear_out, reader, self._take))

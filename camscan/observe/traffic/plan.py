@@ -1,7 +1,7 @@
 """What must a capture under way know to go on after a restart, and is it still under way?
 
-`capture.plan` in the unsealed intake: what was asked for. Whoever takes the capture holds a lock on it, which the
-kernel lifts when the process dies, however it dies. It goes when the intake is finished: paths are nobody's business.
+`capture.plan` in the unsealed intake: what was asked for. Whoever takes the capture holds a lock on the folder, which
+the kernel lifts when the process dies, however it dies. The plan goes when the intake is finished: paths are nobody's business.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     listen: str = ""
     until: float | None = None
     """When a live capture ends; None = when it is told to."""
+    every: float = 60.0
+    """Seconds between two checkpoints of a live capture."""
     vantage: str = "file"
     local: tuple[str, ...] = ()
     phases: tuple[tuple[str, float, float], ...] = ()
@@ -78,7 +80,8 @@ class Hold:
     """The right to write this intake; UsageError where another process has it."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = os.open(folder / NAME, os.O_RDONLY)
+        # The folder and not the plan: that file is replaced when the capture begins.
+        self._file = os.open(folder, os.O_RDONLY)
         limited.keep_to_ourselves(self._file)
         if not _lock(self._file):
             self.release()
@@ -94,7 +97,7 @@ class Hold:
 def under_way(folder: Path) -> bool:
     """Whether a process holds this capture now."""
     try:
-        file = os.open(folder / NAME, os.O_RDONLY)
+        file = os.open(folder, os.O_RDONLY)
     except OSError:
         return False
     try:

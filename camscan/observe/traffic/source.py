@@ -15,6 +15,8 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
+from msgspec import Struct
+
 from camscan.errors import InputError
 from camscan.observe.traffic.mapped import Window, window
 
@@ -33,6 +35,15 @@ _WINDOW = 128 * 1024 * 1024
 
 class Stream(Protocol):
     def readinto(self, buffer: memoryview, /) -> int | None: ...
+
+
+class Place(Struct, frozen=True, array_like=True):
+    """Bytes of a file, so that another process can see that they are the same."""
+
+    path: str
+    device: int
+    inode: int
+    begin: int
 
 
 class Source:
@@ -86,6 +97,11 @@ class Source:
     def window(self, at: int, size: int) -> Window | None:
         """`size` bytes of the file from offset `at` on; None where they cannot be shown."""
         return window(self._raw.fileno(), at, size)
+
+    def place_of(self, begin: int) -> Place:
+        """What `window` showed from offset `begin` on."""
+        status = os.fstat(self._raw.fileno())
+        return Place(self.name, status.st_dev, status.st_ino, begin)
 
     def seek(self, at: int) -> None:
         """Go on reading at this offset of the file, behind what windows showed."""
@@ -155,6 +171,7 @@ class _Gunzip:
         self._member = zlib.decompressobj(31)
         self._input = b""
         self._ended = False
+        self._begun = False
 
     def readinto(self, buffer: memoryview) -> int:
         while True:
@@ -165,12 +182,16 @@ class _Gunzip:
                 # Zeros behind a member are padding.
                 self._input = (self._member.unused_data + self._input).lstrip(b"\0")
                 self._member = zlib.decompressobj(31)
+                self._begun = False
                 if not self._input:
                     if self._ended:
                         return 0
                     continue
             if self._ended and not self._input:
+                if not self._begun:
+                    return 0  # asked once more behind the last member
                 raise EOFError("the compressed data is cut")
+            self._begun = True
             out = self._member.decompress(self._input, len(buffer))
             self._input = self._member.unconsumed_tail
             if out:
@@ -190,18 +211,23 @@ def open_source(path: str | Path) -> Source:
         source = Source(str(path), cast("BinaryIO", raw), size=status.st_size)
         if stat.S_ISREG(status.st_mode) and not source.compression:
             source.windows = status.st_size
-        return source
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return source
 
 
 def open_descriptor(fd: int, name: str) -> Source:
     """A pipe somebody writes a capture to."""
+    widen(fd)
+    return Source(name, cast("BinaryIO", os.fdopen(fd, "rb", buffering=0)))
+
+
+def widen(fd: int) -> None:
+    """Let a pipe hold more, so that neither end waits for the other at every step."""
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import fcntl
 
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE)
-    return Source(name, cast("BinaryIO", os.fdopen(fd, "rb", buffering=0)))
 
 
 def _words(error: Exception) -> str:

@@ -204,6 +204,7 @@ def test_compressed_captures_and_their_cut_tails(squeeze):
     data = squeeze(f.pcap(records))
     engine = engine_of(data)
     assert flows_of(engine) == count(records, set(CLIENTS))
+    assert engine.problems == []
     cut = engine_of(data[: len(data) * 2 // 3])
     assert cut.problems
     if data[:2] == b"\x1f\x8b":
@@ -418,7 +419,7 @@ def test_packets_that_repeat_others_are_told_once_with_their_number():
     assert (first.payload[1], first.times, round(first.at - 1_700_000_000, 3)) == (1, 2, 0.052)
     assert (ntp.dport, ntp.times) == (123, 1)
     fed.clear()
-    engine._candidates.tell()
+    engine.candidates.tell()
     assert fed == []
 
 
