@@ -21,7 +21,7 @@ from camscan.errors import DecodeError, KnowledgeError
 from camscan.identify.lines import PRINTED, Lines
 from camscan.identify.names import KnownNames
 from camscan.identify.resolve import IDENTITY
-from camscan.identify.tables import KindTable, options, pattern_of
+from camscan.identify.tables import KindTable, Readers, options, pattern_of
 from camscan.identify.values import normal
 from camscan.model.claim import MANY_VALUED, Attribute, Evidence, Level
 from camscan.model.knowledge import Condition, Extract, Knowledge, Says, Signature, Test
@@ -67,6 +67,8 @@ class Matcher:
         self._names = KnownNames(knowledge)
         self._tables: dict[Kind, KindTable] = {}
         self._extractors: dict[str, re2._Regexp] = {}
+        self._readers: dict[str, Readers] = {}
+        """Field -> which of the extractors match."""
         self._excerpts: dict[Condition, re2._Regexp] = {}
         """Compiled when a condition first held; there are as many as there are signatures."""
         self._said: dict[tuple[str, Says], str] = {}
@@ -160,7 +162,10 @@ class Matcher:
         for says in signature.says:
             self._said[signature.id, says] = normal(says.attribute, says.value)
         for extract in signature.extract:
-            if extract.pattern and extract.pattern not in self._extractors:
+            if not extract.pattern:
+                continue
+            self._readers.setdefault(extract.field, Readers()).add(extract.pattern)
+            if extract.pattern not in self._extractors:
                 try:
                     compiled = re2.compile(extract.pattern, options())
                 except re2.error as error:
@@ -247,6 +252,8 @@ class Matcher:
         for text in fields.get(extract.field, ()):
             raw = text
             if extract.pattern:
+                if not self._readers[extract.field].matches(extract.pattern, text):
+                    continue
                 match = self._extractors[extract.pattern].search(text)
                 if match is None or match.group(1) is None:
                     continue

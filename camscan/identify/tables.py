@@ -67,6 +67,34 @@ class FieldTable:
         return found
 
 
+class Readers:
+    """Which of the patterns that read values out of one field match at all?
+
+    One pass for all of them, then only those that match are run for what they read.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._set: re2.Set | None = None
+        self._recent: Recent[str, frozenset[int]] = Recent(_VALUE_ROOM)
+
+    def add(self, pattern: str) -> None:
+        self._numbers.setdefault(pattern, len(self._numbers))
+
+    def matches(self, pattern: str, text: str) -> bool:
+        """Whether this pattern, which was added, matches."""
+        known = self._recent.get(text)
+        if known is None:
+            if self._set is None:
+                self._set = re2.Set.SearchSet(options())
+                for one in self._numbers:
+                    self._set.Add(one)
+                self._set.Compile()
+            known = frozenset(self._set.Match(text) or ())
+            self._recent.put(text, known, len(text) + 100)
+        return self._numbers[pattern] in known
+
+
 class KindTable:
     """All signatures that may speak about one kind of observation."""
 
