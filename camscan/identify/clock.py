@@ -40,7 +40,7 @@ class Clock:
         self._finds = finds
         self._proven: dict[str, bool] = {}
         asked = matcher.asked(Kind.ONVIF)
-        conditions = [c for s in matcher.signatures_for(Kind.ONVIF) for c in s.when]
+        conditions = [c for s in matcher.signatures_for(Kind.ONVIF) for c in s.conditions]
         tests = {c.test for c in conditions if c.field == "utc-time"}
         digest = "body-sha256" in asked
         self._possible = not digest and tests <= {Test.PRESENT} and not finds.reads("utc-time")
