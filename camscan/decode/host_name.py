@@ -41,6 +41,8 @@ def authority(raw: bytes | str) -> tuple[str, int | None]:
 
 def is_address(name: str) -> bool:
     """Whether the text is an address literal and no name."""
+    if ":" not in name and not name[-1:].isdigit():
+        return False  # told without an exception: this is asked for every name
     try:
         ip_address(name)
     except ValueError:
@@ -50,4 +52,6 @@ def is_address(name: str) -> bool:
 
 def is_odd(name: str) -> bool:
     """Whether the text cannot be a host name that a client looked up: an asterisk, a space, one label."""
-    return not is_address(name) and ("." not in name or _PLAIN.fullmatch(name) is None)
+    if "." in name and _PLAIN.fullmatch(name):
+        return False
+    return not is_address(name)

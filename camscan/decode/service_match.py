@@ -45,6 +45,8 @@ class _Compiled(Struct, frozen=True):
     message: ServiceMessage
     tests: tuple[tuple[int, bytes, tuple[bytes, ...]], ...]
     """(offset, mask, allowed values under the mask)"""
+    numbers: tuple[tuple[int, int, int, frozenset[int]], ...]
+    """The same as (begin, end, mask, values): big-endian numbers."""
 
 
 class ServiceTable:
@@ -117,7 +119,16 @@ def _compile(signature: ServiceSignature, message: ServiceMessage) -> _Compiled:
         tests = tuple(_test(b) for b in message.bytes)
     except ValueError as error:
         raise KnowledgeError(f"{where}: {error}") from error
-    return _Compiled(signature, message, tests)
+    numbers = tuple(
+        (
+            at,
+            at + len(mask),
+            int.from_bytes(mask, "big"),
+            frozenset(int.from_bytes(value, "big") for value in values),
+        )
+        for at, mask, values in tests
+    )
+    return _Compiled(signature, message, tests, numbers)
 
 
 def _test(given: BytesAt) -> tuple[int, bytes, tuple[bytes, ...]]:
@@ -136,9 +147,9 @@ def _may_begin(one: _Compiled, byte: int) -> bool:
 
 
 def _fits(one: _Compiled, payload: bytes) -> bool:
-    for at, mask, values in one.tests:
-        part = payload[at : at + len(mask)]
-        if len(part) < len(mask) or _and(part, mask) not in values:
+    size = len(payload)
+    for begin, end, mask, values in one.numbers:
+        if end > size or int.from_bytes(payload[begin:end], "big") & mask not in values:
             return False
     return True
 

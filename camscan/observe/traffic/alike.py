@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from camscan.observe.traffic import hellos
 from camscan.observe.traffic.batch import TCP, UDP, Bytes, Columns, Ints, Keys, gather
 from camscan.observe.traffic.gating import Looked
-from camscan.observe.traffic.packet import ALIKE, HEAD, Counted
+from camscan.observe.traffic.packet import ALIKE, HEAD, Again
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 
 LONGEST = 128
@@ -63,7 +63,7 @@ class Alike:
         self._last = np.zeros(1024, np.float64)
         self._known: NDArray[np.bool_] = np.zeros(1024, np.bool_)
         """Which forms were handed over."""
-        self._counted: dict[int, tuple[Counted, ...]] = {}
+        self._again: dict[int, tuple[Again, ...]] = {}
         self._odd = (_odd(_MOST_WORDS), _odd(_MOST_WORDS))
         self._veil, self._spread = _odd(_MOST_WORDS), _odd(_MOST_WORDS)
         # Row n keeps the first n bytes of LONGEST.
@@ -172,26 +172,26 @@ class Alike:
         np.add.at(self._times, numbers, 1)
         np.maximum.at(self._last, numbers, at)
 
-    def remember(self, number: int, counted: tuple[Counted, ...]) -> None:
-        """What the first packet of a form was counted in."""
+    def remember(self, number: int, again: tuple[Again, ...]) -> None:
+        """The first packet of a form was handed over; what to call for those that repeat it."""
         self._known[number] = True
-        self._counted[number] = counted
+        self._again[number] = again
 
     def tell(self) -> None:
         """Count all that was repeated since the last call, in order of the last time."""
         repeated = np.flatnonzero(self._times[: self._table.count + 1])
         repeated = repeated[np.argsort(self._last[repeated], kind="stable")]
-        counted = self._counted
+        again = self._again
         for number, times, last in zip(
             repeated.tolist(),
             self._times[repeated].tolist(),
             self._last[repeated].tolist(),
             strict=True,
         ):
-            for one in counted.get(number, ()):
-                one.again(times, last)
+            for count in again[number]:
+                count(times, last)
         self._times[repeated] = 0
 
     def clear(self) -> None:
         self._table.clear()
-        self._counted.clear()
+        self._again.clear()

@@ -200,7 +200,7 @@ class Candidates:
         batch, columns, numbers, whole, source = offered
         pack = self._maker.packets(batch, columns, rows, source)
         owners = numbers[rows].tolist()
-        feed, counted, wanted = self._reader.feed, self._reader.counted, self._wanted
+        feed, again, wanted = self._reader.feed, self._reader.again, self._wanted
         # Later packets of directions that were asked for in this lot, and datagrams put together.
         extra: list[tuple[int, int]] = [
             (int(np.searchsorted(columns.row, row)), place)
@@ -230,7 +230,7 @@ class Candidates:
                 continue
             more = feed(packet)
             if form:
-                self._alike.remember(form, counted())
+                self._alike.remember(form, again())
             if more or owner in wanted:
                 self._hand(offered, row, owner, more, extra)
             else:

@@ -34,6 +34,9 @@ _BY_SOURCE_PORT: dict[int, tuple[Kind, tuple[bytes, ...]]] = {
 """Source port -> what an answer or announcement is, and how it begins."""
 _ANSWERS = (b"ProbeMatch", b"Hello", b"HelloMatch", b"UniviewProbeMatches", b"params", b"NetWork")
 
+_PORTS = frozenset({_DHCP_SERVER, 5353, *_BY_SOURCE_PORT})
+"""Datagrams of other ports are no such text."""
+
 FACT_GATES = tuple(
     Gate(id=f"fact:{kind.value}", transport="udp", ports=(port,), shortest=4, alike="payload")
     for port, (kind, _) in _BY_SOURCE_PORT.items()
@@ -55,7 +58,8 @@ class Facts:
     def feed(self, packet: Packet) -> None:
         """Look at one packet."""
         if packet.transport == "udp":
-            self._datagram(packet)
+            if packet.sport in _PORTS or packet.dport in _PORTS:
+                self._datagram(packet)
         elif packet.payload.startswith((b"HTTP/1.", b"RTSP/1.")) and self._local(packet.src):
             head, separator, _ = packet.payload[:_HEAD].partition(b"\r\n\r\n")
             if separator:

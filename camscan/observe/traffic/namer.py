@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
 from camscan.decode.own_networks import Own, is_group
-from camscan.decode.service_match import ServiceTable
+from camscan.decode.service_match import Matched, ServiceTable
 from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic.facts import FACT_GATES, Facts
-from camscan.observe.traffic.packet import Gate, Packet
+from camscan.observe.traffic.packet import Again, Gate, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.server_names import certificate_names
 from camscan.observe.traffic.stream import Stream
@@ -29,6 +29,7 @@ _STREAM = 40_960
 _PENDING_S = 120.0
 """A head that is not whole after this time never will be."""
 _CACHE = 4096
+_SHORT = 64
 _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
@@ -56,6 +57,8 @@ class Namer:
         self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
         self._held = 0
         self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
+        self._matches: dict[tuple[bytes, str], list[Matched]] = {}
+        self._again: list[Again] = []
         self._encrypted: dict[str, None] = {}
         self.dns_visible = False
 
@@ -66,12 +69,22 @@ class Namer:
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
+        if self._again:
+            self._again = []
         if packet.payload:
             self._services(packet)
             self._facts.feed(packet)
         if packet.transport == "udp":
             return self._datagram(packet)
         return self._segment(packet)
+
+    def again(self) -> tuple[Again, ...]:
+        """What to call when the packet that was fed last is repeated."""
+        return tuple(self._again)
+
+    def passed(self, at: float) -> None:
+        """Time went on with packets that were not fed: heads that are old now will never be whole."""
+        self._make_room(at)
 
     def names(self) -> tuple[NameSeen, ...]:
         return self._register.names()
@@ -94,11 +107,11 @@ class Namer:
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
-        ports = (packet.dport, packet.sport)
-        for port, proto in _DATAGRAM_DNS.items():
-            if port in ports:
-                self._dns_message(packet, packet.payload, proto)
-                return False
+        if packet.dport in _DATAGRAM_DNS or packet.sport in _DATAGRAM_DNS:
+            ports = (packet.dport, packet.sport)
+            proto = next(proto for port, proto in _DATAGRAM_DNS.items() if port in ports)
+            self._dns_message(packet, packet.payload, proto)
+            return False
         if quic.is_initial(packet.payload):
             return self._quic(packet)
         if packet.payload[:4] in {b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI"}:
@@ -130,27 +143,28 @@ class Namer:
         seen = self._parsed(payload)
         if seen is None or not seen.question:
             return
-        port = {"dns": _DNS, "mdns": _MDNS, "llmnr": _LLMNR}[proto]
         answer = seen.is_response
         if proto == "mdns" and answer:
             return  # an announcement of a service: a fact about the sender, no question of a client
-        if answer and packet.sport != port:
+        if answer and _DATAGRAM_DNS.get(packet.sport) != proto:
             return
         client, mac = (packet.dst, packet.dst_mac) if answer else (packet.src, packet.src_mac)
         if not self._local(client) or is_group(client):
             return
         if proto == "dns":
             self.dns_visible = True
-        self._register.name(
-            client=client,
-            mac=mac,
-            proto=proto,
-            name=seen.question,
-            at=packet.at,
-            answers=seen.answers,
-            aliases=seen.aliases,
-            answer=answer,
-            times=packet.times,
+        self._note(
+            self._register.name(
+                client=client,
+                mac=mac,
+                proto=proto,
+                name=seen.question,
+                at=packet.at,
+                answers=seen.answers,
+                aliases=seen.aliases,
+                answer=answer,
+                times=packet.times,
+            )
         )
 
     def _parsed(self, payload: bytes) -> dns_seen.DnsSeen | None:
@@ -242,16 +256,18 @@ class Namer:
             how = "DoQ" if doq else "DoT" if packet.dport == _DOT else "DoH"
             named = hello.name or packet.dst
             self._encrypted.setdefault(f"{named} ({how}{', ' + whose if whose else ''})")
-        self._register.name(
-            client=packet.src,
-            mac=packet.src_mac,
-            proto=proto,
-            name=hello.name,
-            at=packet.at,
-            remote=packet.dst,
-            port=packet.dport,
-            alpn=hello.alpn,
-            ech=hello.ech,
+        self._note(
+            self._register.name(
+                client=packet.src,
+                mac=packet.src_mac,
+                proto=proto,
+                name=hello.name,
+                at=packet.at,
+                remote=packet.dst,
+                port=packet.dport,
+                alpn=hello.alpn,
+                ech=hello.ech,
+            )
         )
 
     def _certificate(self, packet: Packet, names: tuple[str, ...], der: bytes) -> None:
@@ -295,7 +311,7 @@ class Namer:
     # Services
 
     def _services(self, packet: Packet) -> None:
-        matches = self._table.match(packet.payload, packet.transport, packet.length)
+        matches = self._matches_of(packet)
         if not matches:
             return
         outward = self._local(packet.src)
@@ -307,7 +323,26 @@ class Namer:
         if is_group(client):
             return
         for matched in matches:
-            self._register.service(matched, packet, client=client, mac=mac, outward=outward)
+            self._note(
+                self._register.service(matched, packet, client=client, mac=mac, outward=outward)
+            )
+
+    def _matches_of(self, packet: Packet) -> list[Matched]:
+        """Matched once per short payload: keep-alives are the same for everyone."""
+        payload = packet.payload
+        if len(payload) > _SHORT or packet.length not in {0, len(payload)}:
+            return self._table.match(payload, packet.transport, packet.length)
+        key = (payload, packet.transport)
+        found = self._matches.get(key)
+        if found is None:
+            if len(self._matches) >= _CACHE:
+                self._matches.clear()
+            found = self._matches[key] = self._table.match(*key)
+        return found
+
+    def _note(self, again: Again | None) -> None:
+        if again is not None:
+            self._again.append(again)
 
     # Bounds
 

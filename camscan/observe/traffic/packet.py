@@ -8,6 +8,7 @@ same direction of that flow too, gate or not, until it answers False.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -81,11 +82,8 @@ Feed = Callable[[Packet], bool]
 """True: hand over the next packets of this direction of the flow as well."""
 
 
-class Counted(Protocol):
-    """Something that a packet was counted in."""
-
-    def again(self, times: int, at: float) -> None:
-        """The same was seen so often again, the last time at `at`."""
+Again = Callable[[int, float], None]
+"""The same was seen so often again, the last time at."""
 
 
 @runtime_checkable
@@ -95,8 +93,8 @@ class Reader(Protocol):
     def feed(self, packet: Packet) -> bool:
         """As `Feed`."""
 
-    def counted(self) -> tuple[Counted, ...]:
-        """What the packet that was fed last is counted in."""
+    def again(self) -> tuple[Again, ...]:
+        """What to call when the packet that was fed last is repeated."""
 
     def passed(self, at: float) -> None:
         """TCP packets up to this time were counted without being fed."""
@@ -113,20 +111,15 @@ class Told:
         self._last = packet
         return self._feed(packet)
 
-    def counted(self) -> tuple[Counted, ...]:
-        return () if self._last is None else (_Again(self._feed, self._last),)
+    def again(self) -> tuple[Again, ...]:
+        return () if self._last is None else (partial(_tell, self._feed, self._last),)
 
     def passed(self, at: float) -> None:
         """A plain feed is not told."""
 
 
-class _Again:
-    def __init__(self, feed: Feed, packet: Packet) -> None:
-        self._feed = feed
-        self._packet = packet
-
-    def again(self, times: int, at: float) -> None:
-        self._feed(self._packet._replace(times=times, at=at))
+def _tell(feed: Feed, packet: Packet, times: int, at: float) -> None:
+    feed(packet._replace(times=times, at=at))
 
 
 def nothing(packet: Packet) -> bool:

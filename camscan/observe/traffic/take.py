@@ -47,7 +47,7 @@ class Taking:
         self._namer = Namer(services, local=Own(options.local), resolvers=resolvers)
         self._problems: list[Problem] = []
         self.engine = Engine(
-            gates=(*GATES, *service_gates(services)), feed=self._namer.feed, scope=options.local
+            gates=(*GATES, *service_gates(services)), feed=self._namer, scope=options.local
         )
 
     def read(
