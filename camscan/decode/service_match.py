@@ -38,6 +38,10 @@ class Pattern(Struct, frozen=True):
     mask: bytes
     shortest: int
     longest: int
+    ports: tuple[int, ...]
+    """Where nothing but a port can settle the service: those; else empty."""
+    plain: bool
+    """The pattern and the length are all there is to the message: what stands behind them says nothing."""
 
 
 class _Compiled(Struct, frozen=True):
@@ -96,6 +100,16 @@ class ServiceTable:
             for one in compiled
             for pattern in _patterns(one, transport)
         )
+
+
+def may_settle(matched: Matched, ports: Iterable[int]) -> bool:
+    """Whether messages between these ports can ever settle the service."""
+    alone = _by_port_alone(matched.service, matched.message)
+    return not alone or not set(matched.service.ports).isdisjoint(ports)
+
+
+def _by_port_alone(signature: ServiceSignature, message: ServiceMessage) -> bool:
+    return not message.enough and signature.needs <= 0
 
 
 def enough(
@@ -174,8 +188,20 @@ def _patterns(one: _Compiled, transport: str) -> list[Pattern]:
     if not visible:
         return []
     joined = _joined(visible)
+    plain = not (message.length or message.check or one.service.announced)
+    plain &= all(at + len(mask) <= HEAD for at, mask, _ in one.tests)
     return [
-        Pattern(one.service.id, transport, offset, value, mask, message.shortest, message.longest)
+        Pattern(
+            service=one.service.id,
+            transport=transport,
+            offset=offset,
+            value=value,
+            mask=mask,
+            shortest=message.shortest,
+            longest=message.longest,
+            ports=one.service.ports if _by_port_alone(one.service, message) else (),
+            plain=plain,
+        )
         for offset, value, mask in joined
     ]
 

@@ -37,23 +37,16 @@ def _odd(count: int) -> Keys:
 
 
 class Asked(NamedTuple):
-    """Packets that passed gates; `looked`, `ranks` and `sides` are of `rows` of `columns`."""
+    """Packets that passed gates; all but `columns` is of `rows` of it."""
 
     columns: Columns
     rows: Ints
     ranks: Bytes
+    passed: Keys
+    """A number for the gates that each passed."""
     looked: Looked
     sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]
     """Whether source and destination port are ones a gate names."""
-
-    def part(self, which: Ints) -> Asked:
-        return Asked(
-            self.columns,
-            self.rows[which],
-            self.ranks[which],
-            Looked._make(column[which] for column in self.looked),
-            (self.sides[0][which], self.sides[1][which]),
-        )
 
 
 class Alike:
@@ -104,7 +97,7 @@ class Alike:
         self, data: Bytes, asked: Asked, fits: NDArray[np.bool_]
     ) -> list[tuple[Ints, Keys]]:
         """Rows that have a form, with what matters of their payload: all of one width together."""
-        columns, rows, ranks, looked, _ = asked
+        columns, rows, ranks, passed, looked, _ = asked
         skip = np.where(ranks == _QUESTION, 2, 0)
         size = looked.held - skip
         texts = fits & (ranks <= _QUESTION) & (size >= 0) & (looked.held == looked.length)
@@ -117,13 +110,12 @@ class Alike:
             places = columns.payload[rows[which]] + skip[which]
             words = gather(data, places, most).view(np.uint64).reshape(-1, most // 8)
             found.append((which, words & self._mask[size[which], : most // 8]))
-        nothing = fits & (ranks == _ENDS)
         for rank, told in ((_HELLO, self._hellos), (_SEALED, self._sealed)):
             which = np.flatnonzero(fits & (ranks == rank))
             if len(which):
                 found.append(told(data, asked, which))
-        which = np.flatnonzero(nothing)
-        found.append((which, np.zeros((len(which), 0), np.uint64)))
+        which = np.flatnonzero(fits & (ranks == _ENDS))
+        found.append((which, passed[which, None]))
         return found
 
     @staticmethod
@@ -139,7 +131,7 @@ class Alike:
         return which, np.zeros((len(which), 0), np.uint64)
 
     def _sums(self, data: Bytes, asked: Asked, which: Ints, content: Keys) -> tuple[Keys, Keys]:
-        columns, rows, ranks, looked, sides = asked
+        columns, rows, ranks, _, looked, sides = asked
         rows, ranks = rows[which], ranks[which]
         # A client's own port changes from question to question where the server's is known.
         server = (sides[0][which] | (ranks == _SEALED), sides[1][which] | (ranks == _HELLO))

@@ -21,6 +21,7 @@ from camscan.observe.traffic.batch import (
     Batch,
     Columns,
     Ints,
+    Keys,
     gather,
 )
 from camscan.observe.traffic.echo import Echoes
@@ -44,6 +45,17 @@ class _Offered(NamedTuple):
     numbers: Numbers
     whole: list[tuple[int, Columns, Whole]]
     source: int
+
+
+class _Picked(NamedTuple):
+    """Rows that passed the look-up tables, and what the gates say of each."""
+
+    rows: Ints
+    ranks: NDArray[np.uint8]
+    passed: Keys
+    looked: Looked
+    pending: NDArray[np.bool_]
+    """More of their five-tuple is wanted."""
 
 
 class Candidates:
@@ -112,11 +124,11 @@ class Candidates:
         head = (heads[at] if len(rows) else np.zeros(len(chosen), f"V{HEAD}")).view(np.uint8)
         looked = Looked.at(columns, chosen, head.reshape(-1, HEAD))
         look = look[chosen]
-        ranks = self._gating.ranks(look >> _PORT_BITS, looked)
-        pending = look & _WANTED != 0
-        use = (ranks != NO_RANK) | pending
+        ranks, passed = self._gating.ranks(look >> _PORT_BITS, looked)
+        picked = _Picked(chosen, ranks, passed, looked, look & _WANTED != 0)
+        use = (ranks != NO_RANK) | picked.pending
         self.read = columns.row[chosen[use]]
-        forms = self._merge(offered, chosen, ranks, looked, pending)
+        forms = self._merge(offered, picked)
         use &= forms >= 0
         self._deliver(offered, chosen[use], ranks[use] != NO_RANK, forms[use])
 
@@ -141,15 +153,9 @@ class Candidates:
             rows, heads = rows[others], heads[others]
         return rows, heads
 
-    def _merge(
-        self,
-        offered: _Offered,
-        chosen: Ints,
-        ranks: NDArray[np.uint8],
-        looked: Looked,
-        pending: NDArray[np.bool_],
-    ) -> Numbers:
+    def _merge(self, offered: _Offered, picked: _Picked) -> Numbers:
         """Per packet: -1 where it only repeats another and was counted; else its form, 0 = of none."""
+        chosen, ranks, passed, looked, pending = picked
         forms = np.zeros(len(chosen), np.int32)
         some = np.flatnonzero(~pending & (ranks > 0) & (ranks != NO_RANK))
         if not len(some):
@@ -161,10 +167,10 @@ class Candidates:
             self._echoes.clear()
         part = Looked._make(column[some] for column in looked)
         sides = self._gating.port_side(part)
-        asked = Asked(offered.columns, chosen[some], ranks[some], part, sides)
+        asked = Asked(offered.columns, chosen[some], ranks[some], passed[some], part, sides)
         forms[some] = alike.numbers(offered.batch.data, asked)
-        tcp = looked.proto == TCP
-        self._without_streams(offered, chosen, forms, (ranks != NO_RANK) & tcp | pending)
+        streams = (ranks != NO_RANK) & (looked.proto == TCP) | pending
+        self._without_streams(offered, chosen, forms, streams)
         numbers = forms[some]
         repeats = alike.repeats(numbers)
         at = offered.columns.at[chosen[some[repeats]]]

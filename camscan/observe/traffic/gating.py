@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -138,6 +139,7 @@ class Gating:
         self._by_port = [group for group in groups if not group.mask]
         if len(self._by_port) > MOST_PORT_GATES:
             raise UsageError(f"{len(self._by_port)} gates of ports; {MOST_PORT_GATES} is the limit")
+        self._weights = _weights(len(groups))
         self._ports = {proto: self._port_table(proto) for proto in (TCP, UDP)}
         told = len(groups) <= 64
         self._by_bytes = [_Patterns(g, p, told=told) for g, p in groups.items() if g.mask]
@@ -176,14 +178,15 @@ class Gating:
             hit |= table[_word(heads, offset)]
         return hit
 
-    def ranks(self, ports: Bits, rows: Looked) -> NDArray[np.uint8]:
+    def ranks(self, ports: Bits, rows: Looked) -> tuple[NDArray[np.uint8], Keys]:
         """Per packet NO_RANK where no gate lets it pass, else the lowest place in ALIKE of those that do.
 
-        `ports`: what `by_port` says of its five-tuple.
+        `ports`: what `by_port` says of its five-tuple. Second, a number for the set of gates that it passed.
         """
         result = np.full(len(rows.proto), NO_RANK, np.uint8)
+        passed = np.zeros(len(rows.proto), np.uint64)
         if not len(result):
-            return result
+            return result, passed
         some = int(np.bitwise_or.reduce(ports))
         for place, group in enumerate(self._by_port):
             if some >> place & 1:
@@ -191,6 +194,7 @@ class Gating:
                 length = rows.length[which]
                 found = which[(length >= group.shortest) & (length <= group.longest)]
                 result[found] = np.minimum(result[found], group.rank)
+                passed[found] += self._weights[place]
         bits = np.zeros(len(rows.proto), np.uint64)
         for offset, _, table in self._words:
             bits |= table[_word(rows.head, offset)]
@@ -201,13 +205,21 @@ class Gating:
                 which = np.flatnonzero(bits & np.uint64(1 << place % 64))
                 found = patterns.passes(rows, which)
                 result[found] = np.minimum(result[found], patterns.group.rank)
+                passed[found] += self._weights[len(self._by_port) + place]
         result[rows.held <= 0] = NO_RANK
-        return result
+        return result, passed
 
     def port_side(self, rows: Looked) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether source and destination port are ones that a port gate names."""
         udp = self._ports[UDP]
         return udp[rows.source] != 0, udp[rows.target] != 0
+
+
+def _weights(count: int) -> Keys:
+    """Numbers of which different sets have different sums; beyond 64, all but certainly."""
+    if count <= 64:
+        return np.uint64(1) << np.arange(count, dtype=np.uint64)
+    return np.array([secrets.randbits(64) for _ in range(count)], np.uint64)
 
 
 def _word(heads: NDArray[np.generic], offset: int) -> NDArray[np.uint16]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
 from camscan.decode.own_networks import Own, is_group
-from camscan.decode.service_match import Matched, ServiceTable
+from camscan.decode.service_match import Matched, ServiceTable, may_settle
 from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
@@ -29,7 +29,7 @@ _STREAM = 40_960
 _PENDING_S = 120.0
 """A head that is not whole after this time never will be."""
 _CACHE = 4096
-_SHORT = 64
+_SHORT = 16
 _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
@@ -194,8 +194,12 @@ class Namer:
             if packet.fin and stream is not None:
                 self._give_up(packet, key, stream)
             return stream is not None and not packet.fin
+        fresh = stream is None
         if stream is None:
             if not _starts_something(packet):
+                return False
+            if self._read_stream(packet, key, packet.payload):  # nothing to put together
+                self._make_room(packet.at)
                 return False
             stream = Stream(packet.seq + (1 if packet.syn else 0), packet.at, _STREAM)
             self._streams[key] = stream
@@ -203,7 +207,7 @@ class Namer:
         cut = 0 < len(packet.payload) < packet.length
         stream.add(packet.seq + (1 if packet.syn else 0), packet.payload, cut=cut)
         self._held += stream.size - before
-        done = self._read_stream(packet, key, stream)
+        done = not fresh and self._read_stream(packet, key, bytes(stream.data))
         if done:
             self._drop(key)
         elif stream.over or stream.short or packet.fin:
@@ -212,9 +216,8 @@ class Namer:
         self._make_room(packet.at)
         return not done
 
-    def _read_stream(self, packet: Packet, key: _FlowKey, stream: Stream) -> bool:
-        """True when nothing more is wanted of this direction."""
-        data = bytes(stream.data)
+    def _read_stream(self, packet: Packet, key: _FlowKey, data: bytes) -> bool:
+        """`data`: the stream so far. True when nothing more is wanted of this direction."""
         _, sport, _, dport = key
         try:
             if _DNS in {sport, dport}:
@@ -312,6 +315,8 @@ class Namer:
 
     def _services(self, packet: Packet) -> None:
         matches = self._matches_of(packet)
+        if matches:
+            matches = [m for m in matches if may_settle(m, (packet.sport, packet.dport))]
         if not matches:
             return
         outward = self._local(packet.src)
@@ -394,12 +399,13 @@ def service_gates(signatures: Iterable[ServiceSignature]) -> tuple[Gate, ...]:
         Gate(
             id=f"service:{p.service}",
             transport=p.transport,
+            ports=p.ports,
             offset=p.offset,
             pattern=p.value,
             mask=p.mask,
             shortest=p.shortest,
             longest=p.longest,
-            alike="payload" if p.transport == "udp" else "",
+            alike=("ends" if p.plain else "payload") if p.transport == "udp" else "",
         )
         for p in table.patterns()
     ]
