@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class NameSeen(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class NameSeen(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A client named a remote party over one protocol."""
 
     client: str
@@ -38,7 +38,7 @@ class NameSeen(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """No host name that can be looked up (`*.example.com`): kept as sent, joined with nothing."""
 
 
-class ServiceSeen(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ServiceSeen(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A client spoke a camera service, by a signature of signatures/services/."""
 
     client: str
@@ -57,7 +57,7 @@ class ServiceSeen(Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
 
 
-class Minute(Struct, frozen=True, array_like=True):
+class Minute(Struct, frozen=True, array_like=True, gc=False):
     """One minute of a flow."""
 
     start: int
@@ -66,7 +66,7 @@ class Minute(Struct, frozen=True, array_like=True):
     bytes_down: int
 
 
-class Flow(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Flow(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """All packets between one client and one remote port.
 
     Bytes are original frame lengths (of the inner frame where a mirror was unwrapped).
@@ -93,7 +93,7 @@ class Flow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     media_why: str = ""
 
 
-class ClientFact(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ClientFact(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a client said of itself in a capture: a DHCP request, an announcement, an answer."""
 
     client: str

@@ -25,11 +25,12 @@ MOST = 1 << 16
 """Forms remembered. When they are full, all is told and the memory begins anew."""
 _PAYLOAD, _QUESTION, _HELLO, _SEALED, _ENDS = range(1, len(ALIKE))
 _PROTO = np.array([0, UDP, UDP, TCP, TCP, UDP], np.int64)
-_LOW16, _HIGH = np.uint64(0xFFFF), ~np.uint64(0xFFFF_FFFF)
+_HIGH, _BOTH = ~np.uint64(0xFFFF_FFFF), 0xFFFF_FFFF
 _MAC = 12
 _OWN_WORDS = 4
 """Ends, ports with kind and size, and the two MAC addresses."""
-_MOST_WORDS = max(LONGEST // 8, hellos.WORDS) + _OWN_WORDS
+LONGEST_CONTENT = max(LONGEST // 8, hellos.WORDS)
+_Content = tuple[Ints, Keys, Keys]
 
 
 def _odd(count: int) -> Keys:
@@ -57,11 +58,15 @@ class Alike:
         self._known: NDArray[np.bool_] = np.zeros(1024, np.bool_)
         """Which forms were handed over."""
         self._again: dict[int, tuple[Again, ...]] = {}
-        self._odd = (_odd(_MOST_WORDS), _odd(_MOST_WORDS))
-        self._veil, self._spread = _odd(_MOST_WORDS), _odd(_MOST_WORDS)
+        words = LONGEST_CONTENT + _OWN_WORDS
+        self._odd = (_odd(words), _odd(words))
+        self._veil, self._spread = _odd(words), _odd(words)
         # Row n keeps the first n bytes of LONGEST.
         mask = np.tri(LONGEST + 1, LONGEST, -1, np.uint8) * np.uint8(255)
         self._mask: Keys = mask.view(np.uint64)
+        # By whether source (1) and target (2) are servers' ports.
+        kept = [_HIGH | np.uint64(ports) for ports in (_BOTH, 0xFFFF0000, 0xFFFF, _BOTH)]
+        self._ports_kept = np.array(kept, np.uint64)
 
     @property
     def full(self) -> bool:
@@ -71,10 +76,15 @@ class Alike:
         """The form of each packet; 0: of none."""
         result = np.zeros(len(asked.rows), np.int32)
         before = self._table.count
-        fits = _PROTO[asked.ranks] == asked.looked.proto
-        for which, words in self._contents(data, asked, fits):
-            if len(which):
-                result[which] = self._table.numbers(*self._sums(data, asked, which, words))
+        contents = self._contents(data, asked, _PROTO[asked.ranks] == asked.looked.proto)
+        which = np.concatenate([rows for rows, _, _ in contents])
+        if len(which):
+            first, second = self._ends(data, asked, which)
+            first += np.concatenate([one for _, one, _ in contents])
+            second += np.concatenate([two for _, _, two in contents])
+            first ^= first >> np.uint64(31)
+            second ^= second >> np.uint64(31)
+            result[which] = self._table.numbers(first, second)
         size_now = self._table.count + 1
         fresh = slice(before + 1, size_now)
         self._times, self._last = grown(self._times, size_now), grown(self._last, size_now)
@@ -93,71 +103,66 @@ class Alike:
             is_first[first[numbers[new]]] = True
         return np.flatnonzero((numbers > 0) & ~is_first)
 
-    def _contents(
-        self, data: Bytes, asked: Asked, fits: NDArray[np.bool_]
-    ) -> list[tuple[Ints, Keys]]:
-        """Rows that have a form, with what matters of their payload: all of one width together."""
+    def _contents(self, data: Bytes, asked: Asked, fits: NDArray[np.bool_]) -> list[_Content]:
+        """Rows that have a form, and the sums of what matters of their payload."""
         columns, rows, ranks, passed, looked, _ = asked
         skip = np.where(ranks == _QUESTION, 2, 0)
         size = looked.held - skip
         texts = fits & (ranks <= _QUESTION) & (size >= 0) & (looked.held == looked.length)
+        short = texts & (looked.held <= HEAD) & (skip == 0)
+        texts &= ~short
         found = []
-        short = np.flatnonzero(texts & (looked.held <= HEAD) & (skip == 0))
-        found.append((short, looked.head[short].view(np.uint64) & self._mask[size[short], :2]))
-        texts[short] = False
-        for least, most in ((0, 64), (64, LONGEST)):
-            which = np.flatnonzero(texts & (size <= most) & ((size > least) | (least == 0)))
-            places = columns.payload[rows[which]] + skip[which]
-            words = gather(data, places, most).view(np.uint64).reshape(-1, most // 8)
-            found.append((which, words & self._mask[size[which], : most // 8]))
-        for rank, told in ((_HELLO, self._hellos), (_SEALED, self._sealed)):
-            which = np.flatnonzero(fits & (ranks == rank))
+        if short.any():
+            which = np.flatnonzero(short)
+            words = looked.head[which].view(np.uint64) & self._mask[size[which], :2]
+            found.append((which, *self._sums(words)))
+        for least, most in ((-1, 64), (64, LONGEST)):
+            which = np.flatnonzero(texts & (size <= most) & (size > least))
             if len(which):
-                found.append(told(data, asked, which))
+                places = columns.payload[rows[which]] + skip[which]
+                words = gather(data, places, most).view(np.uint64).reshape(-1, most // 8)
+                words &= self._mask[size[which], : most // 8]
+                found.append((which, *self._sums(words)))
+        which = np.flatnonzero(fits & (ranks == _HELLO))
+        if len(which):
+            said = hellos.client_hellos(data, columns.payload[rows[which]], looked.held[which])
+            found.append((which[said.rows], *self._sums(said.words)))
+        which = np.flatnonzero(fits & (ranks == _SEALED))
+        if len(which):
+            which = which[hellos.sealed(data, columns.payload[rows[which]], looked.held[which])]
+            nothing = np.zeros(len(which), np.uint64)
+            found.append((which, nothing, nothing))
         which = np.flatnonzero(fits & (ranks == _ENDS))
-        found.append((which, passed[which, None]))
+        found.append((which, *self._sums(passed[which, None])))
         return found
 
-    @staticmethod
-    def _hellos(data: Bytes, asked: Asked, which: Ints) -> tuple[Ints, Keys]:
-        payload = asked.columns.payload[asked.rows[which]]
-        said = hellos.client_hellos(data, payload, asked.looked.held[which])
-        return which[said.rows], said.words
-
-    @staticmethod
-    def _sealed(data: Bytes, asked: Asked, which: Ints) -> tuple[Ints, Keys]:
-        payload = asked.columns.payload[asked.rows[which]]
-        which = which[hellos.sealed(data, payload, asked.looked.held[which])]
-        return which, np.zeros((len(which), 0), np.uint64)
-
-    def _sums(self, data: Bytes, asked: Asked, which: Ints, content: Keys) -> tuple[Keys, Keys]:
+    def _ends(self, data: Bytes, asked: Asked, which: Ints) -> tuple[Keys, Keys]:
+        """Sums of addresses, ports, kind, size and MAC addresses."""
         columns, rows, ranks, _, looked, sides = asked
         rows, ranks = rows[which], ranks[which]
         # A client's own port changes from question to question where the server's is known.
-        server = (sides[0][which] | (ranks == _SEALED), sides[1][which] | (ranks == _HELLO))
-        ports = (looked.source[which] << 16) | looked.target[which]
-        ports &= np.where(
-            server[0] | server[1],
-            np.where(server[0], 0xFFFF0000, 0) | np.where(server[1], 0xFFFF, 0),
-            -1,
-        )
-        b = (columns.b[rows] & _HIGH) | ports.astype(np.uint64)
-        b ^= ranks.astype(np.uint64) << np.uint64(44)
+        source = sides[0][which] | (ranks == _SEALED)
+        target = sides[1][which] | (ranks == _HELLO)
+        kept = self._ports_kept[source.view(np.uint8) + 2 * target.view(np.uint8)]
+        words = np.empty((len(which), _OWN_WORDS), np.uint64)
+        words[:, 0] = columns.a[rows]
+        words[:, 1] = columns.b[rows] & kept
+        words[:, 1] ^= ranks.astype(np.uint64) << np.uint64(44)
         sized = np.where(ranks <= _QUESTION, looked.held[which], 0)
-        b ^= sized.astype(np.uint64) << np.uint64(48)
-        words = np.zeros((len(which), content.shape[1] + _OWN_WORDS), np.uint64)
-        words[:, 0], words[:, 1], words[:, _OWN_WORDS:] = columns.a[rows], b, content
+        words[:, 1] ^= sized.astype(np.uint64) << np.uint64(48)
         mac = columns.mac[rows]
         macs = gather(data, np.maximum(mac, 0), _MAC)
         words[:, 2] = np.ndarray((len(which),), "<u8", macs, strides=(_MAC,))
         words[:, 3] = np.ndarray((len(which),), "<u4", macs, offset=8, strides=(_MAC,))
-        words[mac < 0, 2:4] = 0
-        count = words.shape[1]
-        words ^= self._veil[:count]
-        words *= self._spread[:count]
+        words[mac < 0, 2:] = 0
+        return self._sums(words, LONGEST_CONTENT)
+
+    def _sums(self, words: Keys, begin: int = 0) -> tuple[Keys, Keys]:
+        """Two sums of each row, with the secret numbers from `begin` on."""
+        part = slice(begin, begin + words.shape[1])
+        words = (words ^ self._veil[part]) * self._spread[part]
         words ^= words >> np.uint64(32)
-        first, second = ((words * odd[:count]).sum(axis=1, dtype=np.uint64) for odd in self._odd)
-        return first ^ first >> np.uint64(31), second ^ second >> np.uint64(31)
+        return words @ self._odd[0][part], words @ self._odd[1][part]
 
     def count(self, numbers: Numbers, at: NDArray[np.float64]) -> None:
         """These packets repeat forms that were handed over."""
