@@ -26,6 +26,8 @@ class Matched(Struct, frozen=True):
     service: ServiceSignature
     message: ServiceMessage
     announced: str
+    by_port: bool = False
+    """Nothing but a port of the service can settle it: one message does not, however many come."""
 
 
 class Pattern(Struct, frozen=True):
@@ -51,6 +53,7 @@ class _Compiled(Struct, frozen=True):
     """(offset, mask, allowed values under the mask)"""
     numbers: tuple[tuple[int, int, int, frozenset[int]], ...]
     """The same as (begin, end, mask, values): big-endian numbers."""
+    by_port: bool
 
 
 class ServiceTable:
@@ -89,7 +92,7 @@ class ServiceTable:
             announced = READERS[one.service.announced](payload)
             if message.check == "announced" and not announced:
                 continue
-            found.append(Matched(one.service, message, announced))
+            found.append(Matched(one.service, message, announced, one.by_port))
         return found
 
     def patterns(self) -> tuple[Pattern, ...]:
@@ -104,19 +107,14 @@ class ServiceTable:
 
 def may_settle(matched: Matched, ports: Iterable[int]) -> bool:
     """Whether messages between these ports can ever settle the service."""
-    alone = _by_port_alone(matched.service, matched.message)
-    return not alone or not set(matched.service.ports).isdisjoint(ports)
-
-
-def _by_port_alone(signature: ServiceSignature, message: ServiceMessage) -> bool:
-    return not message.enough and signature.needs <= 0
+    return not matched.by_port or not set(matched.service.ports).isdisjoint(ports)
 
 
 def enough(
     signature: ServiceSignature, message: ServiceMessage, ports: Iterable[int], seen: int
 ) -> bool:
     """Whether `seen` messages in one flow with these ports settle the service."""
-    if message.enough or set(ports) & set(signature.ports):
+    if message.enough or any(map(signature.ports.__contains__, ports)):
         return True
     return signature.needs > 0 and seen >= signature.needs
 
@@ -142,7 +140,8 @@ def _compile(signature: ServiceSignature, message: ServiceMessage) -> _Compiled:
         )
         for at, mask, values in tests
     )
-    return _Compiled(signature, message, tests, numbers)
+    by_port = not message.enough and signature.needs <= 0
+    return _Compiled(signature, message, tests, numbers, by_port)
 
 
 def _test(given: BytesAt) -> tuple[int, bytes, tuple[bytes, ...]]:
@@ -199,7 +198,7 @@ def _patterns(one: _Compiled, transport: str) -> list[Pattern]:
             mask=mask,
             shortest=message.shortest,
             longest=message.longest,
-            ports=one.service.ports if _by_port_alone(one.service, message) else (),
+            ports=one.service.ports if one.by_port else (),
             plain=plain,
         )
         for offset, value, mask in joined
