@@ -66,7 +66,7 @@ class _Service:
         self.needs = needs
         self.settled = False
         self.announced = ""
-        self.messages: set[str] = set()
+        self.messages: _Texts = ()
 
     def count(self, times: int, at: float) -> None:
         self.packets += times
@@ -143,7 +143,8 @@ class Register:
                 self._left_out("services beyond the limit", packet.times, packet.at)
                 return partial(self._left_out, "services beyond the limit")
             record = self._services[key] = _Service(packet.at, signature.needs)
-        record.messages.add(matched.message.name)
+        if matched.message.name not in record.messages:
+            record.messages += (matched.message.name,)
         if matched.announced and outward:
             record.announced = record.announced or matched.announced
         if not record.settled:

@@ -5,7 +5,9 @@ The engine reads and counts, the namer reads the few packets that say something.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -34,6 +36,16 @@ class TakeOptions(Struct, frozen=True, kw_only=True):
     """(name, begin, end); (name, 0, 0) stands for the whole capture."""
 
 
+@contextmanager
+def _settled() -> Iterator[None]:
+    """The collector of cycles leaves alone what is there already: tables of thousands of records hold none."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 class Taking:
     """One capture under way: give it inputs, then ask for what it found."""
 
@@ -55,7 +67,8 @@ class Taking:
     ) -> None:
         """One file to its end. InputError where it cannot be opened at all."""
         opened = open_source(source) if isinstance(source, Path) else source
-        self.engine.read(opened, on_chunk=on_chunk)
+        with _settled():
+            self.engine.read(opened, on_chunk=on_chunk)
 
     def watch(
         self, options: LiveOptions, *, on_chunk: Callable[[Progress], None] | None = None
@@ -84,6 +97,10 @@ class Taking:
 
     def done(self) -> tuple[Captured, tuple[Problem, ...]]:
         """Everything found, and what could not be read."""
+        with _settled():
+            return self._done()
+
+    def _done(self) -> tuple[Captured, tuple[Problem, ...]]:
         namer, options = self._namer, self._options
         flows = tuple(judge(flow) for flow in self.engine.flows())
         summary = self.engine.summary(vantage=options.vantage)
