@@ -19,6 +19,7 @@ from camscan.observe.traffic.batch import (
     RST,
     TCP,
     Batch,
+    Bytes,
     Columns,
     Ints,
     Keys,
@@ -107,23 +108,13 @@ class Candidates:
         source: int,
     ) -> None:
         """Feed what is to be fed of these packets."""
-        look = self._look[numbers]
-        filled = columns.held > 0
         self.read = columns.row[:0]
-        rows = np.flatnonzero(filled)
-        interesting = look != 0
-        interesting &= filled | (look & _WANTED != 0)
-        heads = gather(batch.data, columns.payload[rows], HEAD)
-        rows, heads = self._without_echoes(columns, numbers, rows, heads, interesting)
-        interesting[rows[self._gating.by_bytes(heads)]] = True
-        chosen = np.flatnonzero(interesting)
+        chosen, head = self._begin_well(batch, columns, numbers)
         if not len(chosen) and not whole:
             return
         offered = _Offered(batch, columns, numbers, whole, source)
-        at = np.minimum(np.searchsorted(rows, chosen), max(len(rows) - 1, 0))
-        head = (heads[at] if len(rows) else np.zeros(len(chosen), f"V{HEAD}")).view(np.uint8)
-        looked = Looked.at(columns, chosen, head.reshape(-1, HEAD))
-        look = look[chosen]
+        looked = Looked.at(columns, chosen, head)
+        look = self._look[numbers[chosen]]
         ranks, passed = self._gating.ranks(look >> _PORT_BITS, looked)
         picked = _Picked(chosen, ranks, passed, looked, look & _WANTED != 0)
         use = (ranks != NO_RANK) | picked.pending
@@ -132,26 +123,32 @@ class Candidates:
         use &= forms >= 0
         self._deliver(offered, chosen[use], ranks[use] != NO_RANK, forms[use])
 
-    def _without_echoes(
-        self,
-        columns: Columns,
-        numbers: Numbers,
-        rows: Ints,
-        heads: NDArray[np.void],
-        interesting: NDArray[np.bool_],
-    ) -> tuple[Ints, NDArray[np.void]]:
-        """Count what repeats the last short payload of its flow; the other rows."""
-        held, length = columns.held[rows], columns.length[rows]
-        echoes, forms = self._echoes.heard(numbers[rows], held, length, heads)
+    def _begin_well(self, batch: Batch, columns: Columns, numbers: Numbers) -> tuple[Ints, Bytes]:
+        """Rows that may pass a gate, and those that were asked for; HEAD bytes of the payload of each."""
+        rows = np.flatnonzero(columns.held > 0)
+        heads = gather(batch.data, columns.payload[rows], HEAD)
+        look = self._look[numbers[rows]]
+        hit = self._gating.by_bytes(heads)
+        hit |= look != 0
+        few = np.flatnonzero(hit)
+        rows, heads, look = rows[few], heads[few], look[few]
+        owners = numbers[rows]
+        echoes, forms = self._echoes.heard(
+            owners, columns.held[rows], columns.length[rows], heads, look & _WANTED == 0
+        )
         if len(echoes):
-            free = self._look[numbers[rows[echoes]]] & _WANTED == 0
-            echoes, forms = echoes[free], forms[free]
             self._alike.count(forms, columns.at[rows[echoes]])
-            interesting[rows[echoes]] = False
             others = np.ones(len(rows), np.bool_)
             others[echoes] = False
             rows, heads = rows[others], heads[others]
-        return rows, heads
+        head = heads.view(np.uint8).reshape(-1, HEAD)
+        if not self._wanted:
+            return rows, head
+        empty = np.flatnonzero((self._look[numbers] & _WANTED != 0) & (columns.held <= 0))
+        every = np.concatenate((rows, empty))
+        order = np.argsort(every, kind="stable")
+        nothing = np.zeros((len(empty), HEAD), np.uint8)
+        return every[order], np.concatenate((head, nothing))[order]
 
     def _merge(self, offered: _Offered, picked: _Picked) -> Numbers:
         """Per packet: -1 where it only repeats another and was counted; else its form, 0 = of none."""
