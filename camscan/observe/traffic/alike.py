@@ -137,7 +137,7 @@ class Alike:
         return found
 
     def _ends(self, data: Bytes, asked: Asked, which: Ints) -> tuple[Keys, Keys]:
-        """Sums of addresses, ports, kind, size and MAC addresses."""
+        """Sums of addresses, ports, kind and size, and the MAC addresses of ClientHellos."""
         columns, rows, ranks, _, looked, sides = asked
         rows, ranks = rows[which], ranks[which]
         # A client's own port changes from question to question where the server's is known.
@@ -150,11 +150,13 @@ class Alike:
         words[:, 1] ^= ranks.astype(np.uint64) << np.uint64(44)
         sized = np.where(ranks <= _QUESTION, looked.held[which], 0)
         words[:, 1] ^= sized.astype(np.uint64) << np.uint64(48)
+        words[:, 2:] = 0
         mac = columns.mac[rows]
-        macs = gather(data, np.maximum(mac, 0), _MAC)
-        words[:, 2] = np.ndarray((len(which),), "<u8", macs, strides=(_MAC,))
-        words[:, 3] = np.ndarray((len(which),), "<u4", macs, offset=8, strides=(_MAC,))
-        words[mac < 0, 2:] = 0
+        named = np.flatnonzero((ranks == _HELLO) & (mac >= 0))
+        if len(named):
+            macs = gather(data, mac[named], _MAC)
+            words[named, 2] = np.ndarray((len(named),), "<u8", macs, strides=(_MAC,))
+            words[named, 3] = np.ndarray((len(named),), "<u4", macs, offset=8, strides=(_MAC,))
         return self._sums(words, LONGEST_CONTENT)
 
     def _sums(self, words: Keys, begin: int = 0) -> tuple[Keys, Keys]:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
 from camscan.decode.own_networks import Own, is_group
-from camscan.decode.service_match import Matched, ServiceTable, may_settle
 from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
-from camscan.observe.traffic.facts import FACT_GATES, Facts
-from camscan.observe.traffic.packet import Again, Gate, Packet
+from camscan.observe.traffic.facts import Facts
+from camscan.observe.traffic.packet import Again, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.server_names import certificate_names
+from camscan.observe.traffic.services import Services
 from camscan.observe.traffic.stream import Stream
 
 MAX_PENDING = 2048
@@ -29,7 +29,6 @@ _STREAM = 40_960
 _PENDING_S = 120.0
 """A head that is not whole after this time never will be."""
 _CACHE = 4096
-_SHORT = 16
 _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
@@ -48,16 +47,15 @@ class Namer:
         resolvers: Mapping[str, str] | None = None,
     ) -> None:
         """`local`: whether an address is the owner's. `resolvers`: name or address -> whose resolver."""
-        self._table = ServiceTable(signatures)
         self._local = local or Own()
         self._resolvers = dict(resolvers or {})
         self._register = Register()
+        self._services = Services(signatures, self._local, self._register)
         self._facts = Facts(self._local)
         self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
         self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
         self._held = 0
         self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
-        self._matches: dict[tuple[bytes, str], list[Matched]] = {}
         self._again: list[Again] = []
         self._encrypted: dict[str, None] = {}
         self.dns_visible = False
@@ -72,7 +70,7 @@ class Namer:
         if self._again:
             self._again = []
         if packet.payload:
-            self._services(packet)
+            self._again += self._services.feed(packet)
             self._facts.feed(packet)
         if packet.transport == "udp":
             return self._datagram(packet)
@@ -311,40 +309,6 @@ class Namer:
         if head.content_type == "application/dns-message":
             self._encrypted.setdefault(f"{head.host} (DoH)")
 
-    # Services
-
-    def _services(self, packet: Packet) -> None:
-        matches = self._matches_of(packet)
-        if matches:
-            matches = [m for m in matches if may_settle(m, (packet.sport, packet.dport))]
-        if not matches:
-            return
-        outward = self._local(packet.src)
-        if not outward and not self._local(packet.dst):
-            return
-        if outward and self._local(packet.dst) and packet.sport < packet.dport:
-            outward = packet.sport not in {p for m in matches for p in m.service.ports}
-        client, mac = (packet.src, packet.src_mac) if outward else (packet.dst, packet.dst_mac)
-        if is_group(client):
-            return
-        for matched in matches:
-            self._note(
-                self._register.service(matched, packet, client=client, mac=mac, outward=outward)
-            )
-
-    def _matches_of(self, packet: Packet) -> list[Matched]:
-        """Matched once per short payload: keep-alives are the same for everyone."""
-        payload = packet.payload
-        if len(payload) > _SHORT or packet.length not in {0, len(payload)}:
-            return self._table.match(payload, packet.transport, packet.length)
-        key = (payload, packet.transport)
-        found = self._matches.get(key)
-        if found is None:
-            if len(self._matches) >= _CACHE:
-                self._matches.clear()
-            found = self._matches[key] = self._table.match(*key)
-        return found
-
     def _note(self, again: Again | None) -> None:
         if again is not None:
             self._again.append(again)
@@ -390,23 +354,3 @@ def _starts_something(packet: Packet) -> bool:
         return len(head) < 3 or head[1] == 3
     word = head.partition(b" ")[0]
     return word.isalpha() and word.isupper() and len(word) > 2
-
-
-def service_gates(signatures: Iterable[ServiceSignature]) -> tuple[Gate, ...]:
-    """Gates of the engine for the camera services and for what devices say of themselves."""
-    table = ServiceTable(signatures)
-    found = [
-        Gate(
-            id=f"service:{p.service}",
-            transport=p.transport,
-            ports=p.ports,
-            offset=p.offset,
-            pattern=p.value,
-            mask=p.mask,
-            shortest=p.shortest,
-            longest=p.longest,
-            alike=("ends" if p.plain else "payload") if p.transport == "udp" else "",
-        )
-        for p in table.patterns()
-    ]
-    return (*dict.fromkeys(found), *FACT_GATES)

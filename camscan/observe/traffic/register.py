@@ -24,7 +24,7 @@ _ServiceKey = tuple[str, str | None, str, int, str, str, int]
 
 
 class _Name:
-    __slots__ = ("aliases", "alpn", "answers", "asked", "ech", "first", "last", "seen")
+    __slots__ = ("aliases", "alpn", "answers", "asked", "ech", "first", "last", "said", "seen")
 
     def __init__(self, at: float) -> None:
         self.first = self.last = at
@@ -33,6 +33,7 @@ class _Name:
         self.aliases: _Texts = ()
         self.alpn: _Texts = ()
         self.ech = False
+        self.said = at
 
     def ask(self, times: int, at: float) -> None:
         self.asked += times
@@ -43,8 +44,10 @@ class _Name:
         self._stretch(at)
 
     def say(self, aliases: _Texts, alpn: _Texts, times: int, at: float, *, answer: bool) -> None:
-        self.aliases = aliases or self.aliases
-        self.alpn = alpn or self.alpn
+        if at >= self.said:  # what was said last holds, in whatever order it is counted
+            self.said = at
+            self.aliases = aliases or self.aliases
+            self.alpn = alpn or self.alpn
         if answer:
             self.answer(times, at)
         else:

@@ -20,7 +20,8 @@ from camscan.observe.traffic.engine import Engine, Problem, Progress
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.live import Live, LiveOptions, listen, watch
 from camscan.observe.traffic.media import judge
-from camscan.observe.traffic.namer import Namer, service_gates
+from camscan.observe.traffic.namer import Namer
+from camscan.observe.traffic.services import service_gates
 from camscan.observe.traffic.source import Source, open_source
 from camscan.observe.wire.listen import TzspListener
 
