@@ -1,6 +1,6 @@
 """camscan and nmap side by side in one run, on freshly raised cities; and recorded answers at size.
 
-`python -m benchmarks [NAME...]`: identify-24, identify-20, ports-20, scan-16, latency-24, identify-size,
+`python -m benchmarks [NAME...]`: identify-24, identify-20, ports-20, scan-16, latency-24, identify-size, live,
 firmware. Prints wall and CPU seconds, ratios, what was missed, connections per device and crashes of fragile
 devices; for identify-size observations per second.
 """
@@ -19,6 +19,7 @@ from benchmarks import firmware_contents, identify_size
 from benchmarks.captures import SHARES
 from benchmarks.city import Outcome, measure, scan_command, verdict
 from benchmarks.firmware import firmware
+from benchmarks.live import live
 from benchmarks.traffic import traffic
 from camscan.clock import parse_iso
 
@@ -152,6 +153,7 @@ BENCHMARKS = {
     "ports-20": lambda: ports("city-20", "10.20.0.0/20"),
     "scan-16": lambda: large("city-16"),
     **{f"traffic-{kind}": partial(traffic, (kind,)) for kind in SHARES},
+    "live": live,
     "identify-size": identify_size.run,
     "firmware": firmware,
     "firmware-contents": firmware_contents.main,

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -37,5 +38,7 @@ def flows(path: Path, processes: int) -> int:
 
 
 if __name__ == "__main__":
+    # As the command does.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     capture = Path(sys.argv[1])
     sys.exit(flows(capture, int(sys.argv[2])) if len(sys.argv) > 2 else everything(capture))

@@ -7,16 +7,17 @@ its own; it hands each floor what it needs and writes down what came out.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from camscan import assessments
+from camscan.assess_options import AssessOptions
 from camscan.attribute.attribution import attribute
 from camscan.attribute.endpoints import attribute_endpoints
 from camscan.attribute.images import attribute_image
@@ -27,48 +28,28 @@ from camscan.identify.destinations import Traffic, with_destinations
 from camscan.identify.devices import identify
 from camscan.identify.image import image_identity, joined
 from camscan.identify.match import Matcher
-from camscan.identify.name_flows import with_names
 from camscan.identify.plan import make_next_jobs
 from camscan.identify.watch import watched
 from camscan.journal import read_attempts, read_observations
 from camscan.judge.coverage import coverage
 from camscan.judge.images import judge_images
 from camscan.judge.judge import judge
-from camscan.model.claim import Device, Endpoint
 from camscan.model.finding import Assessment
 from camscan.model.firmware import ExaminedImage, ImageReport
-from camscan.model.knowledge import Knowledge, Network
-from camscan.model.lookups import NO_LOOKUPS, Lookups
+from camscan.model.knowledge import Knowledge
 from camscan.model.observation import Attempt, Kind, Observation
 from camscan.model.run import REPORT_SCHEMA
 from camscan.model.site import Site
-from camscan.model.traffic import Captured, Flow
-from camscan.observe.firmware.child import limits
-from camscan.observe.firmware.entry import Budget
-from camscan.observe.firmware.examine import ImageJob, Tables
-from camscan.observe.network.engine import scan as scan_network
-from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
-from camscan.observe.packet.client import PacketHelper
-from camscan.observe.records.nmap_adapter import NmapPorts
 from camscan.run import IntakeWriter, Run
 from camscan.scope import Scope
 from camscan.site import placed
 from camscan.workers import Outcome, Workers
 
-
-class AssessOptions(Struct, frozen=True, kw_only=True):
-    """What a result is a function of, besides the run and the knowledge (DESIGN rule 13)."""
-
-    site: Site = Site()
-    networks: tuple[Network, ...] = ()
-    jurisdiction: str = ""
-    """`RS`, `EU:xx`; empty: from the site file, else none."""
-    as_of: str = ""
-    """ISO time; empty: end of the last intake."""
-    inputs: tuple[tuple[str, str], ...] = ()
-    """(name, sha256) of the files that were read: site file, asset list, network table."""
-    lookups: Lookups = NO_LOOKUPS
-    """Registration, place and AS of addresses, from the data of this machine."""
+if TYPE_CHECKING:
+    # The rooms of observe are imported by whoever enters them: a command that reads needs none of their libraries.
+    from camscan.observe.firmware.export import Form, StringsPart
+    from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
+    from camscan.observe.packet.client import PacketHelper
 
 
 _matchers: dict[str, Matcher] = {}
@@ -100,6 +81,9 @@ async def scan(
     helper: PacketHelper | None,
 ) -> ScanSummary:
     """Look at every address of the scope; everything seen is in the writer's intake when it returns."""
+    from camscan.observe.network.engine import scan as scan_network
+    from camscan.observe.records.nmap_adapter import NmapPorts
+
     matcher = matcher_of(knowledge)
     return await scan_network(
         scope=scope,
@@ -121,6 +105,10 @@ def examine_images(
     paths: Sequence[Path], knowledge: Knowledge, *, workers: int | None, seconds: float
 ) -> Iterator[Outcome[ImageReport]]:
     """Open and search images in child processes, one image each; outcomes in the order of the paths."""
+    from camscan.observe.firmware.child import limits
+    from camscan.observe.firmware.entry import Budget
+    from camscan.observe.firmware.examine import ImageJob, Tables
+
     tables = Tables(
         digest=knowledge.content_hash,
         vocabulary={k: v for k, v in knowledge.vocabulary.items() if k.startswith("firmware.")},
@@ -139,6 +127,26 @@ def examine_images(
         limits=limits(paths, budget),
     ) as pool:
         yield from pool.run(jobs)
+
+
+def image_strings(path: Path, *, form: Form, seconds: float) -> Iterator[Outcome[StringsPart]]:
+    """All strings of one image, part by part, read in a child; a failure is the last outcome."""
+    from camscan.observe.firmware.child import limits
+    from camscan.observe.firmware.entry import Budget
+    from camscan.observe.firmware.export import StringsJob, StringsPart
+
+    budget = Budget(seconds=seconds)
+    jobs = (
+        StringsJob(path=str(path.resolve()), name=path.name, number=n, form=form, budget=budget)
+        for n in count()
+    )
+    with Workers(
+        "camscan.observe.firmware.export:run", StringsPart, count=1, limits=limits([path], budget)
+    ) as pool:
+        for outcome in pool.run(jobs):
+            yield outcome
+            if outcome.value is None or outcome.value.last:
+                return
 
 
 def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Assessment, Path]:
@@ -215,47 +223,6 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         traffic=watches,
     )
     return assessment, assessments.write(run.path, assessment)
-
-
-def resolvers(knowledge: Knowledge) -> dict[str, str]:
-    """Names and single addresses of public resolvers -> whose they are."""
-    found = {
-        str(ipaddress.ip_network(prefix).network_address): network.name
-        for network in knowledge.networks
-        if network.kind == "resolver"
-        for prefix in network.prefixes
-        if ipaddress.ip_network(prefix).num_addresses == 1
-    }
-    for endpoint in knowledge.endpoints:
-        if endpoint.proto == "encrypted DNS" and not endpoint.match.startswith("*"):
-            party = knowledge.parties.get(endpoint.operator)
-            found[endpoint.match] = party.name if party is not None else endpoint.operator
-    return found
-
-
-def attributed_flows(
-    captured: Captured, knowledge: Knowledge, options: AssessOptions
-) -> Iterator[tuple[Flow, Endpoint]]:
-    """Every flow with its names and service, and the endpoint with the columns of DESIGN rule 6."""
-    spoken = {(s.client, s.remote, s.port, s.transport): s.service for s in captured.services}
-    flows = []
-    for flow, named in with_names(captured.flows, captured.names):
-        service = spoken.get((flow.client, flow.remote, flow.port, flow.transport), flow.service)
-        flows.append(replace(flow, names=named.names if named.by_device else (), service=service))
-    ends = {(f.names[0] if f.names else None, f.remote): None for f in flows}
-    table = [
-        Endpoint(device_id="", name=name, address=remote, port=None, marks=())
-        for name, remote in ends
-    ]
-    _, known = attribute_endpoints(
-        (Device(device_id="", endpoints=tuple(table)),),
-        knowledge,
-        owner=options.networks,
-        lookups=options.lookups,
-    )
-    columns = {(e.name, e.address): e for e in known}
-    for flow in flows:
-        yield flow, columns[flow.names[0] if flow.names else None, flow.remote]
 
 
 def examined(

@@ -69,6 +69,8 @@ def store(writer: IntakeWriter, captured: Captured) -> int:
             response=fact.payload,
             port=fact.port,
             transport=fact.transport,
+            request=fact.request,
+            flags=fact.flags,
             address=_address(fact.client),
             mac=fact.client_mac,
             at=_moment(fact.at),

@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterator
 
 from camscan.errors import KnowledgeError
+from camscan.model.firmware import ImageComponent, ImageFact
 from camscan.model.imprint import Component, Imprint, ImprintSample
 from camscan.model.knowledge import Knowledge
+from camscan.observe.firmware.printable import Text
 from camscan.observe.firmware.prints import Prints
 
 Missing = tuple[str, str, str, str]
@@ -85,13 +87,16 @@ def _shape(knowledge: Knowledge, record: Component | Imprint) -> Iterator[Missin
         yield wrong("value", f"party {record.value!r} does not exist")
 
 
-def _bytes(sample: ImprintSample) -> bytes:
-    return sample.text.encode("latin-1", "replace")
+def _read(
+    prints: Prints, sample: ImprintSample
+) -> tuple[tuple[ImageComponent, ...], tuple[ImageFact, ...]]:
+    data = sample.text.encode("latin-1", "replace")
+    return prints.read(sample.path or "bin/program", Text(data), program=True)
 
 
 def _component(record: Component, prints: Prints) -> Iterator[Missing]:
     for sample in record.sample:
-        found, _ = prints.read(sample.path or "bin/program", _bytes(sample), program=True)
+        found, _ = _read(prints, sample)
         mine = [c for c in found if c.component == record.id]
         if not mine or (sample.expect and sample.expect not in {c.version for c in mine}):
             yield ("component", record.id, "sample", f"gives {[c.version for c in mine]}")
@@ -99,14 +104,14 @@ def _component(record: Component, prints: Prints) -> Iterator[Missing]:
             if other.component != record.id and record.id not in other.component:
                 yield ("component", other.component, "find", f"matches the sample of {record.id}")
     for miss in record.near_miss:
-        found, _ = prints.read(miss.path or "bin/program", _bytes(miss), program=True)
+        found, _ = _read(prints, miss)
         if any(c.component == record.id for c in found):
             yield ("component", record.id, "near_miss", "matches its near miss")
 
 
 def _imprint(record: Imprint, prints: Prints) -> Iterator[Missing]:
     for sample in record.sample:
-        _, found = prints.read(sample.path or "bin/program", _bytes(sample), program=True)
+        _, found = _read(prints, sample)
         mine = [f.value for f in found if f.signature == record.id]
         if not mine or (sample.expect and sample.expect not in mine):
             yield ("imprint", record.id, "sample", f"gives {mine}")
@@ -118,6 +123,6 @@ def _imprint(record: Imprint, prints: Prints) -> Iterator[Missing]:
             ):
                 yield ("imprint", other.signature, "find", f"matches the sample of {record.id}")
     for miss in record.near_miss:
-        _, found = prints.read(miss.path or "bin/program", _bytes(miss), program=True)
+        _, found = _read(prints, miss)
         if any(f.signature == record.id for f in found):
             yield ("imprint", record.id, "near_miss", "matches its near miss")

@@ -143,8 +143,12 @@ def _shape(knowledge: Knowledge, signature: Signature) -> Iterator[Problem]:
 
 def _conditions(signature: Signature, problem: _Make) -> Iterator[Problem]:
     known = FIELDS[signature.kind]
-    for number, condition in enumerate(signature.when):
-        at = f"when[{number}]"
+    numbered = [
+        (f"{name}[{number}]", condition)
+        for name, conditions in (("when", signature.when), ("unless", signature.unless))
+        for number, condition in enumerate(conditions)
+    ]
+    for at, condition in numbered:
         if condition.field not in known:
             yield problem(f"{at}.field", f"kind {signature.kind} has no field {condition.field!r}")
         if condition.test not in _WITHOUT_VALUE and not condition.value:

@@ -150,7 +150,10 @@ def check_patterns(record: Signature | ProductLine, where: str) -> None:
         patterns = [("pattern", record.pattern)]
     else:
         patterns = [
-            (f"when[{n}].value", c.value) for n, c in enumerate(record.when) if c.test is Test.REGEX
+            (f"{name}[{n}].value", c.value)
+            for name, conditions in (("when", record.when), ("unless", record.unless))
+            for n, c in enumerate(conditions)
+            if c.test is Test.REGEX
         ]
         patterns += [(f"extract[{n}].pattern", e.pattern) for n, e in enumerate(record.extract)]
     options = re2.Options()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from camscan.decode.rtp import Run
 from camscan.decode.service_match import ServiceTable, enough
 from camscan.errors import KnowledgeError
 from camscan.model.knowledge import Knowledge
@@ -65,6 +66,9 @@ def recognised(
             ids[name] = ids.get(name, "") or match.announced
             if name in found or enough(match.service, match.message, (port,), seen[name]):
                 found[name] = ids[name]
+    run = Run()
+    if transport == "udp" and any(run.add(payload) for payload in payloads):
+        found |= dict.fromkeys((m.service.id for m in table.runs), "")
     return found
 
 

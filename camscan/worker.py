@@ -11,6 +11,7 @@ import os
 import queue
 import sys
 import threading
+from pathlib import Path
 from typing import IO, Any
 
 import msgspec
@@ -91,12 +92,12 @@ def serve(inward: IO[bytes], outward: IO[bytes]) -> None:
             os._exit(NO_MEMORY)
         os._exit(0)  # the parent is gone or done: no work is worth finishing
 
-    _limit(start.limits)
+    limit(start.limits)
     threading.Thread(target=listen, daemon=True).start()
     function: Any = None
     while True:
         job = jobs.get()
-        _limit_cpu(start.limits)
+        limit_cpu(start.limits)
         try:
             if function is None:
                 function = _function(start.function)
@@ -125,16 +126,25 @@ def _function(name: str) -> Any:
     return lambda data: encoder.encode(function(decoder.decode(data)))
 
 
-def _limit(limits: Limits) -> None:
+def limited(platform: str) -> bool:
+    """Whether a child's memory can be limited: Windows has no such limit, macOS refuses this one."""
+    return platform not in {"win32", "darwin"}
+
+
+def limit(limits: Limits, *, grown: bool = False) -> None:
+    """Hold this process to the limits. `grown`: memory counts from what it has mapped already."""
     if sys.platform == "win32":
         return
     import resource
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    memory = limits.memory
+    if memory is not None and grown:
+        memory += _mapped()
     wanted = (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, limits.memory),
+        (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
     )
     for what, most in wanted:
@@ -143,7 +153,15 @@ def _limit(limits: Limits) -> None:
                 resource.setrlimit(what, (most, most))
 
 
-def _limit_cpu(limits: Limits) -> None:
+def _mapped() -> int:
+    """Bytes of address space this process has; 0 where the platform does not tell."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        told = Path("/proc/self/statm").read_bytes()
+        return int(told.split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def limit_cpu(limits: Limits) -> None:
     """The soft limit moves with each job, so a child that did many jobs is not ended for it."""
     if sys.platform == "win32" or limits.cpu_seconds is None:
         return
@@ -159,6 +177,7 @@ def _limit_cpu(limits: Limits) -> None:
 
 def main() -> None:
     """Serve on the standard pipes; what anything prints goes to stderr."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in camscan.cli.main
     outward = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     serve(sys.stdin.buffer, outward)

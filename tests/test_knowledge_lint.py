@@ -50,6 +50,8 @@ CASES = [
     ("unknown field", device('field = "server"', 'field = "sdp.tool"'), "when[0].field", "no field"),
     ("empty text", device('test = "equals", value = "Aq"', 'test = "contains", value = ""'), "when[0].value", "empty text"),
     ("not RE2", device('test = "equals", value = "Aq"', 'test = "regex", value = "(?=a)"'), "when[0].value", "not RE2"),
+    ("unless not RE2", device("[[signature.sample]]", 'unless = [{field = "server", test = "regex", value = "(?=a)"}]\n[[signature.sample]]'), "unless[0].value", "not RE2"),
+    ("unless unknown field", device("[[signature.sample]]", 'unless = [{field = "sdp.tool", test = "present"}]\n[[signature.sample]]'), "unless[0].field", "no field"),
     ("two groups", device("[[signature.sample]]", 'extract = [{attribute = "model", field = "server", pattern = "(a)(b)"}]\n[[signature.sample]]'), "extract[0].pattern", "one group"),
     ("extract not RE2", device("[[signature.sample]]", 'extract = [{attribute = "model", field = "server", pattern = "(a"}]\n[[signature.sample]]'), "extract[0].pattern", "not RE2"),
     ("extract unmapped role", device("[[signature.sample]]", 'extract = [{attribute = "role", field = "server"}]\n[[signature.sample]]'), "extract[0].values", "map to ids"),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from camscan.cli.closing import close, judging_options, read_knowledge, read_options
+from camscan.cli.closing import close
+from camscan.cli.judging import judging_options, read_knowledge, read_options
 from camscan.clock import SystemClock
 from camscan.run import Run
 

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from camscan.lookups import TOR_GEOIP
 from camscan.observe.packet import privilege
 from camscan.observe.packet.client import PacketHelper
 from camscan.observe.wire.interfaces import Interface, interfaces
+from camscan.worker import limited
 
 PROGRAMS: tuple[tuple[str, str, str], ...] = (
     # program, Debian package, what it is for
@@ -29,6 +31,8 @@ PROGRAMS: tuple[tuple[str, str, str], ...] = (
 PACKAGES: tuple[tuple[str, str, str], ...] = (
     ("scapy", "camscan[packets]", "ARP and SYN sweeps, captures"),
     ("nmap", "camscan[nmap]", "--engine nmap"),
+    ("lz4", "camscan[firmware]", "LZ4 in firmware images"),
+    ("lzallright", "camscan[firmware]", "LZO in firmware images"),
 )
 _APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
 _CLONE = "/proc/sys/kernel/unprivileged_userns_clone"
@@ -102,7 +106,7 @@ def examine() -> Health:
     namespaces, note = user_namespaces()
     as_of, knowledge_note = _knowledge()
     missing = [tool.package for tool in programs if not tool.found]
-    extras = [tool.package for tool in packages if not tool.found]
+    extras = list(dict.fromkeys(tool.package for tool in packages if not tool.found))
     return Health(
         platform=platform.platform(),
         python=platform.python_version(),
@@ -172,6 +176,13 @@ def _abilities(
             what="--engine nmap",
             works=nmap,
             why="" if nmap else "needs the program nmap and pip install 'camscan[nmap]'",
+        ),
+        Ability(
+            what="memory limits of the processes that read images and captures",
+            works=limited(sys.platform),
+            why=""
+            if limited(sys.platform)
+            else "this system has none; read hostile files elsewhere",
         ),
         Ability(
             what="place of an address without a database of your own",

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from camscan import assessments
-from camscan.cli.closing import read_knowledge
+from camscan.cli.judging import read_knowledge
 from camscan.clock import SystemClock
 from camscan.decode.text import clean, decode_text
 from camscan.errors import UsageError

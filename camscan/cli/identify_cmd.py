@@ -14,11 +14,11 @@ import click
 from msgspec import Struct
 
 from camscan import knowledge
+from camscan.cli.identify_deal import deal, deal_ranges
 from camscan.cli.identify_input import STDIN, lines, size
 from camscan.cli.identify_job import PartDone, done, namer, shown, total
 from camscan.cli.identify_parts import (
     State,
-    deal,
     merge,
     name_parts,
     resumed,
@@ -152,12 +152,11 @@ class _Call(Struct, frozen=True, kw_only=True):
         state = resumed(folder, wanted)
         if state is None:
             _empty(folder)
-            parts = deal(
-                lines(self.files) if records is None else records,
-                folder,
-                expected=size(self.files),
-                progress=self.status.stage,
-            )
+            told = self.status.stage
+            parts = deal_ranges(self.files, folder, count=self.count, progress=told)
+            if parts is None:
+                source = lines(self.files) if records is None else records
+                parts = deal(source, folder, expected=size(self.files), progress=told)
             state = State(
                 inputs=wanted.inputs,
                 knowledge=wanted.knowledge,

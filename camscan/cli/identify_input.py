@@ -30,6 +30,8 @@ _FREE = 64 << 20
 _WINDOW = 128 << 20
 """Largest zstd window: `zstd --long=27`."""
 _HEAD = 65_536
+_BLANK = b"\xef\xbb\xbf \t\r\n"
+"""What may stand in front: a mark of UTF-8, empty lines."""
 
 
 def lines(files: Sequence[str]) -> Iterator[Line]:
@@ -52,15 +54,34 @@ def size(files: Sequence[str]) -> int | None:
     return total
 
 
+def plain_form(name: str) -> str | None:
+    """Form of the lines of a file that can be read from any place in it; None for all else."""
+    if name == STDIN or not Path(name).is_file():
+        return None
+    with Path(name).open("rb") as file:
+        if _packed(file.peek(4)[:4]) or _peek(file).lstrip(_BLANK).startswith(b"<"):
+            return None
+        return _form(file)
+
+
+def _packed(magic: bytes) -> str:
+    if magic[:2] == b"\x1f\x8b":
+        return "gzip"
+    return "zstd" if magic == b"\x28\xb5\x2f\xfd" else ""
+
+
+def _form(file: io.BufferedReader) -> str:
+    return ZGRAB if zgrab.looks_like(_first_line(file)) else EXCHANGE
+
+
 def _of(place: int, name: str) -> Iterator[Line]:
     with contextlib.ExitStack() as stack:
         raw = sys.stdin.buffer if name == STDIN else stack.enter_context(Path(name).open("rb"))
         file = stack.enter_context(_unpacked(raw, name))
-        head = _peek(file).lstrip(b"\xef\xbb\xbf \t\r\n")
-        if head.startswith(b"<"):
+        if _peek(file).lstrip(_BLANK).startswith(b"<"):
             yield from _nmap(place, file, name)
             return
-        form = ZGRAB if zgrab.looks_like(_first_line(file)) else EXCHANGE
+        form = _form(file)
         for number, data in enumerate(exchange.bounded(file), 1):
             if not data.isspace():
                 yield Line(place, number, form, data)
@@ -101,13 +122,13 @@ def _unpacked(raw: BinaryIO, name: str) -> Iterator[io.BufferedReader]:
         if isinstance(raw, io.BufferedReader)
         else io.BufferedReader(cast("io.RawIOBase", raw), _HEAD)
     )
-    magic = reader.peek(4)[:4]
-    if magic[:2] == b"\x1f\x8b":
+    packing = _packed(reader.peek(4)[:4])
+    if packing == "gzip":
         counted = _Counted(reader)
         packed: BinaryIO = cast(
             "BinaryIO", gzip.GzipFile(fileobj=cast("BinaryIO", counted), mode="rb")
         )
-    elif magic == b"\x28\xb5\x2f\xfd":
+    elif packing == "zstd":
         counted = _Counted(reader)
         unpacker = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
         packed = unpacker.stream_reader(cast("BinaryIO", counted), read_across_frames=True)

@@ -1,6 +1,6 @@
 """What does one child do for `camscan identify`: name the devices of one part?
 
-A part is a file that holds every record of the devices in it (identify_parts.py). The result is a
+A part is a file that holds every record of the devices in it (identify_deal.py). The result is a
 file too, renamed into place when it is whole: a child that dies leaves nothing half done.
 """
 
@@ -16,10 +16,11 @@ import msgspec
 from msgspec import Struct
 
 from camscan import knowledge
+from camscan.cli.identify_deal import Part, read
 from camscan.decode.text import clean
 from camscan.identify.devices import Identifier
 from camscan.identify.naming import Namer
-from camscan.identify.stream import Batch, Left, Line
+from camscan.identify.stream import Batch, Left
 from camscan.model.identity import Identity
 
 SHOWN = 20
@@ -28,7 +29,8 @@ _REASONS = 200
 
 
 class PartJob(Struct, frozen=True, kw_only=True):
-    part: str
+    folder: str
+    part: Part
     result: str
     local: str | None
     as_json: bool
@@ -63,9 +65,8 @@ _kept = functools.lru_cache(maxsize=1)(namer)
 def name_part(job: PartJob) -> PartDone:
     """Name the devices of a part; lines of the result are `file number text`."""
     batch = Batch(_kept(Path(job.local) if job.local else None))
-    with Path(job.part).open("rb") as file:
-        for text in file:
-            batch.add(unpack(text))
+    for line in read(Path(job.folder), job.part):
+        batch.add(line)
     devices = 0
     result = Path(job.result)
     unfinished = result.with_name(f"{result.name}.unfinished")
@@ -88,18 +89,6 @@ def done(batch: Batch, devices: int) -> PartDone:
         shown=tuple(unread[:SHOWN]),
         unanswered=dict(reasons.most_common(_REASONS)),
     )
-
-
-def pack(line: Line) -> bytes:
-    """A line of a part."""
-    data = line.data if line.data.endswith(b"\n") else line.data + b"\n"
-    return b"%d %d %b %b" % (line.file, line.number, line.form.encode(), data)
-
-
-def unpack(text: bytes) -> Line:
-    """What `pack` was given."""
-    file, number, form, data = text.split(b" ", 3)
-    return Line(int(file), int(number), form.decode(), data)
 
 
 def shown(line: bytes, *, as_json: bool) -> bytes:

@@ -1,39 +1,30 @@
 """How are millions of records named in constant memory, and how is that taken up again?
 
-Records of one device may stand anywhere. What does not fit into memory is dealt into parts by a hash of
-the device id, so that each part holds every record of its devices; parts are named one by one, by local
-processes where there are several, and the results are merged in the order in which devices first
-appeared. A folder beside the output keeps finished parts, so that an interrupted call can go on.
+Records of one device may stand anywhere. What does not fit into memory is dealt into parts
+(identify_deal.py); parts are named one by one, by local processes where there are several, and the
+results are merged in the order in which devices first appeared. A folder beside the output keeps
+finished parts, so that an interrupted call can go on.
 """
 
 from __future__ import annotations
 
 import contextlib
 import heapq
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
 
-from camscan.cli.identify_job import PartDone, PartJob, name_part, pack, unpack
-from camscan.decode import zgrab
+from camscan.cli.identify_deal import Part, Progress
+from camscan.cli.identify_job import PartDone, PartJob, name_part
 from camscan.errors import UsageError
-from camscan.identify.stream import ZGRAB, Line
 from camscan.worker import Limits
 from camscan.workers import Workers
 
-PART_BYTES = 24 << 20
-"""Wanted size of a part; about four times as much memory is used to name it."""
-MIN_PARTS, MAX_PARTS = 16, 256
-_SPLITS = 3
-"""Times a part that came out too large is dealt again; then one device is what is large."""
 _OPEN = 200
 """Files merged at once."""
-
-Progress = Callable[[str, int, int], None]
 
 
 class State(Struct, frozen=True, kw_only=True):
@@ -43,72 +34,12 @@ class State(Struct, frozen=True, kw_only=True):
     """Name, bytes and time of change in ns."""
     knowledge: str
     as_json: bool
-    parts: tuple[str, ...]
-
-
-class _Target(Struct):
-    """Who a line is about, without the rest."""
-
-    device_id: str = ""
-
-
-_exchange = msgspec.json.Decoder(_Target)
-_zgrab = msgspec.json.Decoder(zgrab.Target)
-
-
-def device_of(line: Line) -> str:
-    """The device id of a line, empty where it cannot be read."""
-    try:
-        if line.form == ZGRAB:
-            return _zgrab.decode(line.data).device_id
-        return _exchange.decode(line.data).device_id
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ""
-
-
-def deal(
-    lines: Iterable[Line], folder: Path, *, expected: int | None, progress: Progress
-) -> tuple[str, ...]:
-    """Write every line into the part of its device; names of the parts."""
-    count = MIN_PARTS * 4 if expected is None else expected // PART_BYTES + 1
-    count = min(max(count, MIN_PARTS), MAX_PARTS)
-    names = _deal(lines, [folder / f"part-{n:03d}" for n in range(count)], 0, progress)
-    for level in range(1, _SPLITS + 1):
-        large = [n for n in names if (folder / n).stat().st_size > 4 * PART_BYTES]
-        for name in large:
-            path = folder / name
-            again = min(path.stat().st_size // PART_BYTES + 1, MAX_PARTS)
-            paths = [folder / f"{name}-{n:03d}" for n in range(again)]
-            smaller = _deal(_read(path), paths, level, progress)
-            path.unlink()
-            names = [n for n in names if n != name] + smaller
-    return tuple(names)
-
-
-def _deal(lines: Iterable[Line], paths: list[Path], salt: int, progress: Progress) -> list[str]:
-    """Names of the files that were written to; empty ones are removed."""
-    with contextlib.ExitStack() as stack:
-        files = [stack.enter_context(p.open("wb", buffering=1 << 16)) for p in paths]
-        for done, line in enumerate(lines, 1):
-            files[zlib.crc32(device_of(line).encode(), salt) % len(files)].write(pack(line))
-            if not done % 4096:
-                progress("records", done, 0)
-    filled = [p for p in paths if p.stat().st_size]
-    for path in paths:
-        if path not in filled:
-            path.unlink()
-    return [p.name for p in filled]
-
-
-def _read(path: Path) -> Iterator[Line]:
-    with path.open("rb") as file:
-        for text in file:
-            yield unpack(text)
+    parts: tuple[Part, ...]
 
 
 def name_parts(
     folder: Path,
-    parts: tuple[str, ...],
+    parts: tuple[Part, ...],
     *,
     local: Path | None,
     as_json: bool,
@@ -118,17 +49,18 @@ def name_parts(
     """Name what is not named yet; what was done, and why parts have no result."""
     done: list[PartDone] = []
     failed: list[str] = []
-    todo: list[str] = []
+    todo: list[Part] = []
     for part in parts:
-        known = _known(folder, part)
+        known = _known(folder, part.name)
         if known is None:
             todo.append(part)
         else:
             done.append(known)
     jobs = [
         PartJob(
-            part=str(folder / part),
-            result=str(_result(folder, part)),
+            folder=str(folder),
+            part=part,
+            result=str(_result(folder, part.name)),
             local=str(local) if local else None,
             as_json=as_json,
         )
@@ -136,10 +68,10 @@ def name_parts(
     ]
     for number, found in _run(jobs, count):
         if isinstance(found, PartDone):
-            _note(folder, todo[number]).write_bytes(msgspec.json.encode(found))
+            _note(folder, todo[number].name).write_bytes(msgspec.json.encode(found))
             done.append(found)
         else:
-            failed.append(f"part {todo[number]}: its devices are not named: {found}")
+            failed.append(f"part {todo[number].name}: its devices are not named: {found}")
         progress("parts", len(done) + len(failed), len(parts))
     return done, failed
 
@@ -161,9 +93,9 @@ def _run(jobs: list[PartJob], count: int) -> Iterator[tuple[int, PartDone | str]
                 yield outcome.number, f"{failure.reason}: {failure.detail} ({failure.tries} tries)"
 
 
-def merge(folder: Path, parts: Iterable[str], out: BinaryIO) -> None:
+def merge(folder: Path, parts: Iterable[Part], out: BinaryIO) -> None:
     """The results of all parts that have one, in the order of first appearance."""
-    paths = [p for part in parts if (p := _result(folder, part)).exists()]
+    paths = [p for part in parts if (p := _result(folder, part.name)).exists()]
     batch = 0
     while len(paths) > _OPEN:
         some, paths = paths[:_OPEN], paths[_OPEN:]

@@ -9,10 +9,13 @@ import click
 
 from camscan import audit
 from camscan.captured import store
-from camscan.cli.closing import close, judging_options, read_knowledge, read_options
+from camscan.cli import identify_input
+from camscan.cli.closing import close
+from camscan.cli.judging import judging_options, read_knowledge, read_options
 from camscan.clock import Clock, SystemClock, iso
 from camscan.decode import exchange
 from camscan.errors import InputError
+from camscan.identify import stream
 from camscan.journal import file_sha256
 from camscan.model.observation import Reason
 from camscan.model.run import Input, IntakeInfo
@@ -37,9 +40,10 @@ def ingest(
     as_of: str,
     local: Path | None,
 ) -> int:
-    """Add FILES to RUN (made if it is not there): nmap XML (-oX), Zeek and Suricata logs, observation NDJSON.
+    """Add FILES that other tools wrote to RUN (made if it is not there).
 
-    The form is told by the content. All logs of one call are one window; captures: camscan traffic.
+    nmap XML (-oX), Zeek and Suricata logs, observation NDJSON, lines of zgrab2; told by their content. NDJSON,
+    zgrab2 and nmap also as .gz or .zst. All logs of one call are one window; captures: camscan traffic.
     """
     clock = SystemClock()
     options = read_options(site_file, networks, jurisdiction, as_of)
@@ -90,7 +94,7 @@ def _take(path: Path, writer: IntakeWriter, logs: dict[str, TrafficLog]) -> bool
             return _take_nmap(path, writer)
         if zeek.looks_like(head) or suricata.looks_like(head):
             return _take_log(path, head, logs)
-        return _take_ndjson(path, writer)
+        return _take_lines(path, writer)
     except InputError as error:
         why = str(error)
     except OSError as error:
@@ -132,17 +136,22 @@ def _take_log(path: Path, head: bytes, logs: dict[str, TrafficLog]) -> bool:
     return True
 
 
-def _take_ndjson(path: Path, writer: IntakeWriter) -> bool:
+def _take_lines(path: Path, writer: IntakeWriter) -> bool:
+    """Observation NDJSON, lines of zgrab2, or anything of these that is compressed."""
     complete = True
-    with path.open("rb") as file:
-        for record in exchange.read(exchange.bounded(file)):
+    for line in identify_input.lines([str(path)]):
+        for record in stream.records(line):
             if isinstance(record, exchange.Skipped):
-                complete = False
-                click.echo(f"camscan: {path}:{record.line}: not read: {record.reason}", err=True)
+                expected = stream.expected(line, record)
+                if not expected:
+                    complete = False
+                    click.echo(
+                        f"camscan: {path}:{record.line}: not read: {record.reason}", err=True
+                    )
                 writer.attempt(
                     device_id=record.device_id,
                     test=f"ingest {path.name}:{record.line}",
-                    reason=Reason.ERROR,
+                    reason=Reason.DEVICE_OFFLINE if expected else Reason.ERROR,
                     detail=record.reason,
                 )
                 continue

@@ -7,6 +7,7 @@ Exit codes: DESIGN section 5.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -106,6 +107,8 @@ def cli() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
+    # Columns are counted, never multiplied: numpy's threads for linear algebra would cost 50 ms and memory.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.exit(run(sys.argv[1:]))
 
 

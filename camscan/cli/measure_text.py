@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
 from tabulate import tabulate
 
 from camscan.decode.text import clean
@@ -41,6 +42,14 @@ def measure_text(found: Measure) -> str:
         f"no cameras, called cameras: {_list(found.false_cameras)}",
         f"wrong makers: {_list(map(_wrong, found.wrong_makers))}",
         f"cameras not called cameras: {_list(found.missed)}",
+        "missed though present in an answer:\n"
+        + _table(
+            [
+                ("models", *msgspec.structs.astuple(found.model_missed_where_present)),
+                ("firmware", *msgspec.structs.astuple(found.firmware_missed_where_present)),
+            ],
+            ("", "conflicting (one id, several values)", "not named", "wrong"),
+        ),
     ]
     return "\n\n".join(parts)
 

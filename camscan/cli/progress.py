@@ -25,12 +25,18 @@ class StatusLine:
         self._quiet = quiet
         self._stages: dict[str, tuple[int, int]] = {}
         self._last_device = ""
+        self._words = ""
         self._shown = 0.0
         self._width = 0
 
     def stage(self, name: str, done: int, total: int) -> None:
         """`done` of `total` in a stage; total 0 = not known yet."""
         self._stages[name] = (done, total)
+        self._show()
+
+    def text(self, text: str) -> None:
+        """The whole line, in words of the caller."""
+        self._words = clean(text)
         self._show()
 
     def device(self, address: str, text: str) -> None:
@@ -47,12 +53,14 @@ class StatusLine:
         self._stream.flush()
 
     def close(self) -> None:
-        if not self._quiet and self._stages and not self._terminal:
+        if not self._quiet and (self._stages or self._words) and not self._terminal:
             self._stream.write(f"camscan: {self._text()}\n")
         self._erase()
         self._stream.flush()
 
     def _text(self) -> str:
+        if self._words:
+            return self._words
         parts = [
             f"{name} {done}/{total}" if total else f"{name} {done}"
             for name, (done, total) in self._stages.items()

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from camscan import assessments
-from camscan.cli.closing import read_knowledge
+from camscan.cli.judging import read_knowledge
 from camscan.clock import SystemClock
 from camscan.errors import RunError
 from camscan.report.model import build

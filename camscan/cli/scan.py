@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from camscan import audit
-from camscan.cli.closing import close, judging_options, read_knowledge, read_options
+from camscan.cli.closing import close
+from camscan.cli.judging import judging_options, read_knowledge, read_options
 from camscan.cli.progress import StatusLine
 from camscan.clock import Clock, SystemClock, compact, iso
 from camscan.errors import PrivilegeError, ScopeError, UsageError

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import click
 import msgspec
 
-from camscan.observe.traffic.check import PortCheck
-from camscan.observe.traffic.engine import Engine
-from camscan.observe.traffic.live import Live, LiveOptions, watch
+from camscan.clock import SystemClock
+from camscan.errors import ObserveError
+from camscan.observe.traffic import messages as m
+from camscan.observe.traffic.collected import LIMITS
+from camscan.observe.traffic.live import InterfaceTap, LiveOptions, Watch, readers
 from camscan.observe.wire.interfaces import interfaces
 
 _WORDS = {True: "fine", False: "to mend", None: "not told"}
 
 
-def check(options: LiveOptions, local: tuple[str, ...], *, as_json: bool) -> int:
+def check(
+    interface: str, seconds: float, bpf: str, local: tuple[str, ...], *, as_json: bool
+) -> int:
     """Look for the given time and answer in words; 1 where something must be mended, 2 where it ended early."""
-    own = tuple(i.mac for i in interfaces() if i.name == options.interface and i.mac)
-    port = PortCheck(own)
-    engine = Engine(scope=local)
-    engine.on_batch = port.on_batch
-    seen = watch(Live(engine, options))
-    flows = tuple(engine.flows())
-    answers = port.answers(engine, flows, seen)
+    own = tuple(i.mac for i in interfaces() if i.name == interface and i.mac)
+    job = msgspec.msgpack.encode(m.CheckJob(interface=interface, own=own, local=local))
+    tap = InterfaceTap(LiveOptions(interface=interface, filter=bpf))
+    watch = Watch(
+        tap,
+        lambda _: job,
+        SystemClock(),
+        duration=seconds,
+    )
+    with contextlib.ExitStack() as stack:
+        seen = watch.run([stack.enter_context(r) for r in readers(LIMITS, m.CHECK, 1)])
+    told = watch.collected.other.get(m.ANSWERS)
+    if told is None:
+        raise ObserveError("error", f"{interface}: {seen.why or 'no answer'}")
+
+    from camscan.observe.traffic.check import Answer
+
+    answers = msgspec.msgpack.decode(told, type=list[Answer])
     if as_json:
         click.echo(msgspec.json.encode(answers).decode())
     else:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import click
 import msgspec
 from msgspec import Struct
 
-from camscan import audit
+from camscan.assess_options import AssessOptions
 from camscan.clock import iso
 from camscan.decode.text import clean_lines
+from camscan.flow_table import attributed_flows
 from camscan.model.claim import Endpoint
 from camscan.model.knowledge import Knowledge
 from camscan.model.traffic import Captured, Flow, NameSeen
+from camscan.observe.traffic.messages import Problem
 
 
 class NameLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="name"):
@@ -59,12 +62,12 @@ class FlowLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="flow"):
     sources: tuple[str, ...]
 
 
-def lines(captured: Captured, knowledge: Knowledge, options: audit.AssessOptions) -> Iterator[str]:
+def lines(captured: Captured, knowledge: Knowledge, options: AssessOptions) -> Iterator[str]:
     """NDJSON: names, then flows (DESIGN section 5)."""
     encode = msgspec.json.Encoder().encode
     for name in captured.names:
         yield clean_lines(encode(_name_line(name)).decode())
-    for flow, endpoint in audit.attributed_flows(captured, knowledge, options):
+    for flow, endpoint in attributed_flows(captured, knowledge, options):
         yield clean_lines(encode(_flow_line(flow, endpoint)).decode())
 
 
@@ -117,3 +120,9 @@ def _time(seconds: float) -> str | None:
         return iso(seconds)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def say(problems: tuple[Problem, ...]) -> None:
+    """What was not examined, on stderr."""
+    for problem in problems:
+        click.echo(f"camscan: {problem.source}: {problem.what}", err=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from camscan.decode import request_head, tutk
+from camscan.decode import pppp_key, reolink, request_head, tutk
 from camscan.decode.layout import c_text
 from camscan.decode.text import clean
 from camscan.errors import DecodeError
@@ -23,6 +23,7 @@ _DAHUA_PATH = re.compile(
     rb"/([A-Za-z0-9]{6,32})(?=[/? ])"
 )
 _V380 = re.compile(rb"\x00(\d{6,10})\.nvdvr\.net")
+_V380_RELAY = re.compile(rb"2(\d{6,10})\.nvdvr\.net")
 _DRAWN = re.compile(r"[A-Za-z0-9._:-]+")
 
 
@@ -37,6 +38,11 @@ def pppp(data: bytes) -> str:
     serial = int.from_bytes(body[8:12], "big")
     check = c_text(body[12:20])
     return f"{c_text(prefix)}-{serial:06d}-{check}" if check.isalnum() and serial < 10**8 else ""
+
+
+def pppp_of_key(data: bytes) -> str:
+    """The same of a message under one of the fixed keys."""
+    return pppp(pppp_key.plain(data))
 
 
 def dahua(data: bytes) -> str:
@@ -77,9 +83,21 @@ def tutk_uid(data: bytes) -> str:
 
 
 def v380(data: bytes) -> str:
-    """`<id>.nvdvr.net` in an advertisement."""
-    match = _V380.search(data, 0, 512)
+    """`<id>.nvdvr.net` in an advertisement to the master server or to a relay."""
+    match = _V380_RELAY.match(data) or _V380.search(data, 0, 512)
     return match[1].decode("ascii") if match else ""
+
+
+def reolink_uid(data: bytes) -> str:
+    """UID in a discovery message that a device sends (D2..); apps send the one they look for."""
+    if len(data) < 20 or b"<D2" not in reolink.xor(
+        data[20:64], int.from_bytes(data[12:16], "little")
+    ):
+        return ""
+    try:
+        return reolink.parse(data).uid
+    except DecodeError:
+        return ""
 
 
 def none(data: bytes) -> str:
@@ -104,5 +122,7 @@ READERS: Mapping[str, Callable[[bytes], str]] = {
     "mqtt": mqtt,
     "tutk": tutk_uid,
     "v380": v380,
+    "pppp-key": pppp_of_key,
+    "reolink": reolink_uid,
 }
 """Name in a signature -> reader."""

@@ -18,7 +18,7 @@ GROUP = "239.255.255.251"
 _MAGIC = b"\x20\x00\x00\x00DHIP"
 _HEADER = struct.Struct("<I4sIIIIII")
 
-_FIELDS = {
+MEMBERS = {
     "DeviceClass": "device-class",
     "DeviceType": "device-type",
     "Vendor": "vendor",
@@ -49,8 +49,8 @@ class DhipAnswer(Struct, frozen=True):
             name = leaf.name
             if whole:
                 out.add("field", f"{'/'.join(leaf.path)}={leaf.text}")
-            if name in _FIELDS:
-                out.add(_FIELDS[name], leaf.text)
+            if name in MEMBERS:
+                out.add(MEMBERS[name], leaf.text)
             elif name == "mac":
                 out.add_once("mac", mac_of_text(leaf.text))
             elif name == "IPAddress" and "IPv4Address" in leaf.path:
@@ -65,13 +65,17 @@ class DhipAnswer(Struct, frozen=True):
 
 def parse(data: bytes) -> DhipAnswer:
     """Read an answer with its header, or the bare JSON; raises DecodeError otherwise."""
-    # Lengths in the header are not relied on: cut secrets change them, and firmware pads.
-    body = data[32:] if data[:8] == _MAGIC else data
-    document = json_text.parse(body)
+    document = json_text.parse(text_of(data))
     method = document.first("method")
-    if method is None and not any(leaf.name in _FIELDS for leaf in document.leaves):
+    if method is None and not any(leaf.name in MEMBERS for leaf in document.leaves):
         raise DecodeError("DHIP answer without method and device information")
     return DhipAnswer(method=method or "", document=document)
+
+
+def text_of(data: bytes) -> bytes:
+    """What stands behind the header; the bytes themselves where there is none."""
+    # Lengths in the header are not relied on: cut secrets change them, and firmware pads.
+    return data[32:] if data[:8] == _MAGIC else data
 
 
 def search_message(*, unicast: bool = False) -> bytes:

@@ -18,11 +18,11 @@ from camscan.model.observation import Fields
 PORT = 34569
 SEARCH = 1530
 ANSWER = 1531
-_HEADER = struct.Struct("<BBHIIHHI")
+HEADER = struct.Struct("<BBHIIHHI")
 _REALM = re.compile(r"Realm:[ \t]{0,8}([^\r\n]{1,256})", re.IGNORECASE)
 _HEX_ADDRESS = re.compile(r"0x([0-9a-fA-F]{8})")
 
-_FIELDS = {
+MEMBERS = {
     "HostName": "host-name",
     "HttpPort": "http-port",
     "TCPPort": "tcp-port",
@@ -61,8 +61,8 @@ class DvripAnswer(Struct, frozen=True):
             elif leaf.name == "BuildDate":
                 built = build_date(leaf.text)
                 out.add("build-date", built.isoformat() if built else leaf.text)
-            elif leaf.name in _FIELDS:
-                out.add(_FIELDS[leaf.name], leaf.text)
+            elif leaf.name in MEMBERS:
+                out.add(MEMBERS[leaf.name], leaf.text)
         return out.done()
 
 
@@ -70,9 +70,9 @@ def parse(data: bytes) -> DvripAnswer:
     """Read an answer or a greeting; raises DecodeError when it is empty or a broken XM frame."""
     if not data:
         raise DecodeError("empty DVRIP answer")
-    if data[0] == 0xFF and len(data) >= _HEADER.size:
-        message = _HEADER.unpack_from(data)[6]
-        body = data[_HEADER.size :].rstrip(b"\x00\n")
+    if data[0] == 0xFF and len(data) >= HEADER.size:
+        message = HEADER.unpack_from(data)[6]
+        body = data[HEADER.size :].rstrip(b"\x00\n")
         document = json_text.parse(body) if body else None
         return DvripAnswer("xm", message, document, "", "")
     if data.lstrip()[:1] == b"{":
@@ -94,4 +94,4 @@ def host_address(text: str) -> str:
 
 def search_message() -> bytes:
     """Message 1530 without a body; 1532 (changes the address) is never built."""
-    return _HEADER.pack(0xFF, 0, 0, 0, 0, 0, SEARCH, 0)
+    return HEADER.pack(0xFF, 0, 0, 0, 0, 0, SEARCH, 0)

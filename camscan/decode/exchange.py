@@ -64,6 +64,23 @@ def bounded(file: BinaryIO) -> Iterator[bytes]:
             line = file.readline(_MAX_LINE + 1)
 
 
+def within(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    """As `bounded`, of the lines whose first byte is at [start, end)."""
+    at = max(start - 1, 0)
+    file.seek(at)
+    begun = start > 0
+    while begun:  # the line that begins before the range, or the line feed before it
+        line = file.readline(_MAX_LINE + 1)
+        at += len(line)
+        begun = bool(line) and not line.endswith(b"\n")
+    while at < end and (line := file.readline(_MAX_LINE + 1)):
+        at += len(line)
+        yield line
+        while len(line) > _MAX_LINE and not line.endswith(b"\n"):
+            line = file.readline(_MAX_LINE + 1)
+            at += len(line)
+
+
 def read(lines: Iterable[bytes]) -> Iterator[Observation | Skipped]:
     """Observations in file order; ids are the records' own, else the line number."""
     for number, line in enumerate(lines, 1):

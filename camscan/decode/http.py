@@ -11,12 +11,13 @@ import hashlib
 import html
 import re
 import zlib
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from camscan.decode.collect import Collector, Wanted
-from camscan.decode.message import Message, add_headers, split_message
+from camscan.decode.message import CHALLENGE_FIELDS, Message, add_headers, split_message
 from camscan.decode.recent import Recent
 from camscan.decode.text import decode_text
 from camscan.errors import DecodeError
@@ -24,6 +25,17 @@ from camscan.model.observation import Fields
 
 _OWN = frozenset({"server", "content-type", "www-authenticate"})
 """Headers that are fields of their own."""
+HEADERS: Mapping[str, tuple[str, ...]] = {
+    "server": ("server",),
+    "www-authenticate": CHALLENGE_FIELDS,
+    "location": ("location", "location-path"),
+    "set-cookie": ("cookie-names",),
+    "content-type": (),
+    "content-encoding": (),
+    "transfer-encoding": (),
+}
+"""Headers whose values are looked at -> the fields beside `header` that hold a part of them; none where
+they say how the body is to be read."""
 _BEGINS = frozenset("cCtT")
 """First letters of the headers that say how a body is to be read."""
 _BODIES: Recent[tuple[bytes, str], Fields] = Recent(16 << 20)

@@ -64,7 +64,7 @@ class JsonDocument(Struct, frozen=True):
 
 def parse(data: bytes) -> JsonDocument:
     """Read a JSON object or list; raises DecodeError when it holds no value."""
-    text = decode_text(data[:MAX_BYTES]).replace("\x00", "").strip()
+    text = _text_of(data)
     if not text.startswith(("{", "[")):
         raise DecodeError(f"not JSON: it begins {text[:20]!r}")
     leaves = _well_formed(text)
@@ -73,6 +73,15 @@ def parse(data: bytes) -> JsonDocument:
     if not leaves:
         raise DecodeError("JSON without any value")
     return JsonDocument(tuple(leaves))
+
+
+def well_formed(data: bytes) -> bool:
+    """Whether it is proper JSON of the usual size, so that no part of it can be taken for another."""
+    return _well_formed(_text_of(data)) is not None
+
+
+def _text_of(data: bytes) -> str:
+    return decode_text(data[:MAX_BYTES]).replace("\x00", "").strip()
 
 
 class _OddError(Exception):

@@ -110,6 +110,10 @@ def _style(name: str) -> str:
 _known_style = functools.lru_cache(maxsize=1024)(_style)
 
 
+CHALLENGE_FIELDS = ("www-authenticate", "auth-scheme", "realm", "auth-params")
+"""Fields that hold a part of WWW-Authenticate."""
+
+
 def add_headers(out: Collector, headers: tuple[tuple[str, str], ...], own: frozenset[str]) -> None:
     """The fields that HTTP and RTSP headers have in common.
 

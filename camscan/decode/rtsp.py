@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from camscan.decode import sdp
 from camscan.decode.collect import Collector, Wanted
-from camscan.decode.message import add_headers, split_message
+from camscan.decode.message import CHALLENGE_FIELDS, add_headers, split_message
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
@@ -19,6 +20,12 @@ _STATUS = re.compile(
 
 _OWN = frozenset({"server", "public"})
 """Headers that are fields of their own."""
+HEADERS: Mapping[str, tuple[str, ...]] = {
+    "server": ("server",),
+    "public": ("public",),
+    "www-authenticate": CHALLENGE_FIELDS,
+}
+"""Headers whose values are looked at -> the fields beside `header` that hold a part of them."""
 
 
 class RtspResponse(Struct, frozen=True):

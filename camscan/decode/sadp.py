@@ -16,7 +16,7 @@ PORT = 37020
 GROUP = "239.255.255.250"
 
 # Names differ in case and number between firmware lines, so they are compared in lower case.
-_FIELDS = {
+ELEMENTS = {
     "uuid": "uuid",
     "types": "types",
     "devicetype": "device-type",
@@ -57,7 +57,7 @@ class SadpAnswer(Struct, frozen=True):
         for name, text in self.items:
             if whole:
                 out.add("field", f"{name}={text}")
-            field = _FIELDS.get(name.lower())
+            field = ELEMENTS.get(name.lower())
             if field == "mac":
                 text = text.replace("-", ":").lower()
             if field is not None:

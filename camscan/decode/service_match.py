@@ -6,18 +6,30 @@ whether the message alone, its port, or a number of messages settles it (facts: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
 
-from camscan.decode import tutk
+from camscan.decode import gwell, pppp_key, tutk
 from camscan.decode.announced import READERS
 from camscan.errors import KnowledgeError
 from camscan.model.service import BytesAt, LengthAt, ServiceMessage, ServiceSignature
 
 HEAD = 16
 """Bytes of a payload that a gate of the capture engine can see."""
-_CHECKS = frozenset({"", "tutk", "announced"})
+_MANY, _RARE, _SHORT = 16, 24, 1400
+"""Of short messages of a service that is known on its ports alone: more alternatives, or less that is fixed, and
+ports and length are the first look."""
+RUN = "rtp-run"
+"""A message that is none alone: only a run of packets makes it (camscan.decode.rtp)."""
+_CHECKS: Mapping[str, Callable[[bytes], bool]] = {
+    "": lambda _: True,
+    "tutk": tutk.is_message,
+    "pppp-key": lambda data: bool(pppp_key.plain(data)),
+    "gwell": gwell.is_sound,
+    "announced": lambda _: True,
+    RUN: lambda _: False,
+}
 
 
 class Matched(Struct, frozen=True):
@@ -40,9 +52,9 @@ class Pattern(Struct, frozen=True):
     mask: bytes
     shortest: int
     longest: int
-    ports: tuple[int, ...]
-    """Where nothing but a port can settle the service: those; else empty."""
-    plain: bool
+    ports: tuple[int, ...] = ()
+    """Where given, the message counts on these alone."""
+    plain: bool = False
     """The pattern and the length are all there is to the message: what stands behind them says nothing."""
 
 
@@ -65,9 +77,15 @@ class ServiceTable:
         for signature in self.signatures:
             for message in signature.message:
                 one = _compile(signature, message)
+                if message.check == RUN:
+                    continue
                 for transport in ("udp", "tcp"):
                     if signature.transport in {"", transport}:
                         self._by_transport[transport].append(one)
+        self.runs = tuple(
+            Matched(s, m, "") for s in self.signatures for m in s.message if m.check == RUN
+        )
+        """What a run of media packets is (camscan.decode.rtp)."""
         # Most payloads are ruled out by their first byte.
         self._by_first = {
             transport: tuple(tuple(c for c in every if _may_begin(c, byte)) for byte in range(256))
@@ -87,7 +105,7 @@ class ServiceTable:
                 continue
             if message.length is not None and not _agrees(message.length, payload, size):
                 continue
-            if message.check == "tutk" and not tutk.is_message(payload):
+            if not _CHECKS[message.check](payload):
                 continue
             announced = READERS[one.service.announced](payload)
             if message.check == "announced" and not announced:
@@ -181,28 +199,49 @@ def _agrees(rule: LengthAt, payload: bytes, size: int) -> bool:
 
 
 def _patterns(one: _Compiled, transport: str) -> list[Pattern]:
-    """Of the tests inside the first bytes, the one with most fixed bits; alternatives become entries."""
-    message = one.message
-    visible = [t for t in one.tests if t[0] < HEAD]
+    """The tests inside the first bytes as patterns, alternatives become entries.
+
+    A pattern is found by its first two bytes, so it begins at the test that fixes most of those.
+    """
+    message, signature = one.message, one.service
+    visible = sorted(t for t in one.tests if t[0] < HEAD - 1 or (t[0] < HEAD and len(t[1]) == 1))
     if not visible:
         return []
-    joined = _joined(visible)
-    plain = not (message.length or message.check or one.service.announced)
-    plain &= all(at + len(mask) <= HEAD for at, mask, _ in one.tests)
+    start = max(range(len(visible)), key=lambda n: (_fixed(visible[n:]), -n))
+    # Where one message is never enough but on ports of the service, the others need no look.
+    ports = signature.ports if one.by_port else ()
+    found = _joined(visible[start:])
+    short = message.longest < _SHORT
+    if ports and short and (len(found) > _MANY or _fixed(visible[start:]) < _RARE):
+        found = [(0, b"", b"")]
+    told = start == 0 and any(mask for _, _, mask in found)
+    told &= all(at + len(mask) <= HEAD for at, mask, _ in one.tests)
+    plain = told and not (message.length or message.check or signature.announced)
     return [
         Pattern(
-            service=one.service.id,
+            service=signature.id,
             transport=transport,
             offset=offset,
             value=value,
             mask=mask,
             shortest=message.shortest,
             longest=message.longest,
-            ports=one.service.ports if one.by_port else (),
+            ports=ports,
             plain=plain,
         )
-        for offset, value, mask in joined
+        for offset, value, mask in found
     ]
+
+
+def _fixed(tests: list[tuple[int, bytes, tuple[bytes, ...]]]) -> int:
+    """How rare the first two bytes of these tests are: twice the fixed bits, less the doublings of alternatives."""
+    begin = tests[0][0]
+    if not any(value[:2].strip(b"\0") for value in tests[0][2]):
+        return 0  # zeros stand everywhere
+    bits = sum(
+        mask[n].bit_count() for at, mask, _ in tests for n in range(len(mask)) if at + n < begin + 2
+    )
+    return 2 * bits - len({v[:2] for v in tests[0][2]}).bit_length()
 
 
 def _joined(tests: list[tuple[int, bytes, tuple[bytes, ...]]]) -> list[tuple[int, bytes, bytes]]:

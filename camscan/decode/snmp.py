@@ -76,7 +76,7 @@ class SnmpAnswer(Struct, frozen=True):
 
 
 def parse(data: bytes) -> SnmpAnswer:
-    """Read BER of any version, or the text form `sysDescr.0 = ...`; raises DecodeError."""
+    """Read BER of any version, or the text form `sysDescr.0 = ...`, or the description alone; raises DecodeError."""
     if data[:1] == b"\x30":
         try:
             return _parse_ber(data)
@@ -104,8 +104,12 @@ def _parse_text(text: str) -> SnmpAnswer:
             name, value = bindings[-1]
             if len(value) < 8192:
                 bindings[-1] = (name, f"{value} {line.strip()}".strip())
+    plain = text.strip()
+    if not bindings and plain and all(c.isprintable() or c in "\r\n\t" for c in plain):
+        # Tools that ask for the description alone write it alone.
+        bindings.append(("sysDescr.0", " ".join(plain[:8192].split())))
     if not bindings:
-        raise DecodeError("neither SNMP BER nor lines such as `sysDescr.0 = ...`")
+        raise DecodeError("neither SNMP BER nor text such as `sysDescr.0 = ...`")
     return SnmpAnswer(tuple(bindings), None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -17,6 +18,12 @@ GROUP = "239.255.255.250"
 _STATUS = re.compile(r"^HTTP/\S{1,8}\s{1,8}(\d{3})", re.IGNORECASE)
 _METHOD = re.compile(r"^([A-Z-]{2,16})\s{1,8}\*")
 _PLAIN = ("server", "st", "nt", "nts", "usn")
+HEADERS: Mapping[str, tuple[str, ...]] = {
+    **{name: (name,) for name in _PLAIN},
+    "usn": ("usn", "uuid"),
+    "location": ("location", "location-host", "location-path"),
+}
+"""Headers whose values are looked at -> the fields beside `header` that hold a part of them."""
 
 
 class SsdpMessage(Struct, frozen=True):

@@ -23,7 +23,7 @@ GROUP6 = "ff02::c"
 
 _DISCOVERY = "http://schemas.xmlsoap.org/ws/2005/04/discovery"
 _UNIVIEW = "http://www.uniview.com/Ver10/Device/wsdl"
-_SCOPE_FIELDS = {
+SCOPE_FIELDS = {
     "name": "scope.name",
     "hardware": "scope.hardware",
     "location": "scope.location",
@@ -58,8 +58,8 @@ class WsdAnswer(Struct, frozen=True):
         for scope in self.scopes:
             out.add("scope", scope)
             name, value = split_scope(scope)
-            if name in _SCOPE_FIELDS:
-                out.add(_SCOPE_FIELDS[name], value)
+            if name in SCOPE_FIELDS:
+                out.add(SCOPE_FIELDS[name], value)
         for xaddr in self.xaddrs:
             out.add("xaddr", xaddr)
             if out.wants("xaddr-host"):

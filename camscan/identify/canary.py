@@ -18,6 +18,9 @@ WEB = frozenset({Kind.HTTP, Kind.ISAPI, Kind.TITLE, Kind.UPNP_XML, Kind.ONVIF})
 ANY_PATH = "answers any path alike"
 ANY_PORT = "answers on every port: honeypot or middlebox"
 ONLY_LABELS = f"{ANY_PATH}, and only labels say what it is"
+NOT_ASKED = (
+    "whether it answers any path alike was not asked, and only words of its pages say what it is"
+)
 CANARY_PORT = 61_007
 """The port that the port stage asks where nearly all are open; no device serves it."""
 _MANY_OPEN = 100
@@ -93,15 +96,30 @@ def doubt(
     """Why nothing such a device says of itself is believed; empty where there is no such reason.
 
     A server that answers any path alike (many a camera's start page does) takes no other service's
-    evidence away, but beside it words alone are not enough: they cost a honeypot nothing.
+    evidence away, but beside it words alone are not enough: they cost a honeypot nothing. The same holds of
+    pages that a scan of ours fetched without time left for the path that no device has.
     """
     observations = tuple(observations)
     if any_port(observations, readings):
         return ANY_PORT
-    if not any(o.id in dropped and not o.canary for o in observations):
+    naming = [e for e in evidence if e.attribute in _NAMING]
+    if not naming or not {e.family for e in naming} <= _WORDS_ONLY:
         return ""
-    naming = {e.family for e in evidence if e.attribute in _NAMING}
-    return ONLY_LABELS if naming and naming <= _WORDS_ONLY else ""
+    if any(o.id in dropped and not o.canary for o in observations):
+        return ONLY_LABELS
+    by_id = {o.id: o for o in observations}
+    # A registrant is no word of a page, and says nothing of what answers there.
+    words = [e for e in naming if e.family is not Family.MAC_BLOCK]
+    behind = [by_id[e.observation] for e in words if e.observation in by_id]
+    canaries = [o for o in observations if o.canary]
+    untested = all(
+        o.job
+        and o.kind in WEB
+        and _accepted(readings[o.id])
+        and not any(_same_server(o, c) for c in canaries)
+        for o in behind
+    )
+    return NOT_ASKED if behind and untested else ""
 
 
 def page_for_interface(

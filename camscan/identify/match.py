@@ -92,7 +92,7 @@ class Matcher:
         known = self._asked.get(kind)
         if known is None:
             found = self.signatures_for(kind)
-            conditions = {c.field for s in found for c in s.when}
+            conditions = {c.field for s in found for c in s.conditions}
             extracts = {e.field for s in found for e in s.extract if e.attribute in IDENTITY}
             known = frozenset({*conditions, *extracts, *PRINTED.get(kind, ())})
             self._asked[kind] = known
@@ -127,6 +127,10 @@ class Matcher:
             return known
         moved = tuple(replace(e, observation=observation.id) for e in known.evidence)
         return Reading(known.fields, moved, known.error)
+
+    def table(self, kind: Kind) -> KindTable | None:
+        """The compiled conditions of this kind, None where no signature may speak."""
+        return self._tables.get(kind)
 
     def signatures_for(self, kind: Kind) -> tuple[Signature, ...]:
         """All signatures that may speak about observations of this kind."""

@@ -22,7 +22,7 @@ from camscan.identify.labelled import (
     samples,
     text_right,
 )
-from camscan.model.claim import Attribute, Device
+from camscan.model.claim import Attribute, Device, State
 from camscan.model.knowledge import Knowledge, Signature
 from camscan.model.product import ProductLine
 
@@ -78,9 +78,11 @@ class Measure(Struct, frozen=True, kw_only=True):
     model_recall: Share
     model_recall_where_present: Share
     """Of cameras whose labelled model stands in an answer, those where it is named."""
+    model_missed_where_present: Missed
     firmware_precision: Share
     firmware_recall: Share
     firmware_recall_where_present: Share
+    firmware_missed_where_present: Missed
     false_cameras: tuple[str, ...]
     """device_id of others called a camera: must be empty."""
     wrong_makers: tuple[Wrong, ...]
@@ -90,6 +92,15 @@ class Measure(Struct, frozen=True, kw_only=True):
     """Each device by its answers of one kind alone."""
     by_maker: tuple[Row, ...]
     """Precision: of the devices for which this maker is named. Recall: of the cameras it made."""
+
+
+class Missed(Struct, frozen=True):
+    """Why a text that stands in an answer was not named."""
+
+    conflicting: int
+    """The answers under one id state several values that cannot all be true of one device."""
+    unnamed: int
+    wrong: int
 
 
 class LeftOut(Struct, frozen=True, kw_only=True):
@@ -117,6 +128,32 @@ def wilson(hits: int, total: int) -> Share:
     low = 0.0 if hits == 0 else (middle - half) / base
     high = 1.0 if hits == total else (middle + half) / base
     return Share(hits, total, round(low, 4), round(high, 4))
+
+
+class _Texts(Struct):
+    """Cameras whose label states one attribute."""
+
+    right: int = 0
+    named: int = 0
+    labelled: int = 0
+    right_present: int = 0
+    present: int = 0
+    missed: Missed = Missed(0, 0, 0)
+
+    def count(self, hit: bool | None, *, present: bool, conflicting: bool) -> None:
+        """One camera. `hit`: whether what is named is right, None where nothing is."""
+        self.labelled += 1
+        self.named += hit is not None
+        self.right += hit is True
+        self.present += present
+        self.right_present += present and hit is True
+        if present and hit is not True:
+            old = self.missed
+            self.missed = Missed(
+                old.conflicting + (hit is None and conflicting),
+                old.unnamed + (hit is None and not conflicting),
+                old.wrong + (hit is False),
+            )
 
 
 class _Found(Struct, frozen=True):
@@ -253,12 +290,14 @@ class _Count:
             maker_precision_others=wilson(len(other_right), len(other_named)),
             brand_precision=wilson(brand[0], brand[1]),
             brand_recall=wilson(brand[0], brand[2]),
-            model_precision=wilson(model[0], model[1]),
-            model_recall=wilson(model[0], model[2]),
-            model_recall_where_present=wilson(model[3], model[4]),
-            firmware_precision=wilson(firmware[0], firmware[1]),
-            firmware_recall=wilson(firmware[0], firmware[2]),
-            firmware_recall_where_present=wilson(firmware[3], firmware[4]),
+            model_precision=wilson(model.right, model.named),
+            model_recall=wilson(model.right, model.labelled),
+            model_recall_where_present=wilson(model.right_present, model.present),
+            model_missed_where_present=model.missed,
+            firmware_precision=wilson(firmware.right, firmware.named),
+            firmware_recall=wilson(firmware.right, firmware.labelled),
+            firmware_recall_where_present=wilson(firmware.right_present, firmware.present),
+            firmware_missed_where_present=firmware.missed,
             false_cameras=tuple(f.sample.device_id for f in self.false),
             wrong_makers=tuple(_wrong(f) for f in wrong),
             missed=tuple(f.sample.device_id for f in self.cameras if not f.device.is_camera),
@@ -293,22 +332,20 @@ class _Count:
         right = sum(brand_right(f.label, brand, self._relations) for f, brand in named)
         return right, len(named), len(known)
 
-    def _texts(self, attribute: Attribute) -> tuple[int, int, int, int, int]:
-        """(right, named, labelled, right where present, present)."""
-        right = named = labelled = right_present = present = 0
-        for found in self.cameras:
-            wanted = getattr(found.label, attribute.value)
-            if wanted is None:
-                continue
-            labelled += 1
-            hit = text_right(attribute, wanted, found.device)
-            named += hit is not None
-            right += hit is True
-            fields = (self._identifier.matcher.read(o).fields for o in found.sample.observations)
-            if holds(found.sample, fields, wanted):
-                present += 1
-                right_present += hit is True
-        return right, named, labelled, right_present, present
+    def _texts(self, attribute: Attribute) -> _Texts:
+        found = _Texts()
+        for one in self.cameras:
+            wanted = getattr(one.label, attribute.value)
+            if wanted is not None:
+                fields = (self._identifier.matcher.read(o).fields for o in one.sample.observations)
+                hit = text_right(attribute, wanted, one.device)
+                claim = one.device.claim(attribute)
+                found.count(
+                    hit,
+                    present=holds(one.sample, fields, wanted),
+                    conflicting=claim is not None and claim.state is State.CONFLICTING,
+                )
+        return found
 
     def _by_maker(self) -> tuple[Row, ...]:
         groups: dict[str, list[_Found]] = {}

@@ -11,6 +11,7 @@ Where more than identity counts (canary answers, port lists, shared record ids) 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +25,7 @@ from camscan.identify.sameness import Sameness
 from camscan.identify.services import registrant_evidence
 from camscan.model.claim import Device, Evidence
 from camscan.model.identity import Identity, identity
+from camscan.model.knowledge import Signature
 from camscan.model.observation import Kind, Observation
 
 _IDENTITY = frozenset(IDENTITY)
@@ -51,6 +53,7 @@ _MANY = 256
 """Different things a device may say for its combination to be remembered."""
 
 _encode = msgspec.json.encode
+_P = TypeVar("_P", int, str)
 
 
 class _Said(Struct, frozen=True, gc=False):
@@ -58,6 +61,11 @@ class _Said(Struct, frozen=True, gc=False):
 
     number: int
     pieces: tuple[Evidence, ...]
+
+
+_NOTHING = _Said(0, ())
+_ALONE = _Said(-1, ())
+"""Stands for the answers of which the same is left and that are not alike."""
 
 
 class _Part(Struct, frozen=True, gc=False):
@@ -77,6 +85,15 @@ class _Resolved(Struct, frozen=True, gc=False):
     parts: tuple[_Part, ...]
 
 
+class _Plan(Struct, frozen=True, gc=False):
+    """The line of devices whose answers, in order, say the same."""
+
+    form: bytes
+    """With `%b` for the device id and for every id of an observation, all as JSON."""
+    places: tuple[int, ...]
+    """Which of the observations that said something each of them is."""
+
+
 class Namer:
     """Names devices; keep one, it gets faster."""
 
@@ -87,34 +104,48 @@ class Namer:
         self._said: Recent[tuple[object, ...], _Said] = Recent(_SAID_ROOM)
         self._macs: Recent[str, _Said] = Recent(_SAID_ROOM)
         self._groups: Recent[tuple[int, ...], _Resolved] = Recent(_GROUP_ROOM)
-        self._sameness = Sameness(self._matcher.asked)
+        self._plans: Recent[tuple[int, ...], _Plan] = Recent(_GROUP_ROOM)
+        self._sameness = Sameness(self._matcher)
+        self._ways = {k: (self._sameness.reader(k), k in _ASKED, k in _PORTED) for k in Kind}
         self._numbers = 1
-        self._nothing = _Said(0, ())
 
     def line(self, name: str, observations: Sequence[Observation]) -> bytes:
         """One JSON object without line feed: the device's Identity."""
-        said: dict[int, _Said] = {}
-        sources: list[tuple[int, str]] = []
+        said: list[_Said] = []
+        ids: list[str] = []
+        places: list[int] = []
+        last, ascending = "", True
         for seen in observations:
             if seen.canary or seen.kind in _LONG_WAY:
                 return self._the_long_way(name, observations)
+            ident = seen.id
+            if ident <= last:
+                ascending = False
+            last = ident
             one = self._answer(seen)
             if one.number:
-                said[one.number] = one
-                sources.append((one.number, seen.id))
+                said.append(one)
+                places.append(len(ids))
+                ids.append(ident)
             if seen.mac:
                 one = self._registrant(seen.mac)
                 if one.number:
-                    said[one.number] = one
-                    sources.append((one.number, seen.id))
-        count = len(observations)
-        if count > 1 and len({o.id for o in observations}) < count:
+                    said.append(one)
+                    if not ids or ids[-1] != ident:
+                        ids.append(ident)
+                    places.append(len(ids) - 1)
+        if ascending:
+            plan = self._planned(said, places)
+            return plan.form % (_encode(name), *[_encode(ids[n]) for n in plan.places])
+        if len({o.id for o in observations}) < len(observations):
             return self._the_long_way(name, observations)
-        resolved = self._resolve(said)
+        resolved = self._resolve({one.number: one for one in said})
+        sources = [(one.number, ids[n]) for one, n in zip(said, places, strict=True)]
+        evidence = _evidence(resolved.parts, sources)
         return b'{"device_id":%b,%b%b]}' % (
             _encode(name),
             resolved.head,
-            _evidence(resolved.parts, sources),
+            b",".join([b"%b%b}" % (head, _encode(ident)) for head, ident in evidence]),
         )
 
     def identity(self, name: str, observations: Sequence[Observation]) -> Identity:
@@ -124,30 +155,60 @@ class Namer:
     def _the_long_way(self, name: str, observations: Sequence[Observation]) -> bytes:
         return _encode(identity(self._identifier.device(name, observations)))
 
+    def _planned(self, said: list[_Said], places: list[int]) -> _Plan:
+        """Of observations in the order of their ids, by their places in it."""
+        numbers = [one.number for one in said]
+        key = (*numbers, *places)
+        known = self._plans.get(key)
+        if known is None:
+            resolved = self._resolve({one.number: one for one in said})
+            evidence = _evidence(resolved.parts, list(zip(numbers, places, strict=True)))
+            heads = b",".join([b"%b%%b}" % head.replace(b"%", b"%%") for head, _ in evidence])
+            head = resolved.head.replace(b"%", b"%%")
+            form = b'{"device_id":%%b,%b%b]}' % (head, heads)
+            known = _Plan(form, tuple([n for _, n in evidence]))
+            if len(key) <= _MANY:
+                self._plans.put(key, known, 300 + len(form) + 16 * len(key))
+        return known
+
     def _answer(self, seen: Observation) -> _Said:
         kind = seen.kind
+        of, asked, ported = self._ways[kind]
         key = (
             kind,
-            self._sameness.of(kind, seen.response),
-            seen.request if kind in _ASKED else None,
-            seen.port if kind in _PORTED else None,
+            of(seen.response),
+            seen.request if asked else None,
+            seen.port if ported else None,
             "fragment" in seen.flags,
         )
         known = self._answers.get(key)
         if known is None:
-            known = self._read(seen)
+            known, holding = self._read(seen)
+            if not self._sameness.alike(kind, seen.response, holding):
+                known = _ALONE
+            self._answers.put(key, known, len(seen.response) + 200)
+        if known is _ALONE:
+            return self._alone(seen, (kind, seen.response, *key[2:]))
+        return known
+
+    def _alone(self, seen: Observation, key: tuple[object, ...]) -> _Said:
+        """Of an answer that only its very bytes are like."""
+        known = self._answers.get(key)
+        if known is None:
+            known, _ = self._read(seen)
             self._answers.put(key, known, len(seen.response) + 200)
         return known
 
-    def _read(self, seen: Observation) -> _Said:
+    def _read(self, seen: Observation) -> tuple[_Said, Sequence[Signature]]:
+        """What it says, and the signatures that hold."""
         try:
             fields = self._matcher.identity_fields(seen)
         except DecodeError:
-            return self._nothing
+            return _NOTHING, ()
         holding = self._matcher.holding(seen, fields)
         lines = self._matcher.lines.named(seen.kind, fields)
         if not holding and not lines:
-            return self._nothing
+            return _NOTHING, ()
         key: list[object] = [seen.kind, lines]
         weight = 200
         for signature in holding:
@@ -162,7 +223,7 @@ class Namer:
         if known is None:
             known = self._number(self._matcher.said(seen, fields))
             self._said.put(whole, known, weight + 600 * len(known.pieces))
-        return known
+        return known, holding
 
     def _registrant(self, mac: str) -> _Said:
         known = self._macs.get(mac)
@@ -178,7 +239,7 @@ class Namer:
             if p.attribute in _IDENTITY
         }
         if not kept:
-            return self._nothing
+            return _NOTHING
         self._numbers += 1
         return _Said(self._numbers, tuple(kept))
 
@@ -214,11 +275,12 @@ class Namer:
         return found
 
 
-def _evidence(parts: tuple[_Part, ...], sources: list[tuple[int, str]]) -> bytes:
-    """The keys of all observations, in the order of model/identity.py, each once."""
-    if not parts:
-        return b""
-    by_said: dict[int, list[str]] = {}
+def _evidence(parts: tuple[_Part, ...], sources: list[tuple[int, _P]]) -> list[tuple[bytes, _P]]:
+    """The keys of all observations, in the order of model/identity.py, each once.
+
+    `sources`: (number, observation by its id or place in the order of ids).
+    """
+    by_said: dict[int, list[_P]] = {}
     for number, observation in sources:
         by_said.setdefault(number, []).append(observation)
     found = [
@@ -227,4 +289,4 @@ def _evidence(parts: tuple[_Part, ...], sources: list[tuple[int, str]]) -> bytes
         for observation in by_said[part.said]
     ]
     found.sort()
-    return b",".join([b"%b%b}" % (head, _encode(seen)) for _, seen, _, _, head in found])
+    return [(head, observation) for _, observation, _, _, head in found]

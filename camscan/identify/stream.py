@@ -54,6 +54,18 @@ class _Group(Struct):
     beyond: int = 0
 
 
+def records(line: Line) -> list[Observation | Skipped]:
+    """What one line holds."""
+    if line.form == ZGRAB:
+        return zgrab.parse(line.data, line.number)
+    return [exchange.parse(line.data, line.number)]
+
+
+def expected(line: Line, left: Skipped) -> bool:
+    """Whether the file itself says that there is no answer: a module of zgrab2 without a result."""
+    return line.form == ZGRAB and bool(left.device_id)
+
+
 def devices(observations: Iterable[Observation], identifier: Identifier) -> Iterator[Device]:
     """One Device per device_id, in the order in which the ids first appear; ids are taken as given."""
     groups: dict[str, list[Observation]] = {}
@@ -74,15 +86,12 @@ class Batch:
 
     def add(self, line: Line) -> None:
         """Take the records of one line."""
-        if line.form == ZGRAB:
-            for record in zgrab.parse(line.data, line.number):
-                self._take(line, record, expected=True)
-        else:
-            self._take(line, exchange.parse(line.data, line.number), expected=False)
+        for record in records(line):
+            self._take(line, record)
 
-    def _take(self, line: Line, record: Observation | Skipped, *, expected: bool) -> None:
+    def _take(self, line: Line, record: Observation | Skipped) -> None:
         if isinstance(record, Skipped):
-            self.left.append(Left(line.file, record, expected=expected and bool(record.device_id)))
+            self.left.append(Left(line.file, record, expected=expected(line, record)))
             return
         self.observations += 1
         group = self._groups.get(record.device_id)

@@ -46,11 +46,12 @@ class FieldTable:
         """Numbers of the conditions that this value meets."""
         known = self._recent.get(value)
         if known is None:
-            known = frozenset(self._held(value))
+            known = frozenset(self.look(value))
             self._recent.put(value, known, len(value) + 100)
         return known
 
-    def _held(self, value: str) -> Iterable[int]:
+    def look(self, value: str) -> Iterable[int]:
+        """The same, nothing remembered: for values that hardly come again."""
         yield from self.present
         yield from self.equals.get(value, ())
         if self.iequals:
@@ -73,10 +74,12 @@ class KindTable:
         self._names = names
         self.signatures: list[Signature] = []
         self.needs: list[int] = []
+        self.silenced: list[frozenset[int]] = []
+        """Numbers of the conditions of which none may hold."""
         self.fields: dict[str, FieldTable] = {}
         self.users: list[list[int]] = []
         """Condition number -> signatures that need it."""
-        self._numbers: dict[Condition, int] = {}
+        self.numbers: dict[Condition, int] = {}
         self._recent: Recent[frozenset[int], list[Signature]] = Recent(4 << 20)
 
     def add(self, signature: Signature) -> None:
@@ -84,13 +87,14 @@ class KindTable:
         self.signatures.append(signature)
         distinct = set(signature.when)
         self.needs.append(len(distinct))
+        self.silenced.append(frozenset(map(self._number, signature.unless)))
         for condition in distinct:
             self.users[self._number(condition)].append(place)
 
     def _number(self, condition: Condition) -> int:
-        if condition in self._numbers:
-            return self._numbers[condition]
-        number = self._numbers[condition] = len(self._numbers)
+        if condition in self.numbers:
+            return self.numbers[condition]
+        number = self.numbers[condition] = len(self.numbers)
         self.users.append([])
         table = self.fields.setdefault(condition.field, FieldTable(self._names))
         match condition.test:
@@ -122,7 +126,11 @@ class KindTable:
             for number in held:
                 for place in self.users[number]:
                     counts[place] = counts.get(place, 0) + 1
-            known = [self.signatures[p] for p in sorted(counts) if counts[p] == self.needs[p]]
+            known = [
+                self.signatures[p]
+                for p in sorted(counts)
+                if counts[p] == self.needs[p] and not self.silenced[p] & key
+            ]
             self._recent.put(key, known, 100 + 32 * len(held))
         return known
 

@@ -114,10 +114,14 @@ def same(attribute: Attribute, left: str, right: str) -> bool:
             return left.casefold() == right.casefold()
 
 
-def detail(value: str) -> tuple[int, int, str]:
-    """Sort key: the value that says more comes last, a larger number after a smaller one."""
+def detail(value: str) -> tuple[int, int, int, str]:
+    """Sort key: the value that says more comes last, a larger number after a smaller one.
+
+    Of two spellings the one with more capitals: host names say `dcs-935l` where the maker prints `DCS-935L`.
+    """
     number = int(value) if value.isdecimal() and len(value) < 9 else 0
-    return (len(_NOT_WORD.sub("", value.casefold())), number, value)
+    capitals = sum(map(str.isupper, value))
+    return (len(_NOT_WORD.sub("", value.casefold())), number, capitals, value)
 
 
 def plain(value: str) -> bool:

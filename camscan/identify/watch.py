@@ -74,13 +74,12 @@ def _watch(
         spans += [(s.first, s.last) for _, s in seen.services]
         begins = begins or [min(first for first, _ in spans)]
         ends = ends or [max(last for _, last in spans)]
-    windows = [(s.first, s.last) for s in summaries if s.first is not None and s.last is not None]
     losses = [s.lost for s in summaries]
     return Watch(
         vantages=tuple(dict.fromkeys(s.vantage for s in summaries)),
         first=min(begins),
         last=max(ends),
-        days=sum(int((last - first) // _DAY) for first, last in windows if last > first),
+        days=sum(int(round(_examined(s), 3) // _DAY) for s in summaries),
         packets=packets,
         bytes_up=up,
         bytes_down=down,
@@ -91,10 +90,26 @@ def _watch(
         encrypted_resolvers=tuple(
             dict.fromkeys(r for s in summaries for r in s.encrypted_resolvers)
         ),
-        phases=tuple(dict.fromkeys(name for s in summaries for name, _, _ in s.phases)),
+        phases=tuple(
+            dict.fromkeys(p[0] for s in summaries for p in s.phases if not _unseen(p, s.gaps))
+        ),
         not_examined=tuple(pair for s in summaries for pair in s.not_examined),
         media_judged=all(s.media_judged for s in summaries),
+        gaps=tuple(gap for s in summaries for gap in s.gaps),
     )
+
+
+def _examined(summary: CaptureSummary) -> float:
+    """Seconds of the window that were examined."""
+    if summary.first is None or summary.last is None:
+        return 0.0
+    return summary.last - summary.first - sum(end - begin for begin, end, _ in summary.gaps)
+
+
+def _unseen(phase: tuple[str, float, float], gaps: tuple[tuple[float, float, str], ...]) -> bool:
+    """Whether all of a phase lies in time that was not examined."""
+    _, begin, end = phase
+    return any(first <= begin and end <= last for first, last, _ in gaps)
 
 
 def _bars(volumes: dict[int, tuple[int, int]]) -> tuple[int, tuple[Minute, ...]]:

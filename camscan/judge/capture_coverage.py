@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from camscan.clock import iso
 from camscan.decode import capture_record
 from camscan.errors import DecodeError
+from camscan.judge.watching import gap_words
 from camscan.model.observation import Kind, Observation
 from camscan.model.traffic import CaptureSummary
 
@@ -51,6 +52,8 @@ def left_out(found: Iterable[tuple[str, CaptureSummary]]) -> tuple[str, ...]:
     lines = []
     for intake, s in found:
         lines += [f"{intake}: {reason}: {count}" for reason, count in s.not_examined]
+        lines += [f"{intake}: {gap_words(gap)}" for gap in s.gaps]
+        lines += [f"{intake}: {note}" for note in s.notes]
         if s.encrypted_resolvers:
             hidden = ", ".join(s.encrypted_resolvers)
             lines.append(f"{intake}: names hidden: questions went to {hidden} under encryption")

@@ -7,6 +7,7 @@ words: it is a ceiling on comfort, not a probability of safety.
 
 from __future__ import annotations
 
+from camscan.clock import iso
 from camscan.judge.answer import Answer, unknown
 from camscan.judge.subject import Subject
 from camscan.model.claim import Confidence, Level, State
@@ -46,7 +47,7 @@ def absent(
 
 def window_words(watch: Watch) -> str:
     """`6.0 hours of capture (412 packets of the device)`."""
-    hours = (watch.last - watch.first) / 3600
+    hours = watch.seconds / 3600
     span = f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.0f} days"
     if hours < 2:
         span = f"{hours * 60:.1f} minutes"
@@ -73,12 +74,22 @@ def watch_details(watch: Watch) -> tuple[str, ...]:
         f"DNS visible: {'yes' if watch.dns_visible else 'no'}",
         f"stimuli: {', '.join(watch.phases) or 'none stated'}",
     ]
+    lines += [f"not examined: {words}" for words in map(gap_words, watch.gaps)]
     if watch.encrypted_resolvers:
         lines.append(f"names hidden: {', '.join(watch.encrypted_resolvers)}")
     if not watch.media_judged:
         lines.append("shape of uploads not judged: the source has totals only")
     lines += [f"not examined: {reason}: {count}" for reason, count in watch.not_examined]
     return tuple(lines)
+
+
+def gap_words(gap: tuple[float, float, str]) -> str:
+    """`2026-11-01T10:00:00.000Z to 2026-11-01T10:07:00.000Z: the capture was interrupted`."""
+    begin, end, why = gap
+    try:
+        return f"{iso(begin)} to {iso(end)}: {why}"
+    except (ValueError, OverflowError, OSError):
+        return f"{end - begin:.0f} seconds: {why}"
 
 
 def _lacking(watch: Watch, stimuli: tuple[str, ...], *, needs_names: bool) -> list[str]:

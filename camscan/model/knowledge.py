@@ -88,6 +88,8 @@ class Signature(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All must hold."""
     source: str
     as_of: str
+    unless: tuple[Condition, ...] = ()
+    """None may hold: what else the same words could mean."""
     level: Level = Level.E2
     says: tuple[Says, ...] = ()
     extract: tuple[Extract, ...] = ()
@@ -101,6 +103,10 @@ class Signature(Struct, frozen=True, kw_only=True, omit_defaults=True):
     origin: str = "documented"
     version: str = ""  # short hash of the record, filled by the loader
     local: bool = False
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return (*self.when, *self.unless)
 
 
 class Platform(Struct, frozen=True, kw_only=True, omit_defaults=True):

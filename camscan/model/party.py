@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
+
+_BRACKET = re.compile(r" *[(;/]")
 
 
 class Party(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,6 +47,13 @@ class Party(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Listings elsewhere: text of the non-binding annex only, never a reason for a level."""
     position_source: str = ""
     city: str = ""
+
+    @property
+    def short(self) -> str:
+        """The name as it stands on devices: the spelling that is the id but for case and marks, else the name alone."""
+        plain = "".join(filter(str.isalnum, self.id))
+        known = (t for t in self.spellings if "".join(filter(str.isalnum, t.casefold())) == plain)
+        return next(known, _BRACKET.split(self.name, maxsplit=1)[0])
 
     @property
     def builds(self) -> bool:

@@ -39,7 +39,7 @@ class ServiceMessage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     shortest: int = 1
     longest: int = 65_535
     check: str = ""
-    """Name of a further test in code (`tutk`, `gb28181`, `dahua`, `mqtt`), empty for none."""
+    """Name of a further test in code, one of `camscan.decode.service_match`; empty for none."""
     enough: bool = False
     """So specific that one message is enough on any port (text with a word of its own)."""
 

@@ -2,7 +2,8 @@
 
 Records of `observe/traffic` and of imported Zeek and Suricata logs. Each is stored in a run as one
 observation (kind `name`, `flow`, `service` or `capture`) whose bytes are this record as JSON, so that
-identify and attribute read captures and imported logs alike.
+identify and attribute read captures and imported logs alike. Those there may be a million of are left out of
+Python's search for cycles (`gc=False`): strings, numbers and tuples of them make none.
 """
 
 from __future__ import annotations
@@ -105,6 +106,10 @@ class ClientFact(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False
     port: int | None = None
     transport: str = "udp"
     client_mac: str | None = None
+    request: str | None = None
+    """What was asked, without path where one may hold a login; None where it was not seen."""
+    flags: tuple[str, ...] = ()
+    """`auth`: whether it took a login is not known."""
 
 
 class CaptureSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -133,6 +138,10 @@ class CaptureSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Ranges that counted as the owner's own; empty: private and link-local addresses."""
     media_judged: bool = True
     """False where the source has no minutes (logs of other tools)."""
+    gaps: tuple[tuple[float, float, str], ...] = ()
+    """(begin, end, why): time between `first` and `last` that was not examined."""
+    notes: tuple[str, ...] = ()
+    """What else a reader must know: files that cover the same time ..."""
 
 
 class Captured(Struct, frozen=True, kw_only=True):
@@ -164,6 +173,13 @@ class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     phases: tuple[str, ...] = ()
     not_examined: tuple[tuple[str, int], ...] = ()
     media_judged: bool = True
+    gaps: tuple[tuple[float, float, str], ...] = ()
+    """(begin, end, why): time within the windows that was not examined."""
+
+    @property
+    def seconds(self) -> float:
+        """From the first window to the last, without the time that was not examined."""
+        return max(self.last - self.first - sum(end - begin for begin, end, _ in self.gaps), 0.0)
 
 
 class DeviceTraffic(Struct, frozen=True, kw_only=True, omit_defaults=True):

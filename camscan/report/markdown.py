@@ -61,8 +61,10 @@ def _coverage(model: ReportModel) -> list[str]:
         [
             (c.about or c.test, f"{c.answered} of {c.asked}", c.not_examined, c.note)
             for c in model.coverage
+            if not c.whole
         ],
     )
+    lines += [f"- {en.ANSWERED_BY_ALL.format(sum(c.whole for c in model.coverage))}"]
     for name, texts in (
         ("segment", coverage.segments),
         ("not examined", coverage.not_examined),

@@ -6,7 +6,7 @@ control and bidi characters here; each writer escapes for its own format.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from msgspec import Struct
@@ -101,14 +101,14 @@ def action_text(decision: Decision | None) -> str:
     return f"{text} (provisional: confirm first)" if decision.provisional else text
 
 
-def claim_text(device: Device, attribute: Attribute) -> str:
+def claim_text(device: Device, attribute: Attribute, shown: Callable[[str], str] = clean) -> str:
     """The value for a cell: settled, `conflicting: a | b`, or `unknown`. Never empty."""
     claim = device.claim(attribute)
     if claim is None or (claim.value is None and claim.state is not State.CONFLICTING):
         return en.UNKNOWN
     if claim.state is State.CONFLICTING:
-        return f"{en.CONFLICT}: {' | '.join(clean(v) for v in claim.values)}"
-    return clean(claim.value or "")
+        return f"{en.CONFLICT}: {' | '.join(shown(v) for v in claim.values)}"
+    return shown(claim.value or "")
 
 
 def cloud_text(device: Device) -> str:
@@ -145,6 +145,10 @@ def _device(
     knowledge: Knowledge,
     tests: tuple[NextTest, ...],
 ) -> DeviceRow:
+    def short(maker: str) -> str:
+        known = knowledge.parties.get(maker)
+        return clean(maker) if known is None else known.short
+
     maker = device.value(Attribute.MAKER)
     party = knowledge.parties.get(maker or "")
     supporting = sorted(
@@ -163,7 +167,7 @@ def _device(
         place=clean(device.place or ""),
         role=device.role.value if device.role is not None else en.UNKNOWN,
         brand=claim_text(device, Attribute.BRAND),
-        maker=claim_text(device, Attribute.MAKER),
+        maker=claim_text(device, Attribute.MAKER, short),
         maker_name=party.name if party is not None else "",
         model=claim_text(device, Attribute.MODEL),
         firmware=claim_text(device, Attribute.FIRMWARE),

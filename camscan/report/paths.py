@@ -5,7 +5,7 @@ Contacted, named without a flow, and contacted without a name are three lists; n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from camscan.decode.text import clean
 from camscan.model.claim import Endpoint, Mark
 from camscan.model.finding import Assessment
 from camscan.model.knowledge import Knowledge
+from camscan.model.party import Party
 from camscan.model.traffic import DeviceTraffic, Watch
 from camscan.report.text import en
 
@@ -87,6 +88,7 @@ class Paths(Struct, frozen=True, kw_only=True):
 
 def build_paths(assessment: Assessment, knowledge: Knowledge) -> Paths:
     """Pure; in order of devices and endpoints, parties by volume."""
+    parties = knowledge.parties
     watched = {t.device_id: t for t in assessment.traffic}
     by_device: dict[str, list[Endpoint]] = {}
     for endpoint in assessment.endpoints:
@@ -102,16 +104,18 @@ def build_paths(assessment: Assessment, knowledge: Knowledge) -> Paths:
                 window=_window(traffic.watch) if traffic is not None else "window not stated",
                 notes=_notes(traffic) if traffic is not None else (),
                 traffic=traffic,
-                contacted=_rows(e for e in ends if Mark.CONTACTED in e.marks),
-                named_only=_rows(e for e in ends if Mark.CONTACTED not in e.marks),
+                contacted=tuple(_row(e, parties) for e in ends if Mark.CONTACTED in e.marks),
+                named_only=tuple(_row(e, parties) for e in ends if Mark.CONTACTED not in e.marks),
             )
         )
     met = [e for many in by_device.values() for e in many if Mark.CONTACTED in e.marks]
     return Paths(
         devices=tuple(devices),
         parties=_parties(met, knowledge),
-        unknown=_grouped(e for e in met if not e.service_operator and not e.network_operator),
-        nameless=_grouped(e for e in met if Mark.NAMED not in e.marks),
+        unknown=_grouped(
+            (e for e in met if not e.service_operator and not e.network_operator), parties
+        ),
+        nameless=_grouped((e for e in met if Mark.NAMED not in e.marks), parties),
     )
 
 
@@ -134,10 +138,13 @@ def moment(seconds: float) -> str:
 
 
 def _window(watch: Watch) -> str:
-    hours = max(watch.last - watch.first, 0) / 3600
+    hours = watch.seconds / 3600
     span = f"{hours:.1f} hours" if hours < 48 else f"{hours / 24:.0f} days"
     if hours < 2:
         span = f"{hours * 60:.1f} minutes"
+    missing = sum(end - begin for begin, end, _ in watch.gaps)
+    if missing:
+        span += f" examined, {missing / 60:.1f} minutes between not examined"
     return f"{moment(watch.first)} to {moment(watch.last)} ({span})"
 
 
@@ -163,18 +170,14 @@ def _notes(traffic: DeviceTraffic) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _rows(endpoints: Iterable[Endpoint]) -> tuple[PathRow, ...]:
-    return tuple(_row(e) for e in endpoints)
-
-
-def _grouped(endpoints: Iterable[Endpoint]) -> tuple[PathRow, ...]:
+def _grouped(endpoints: Iterable[Endpoint], parties: Mapping[str, Party]) -> tuple[PathRow, ...]:
     """One row per destination; several devices that share one are counted in it."""
     groups: dict[tuple[str | None, str | None, int | None, str], list[Endpoint]] = {}
     for e in endpoints:
         groups.setdefault((e.name, e.address, e.port, e.transport), []).append(e)
     rows = []
     for ends in groups.values():
-        row = _row(ends[0])
+        row = _row(ends[0], parties)
         if len(ends) > 1:
             row = replace(
                 row,
@@ -188,7 +191,8 @@ def _grouped(endpoints: Iterable[Endpoint]) -> tuple[PathRow, ...]:
     return tuple(sorted(rows, key=lambda r: (-r.bytes_up, r.destination, r.address, r.port)))
 
 
-def _row(e: Endpoint) -> PathRow:
+def _row(e: Endpoint, parties: Mapping[str, Party]) -> PathRow:
+    operator = parties.get(e.service_operator or "")
     port = f"{e.transport} {e.port}".strip() if e.port is not None else ""
     return PathRow(
         device_id=clean(e.device_id),
@@ -196,7 +200,9 @@ def _row(e: Endpoint) -> PathRow:
         address=clean(e.address or ""),
         port=f"{port} (opened from outside)" if e.inbound else port,
         named_by=", ".join(e.named_by),
-        service_operator=e.service_operator or en.UNKNOWN,
+        service_operator=operator.short
+        if operator is not None
+        else e.service_operator or en.UNKNOWN,
         service_parent_country=e.service_parent_country or en.UNKNOWN,
         network_operator=e.network_operator or en.UNKNOWN,
         network_parent_country=e.network_parent_country or en.UNKNOWN,

@@ -84,6 +84,11 @@ class CoverageRow(Struct, frozen=True, kw_only=True):
     not_examined: str
     note: str
 
+    @property
+    def whole(self) -> bool:
+        """Whether all that the test was put to gave an answer, and nothing is to be said of it."""
+        return not (self.not_examined or self.note)
+
 
 class EndpointRow(Struct, frozen=True, kw_only=True):
     device_id: str

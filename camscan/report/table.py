@@ -7,12 +7,13 @@ from collections import Counter
 from tabulate import tabulate
 
 from camscan.report.model import ReportModel
-from camscan.report.paths import size
+from camscan.report.paths import DevicePaths, size
 from camscan.report.rows import DeviceRow
 from camscan.report.text import en
 
 _LONGEST = 64
 _PARTIES = 10
+_NAMED = 2
 
 
 def write(model: ReportModel) -> str:
@@ -78,24 +79,23 @@ def _parties(model: ReportModel) -> list[str]:
 
 def _coverage(model: ReportModel) -> str:
     """Tests that left something open, one line for all others; the HTML report has every line."""
-    left = [c for c in model.coverage if c.not_examined or c.note]
+    left = [c for c in model.coverage if not c.whole]
     rows = [
         (c.about or c.test, f"{c.answered} of {c.asked}", c.not_examined or en.DASH, c.note)
         for c in left
     ]
+    wide = 4 if any(c.note for c in left) else 3
     lines = []
     if rows:
         table = tabulate(
-            rows,
-            headers=("Test", "Answered", "Not examined (reason)", ""),
+            [row[:wide] for row in rows],
+            headers=("Test", "Answered", "Not examined (reason)", "Note")[:wide],
             tablefmt="simple",
             disable_numparse=True,
-            maxcolwidths=[60, None, 40, 40],
+            maxcolwidths=[60, None, 40, 40][:wide],
         )
         lines.append(table)
-    lines.append(
-        f"{len(model.coverage) - len(left)} other tests were answered by all they were put to (HTML report)"
-    )
+    lines.append(f"{en.ANSWERED_BY_ALL.format(len(model.coverage) - len(left))} (HTML report)")
     coverage = model.assessment.coverage
     lines += [f"segment: {s}" for s in coverage.segments]
     lines += [f"not examined: {s}" for s in coverage.not_examined]
@@ -155,14 +155,26 @@ def _others(model: ReportModel) -> list[str]:
     lines = [
         f"{en.HEADINGS['others']}: not cameras: {named}; camera or not is unknown: {len(unknown)}"
     ]
+    met = {d.device_id: d for d in model.paths.devices}
     lines += [
         f"  unknown: {r.device_id}  maker {r.maker}  role {r.role}"
+        + _met(met.get(r.device_id))
         + (f"  ({'; '.join(r.notes)})" if r.notes else "")
         for r in unknown[:20]
     ]
     if len(unknown) > 20:
         lines.append(f"  ... and {len(unknown) - 20} more, see the HTML report")
     return [*lines, ""]
+
+
+def _met(paths: DevicePaths | None) -> str:
+    """Whose services a device contacted: what there is to go on where nothing names it."""
+    if paths is None:
+        return ""
+    operators = dict.fromkeys(p.service_operator for p in paths.contacted)
+    names = [name for name in operators if name != en.UNKNOWN]
+    more = f" and {len(names) - _NAMED}" if len(names) > _NAMED else ""
+    return f"  contacted: {'; '.join(map(_short, names[:_NAMED]))}{more}" if names else ""
 
 
 def _concerns(model: ReportModel) -> list[str]:

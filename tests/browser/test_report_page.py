@@ -107,6 +107,10 @@ def test_it_prints(browser, page_file):
     assert pdf.startswith(b"%PDF")
     page.emulate_media(media="print")
     assert not page.locator("nav").is_visible()
+    # Chromium repeats a head on every page only where it must not break, and paints no boxes of buttons there.
+    style = "(e) => [getComputedStyle(e).display, getComputedStyle(e).breakInside]"
+    assert page.locator("#risk-table thead").evaluate(style) == ["table-header-group", "avoid"]
+    assert page.locator("#risk-table thead button").first.evaluate(style)[0] == "contents"
 
 
 @pytest.mark.parametrize("width", [1400, 390])

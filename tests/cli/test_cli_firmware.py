@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import re
+import signal
 
 import cyclonedx
 import jsonschema
 import pytest
 from referencing import Registry, Resource
 
-from camscan import assessments
+from camscan import assessments, workers
 from camscan.cli.main import run
 from camscan.clock import SystemClock
 from camscan.model.claim import Mark
+from camscan.model.firmware import ImageReport
 from camscan.run import Run
 
 KEYS = {"image", "sha256", "maker", "model", "version", "build_date", "endpoints", "keys", "components", "not_examined"}  # fmt: skip
@@ -84,6 +87,31 @@ def test_one_line_per_image_with_the_stated_keys(tmp_path, image, capsys):
     assert intake.kind == "firmware"
     assert [i.sha256 for i in intake.inputs] == [one["sha256"], two["sha256"]]
     assert run_.info.authority is None
+
+
+def test_a_worker_that_is_killed_at_its_image_loses_nothing(tmp_path, image, capsys, monkeypatch):
+    images = [str(image), str(tree(tmp_path / "other")), str(tree(tmp_path / "third"))]
+    command = ["firmware", *images, "--json", "--workers", "2", "-o"]
+    assert run([*command, str(tmp_path / "whole")]) == 0
+    whole = capsys.readouterr().out
+    killed: list[int] = []
+    pools: list[workers.Workers[ImageReport]] = []
+    receive, enter = workers.receive, workers.Workers.__enter__
+
+    def receive_after_a_kill(*args):
+        # The first answer that is waited for: its job was sent and its child is at it.
+        if not killed:
+            killed.append(pools[0].pids[0])
+            os.kill(killed[0], signal.SIGKILL)
+        return receive(*args)
+
+    monkeypatch.setattr(workers, "receive", receive_after_a_kill)
+    monkeypatch.setattr(
+        workers.Workers, "__enter__", lambda self: pools.append(self) or enter(self)
+    )
+    assert run([*command, str(tmp_path / "killed")]) == 0
+    assert capsys.readouterr().out == whole
+    assert len(killed) == 1
 
 
 def test_the_run_holds_findings_about_the_image_and_none_of_devices(tmp_path, image, capsys):
@@ -230,3 +258,33 @@ def test_the_components_are_a_valid_cyclonedx_document(tmp_path, image, capsys):
     assert document["components"][0]["components"][0]["version"] == "1.0.1e"
     assert {v["id"] for v in document["vulnerabilities"]} >= {"CVE-2014-0160"}
     assert document["compositions"][0]["aggregate"] == "incomplete"
+
+
+def test_strings_are_written_to_a_new_file_that_is_no_part_of_the_run(tmp_path, image, capsys):
+    out, file = tmp_path / "r", tmp_path / "all.ndjson"
+    (image / "etc/shadow").write_bytes(b"root:$1$abcdefgh$ijklmnopqrstuvwxyz0123:1:0:9:7:::\n")
+    command = ["firmware", str(image), "-o", str(out), "--export", "strings"]
+    assert run([*command, str(file)]) == 0
+    assert "strings in" in capsys.readouterr().err
+    found = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    (host,) = (s for s in found if s["text"] == "api.cam-vendor.com")
+    data = (image / host["path"]).read_bytes()
+    assert data[host["offset"] : host["offset"] + host["length"]] == b"api.cam-vendor.com"
+    assert "ijklmnop" not in file.read_text("utf-8")
+    assert "<cut:password-hash:" in file.read_text("utf-8")
+    assert not any(b'api.cam-vendor.com"}' in p.read_bytes() for p in out.rglob("*.ndjson"))
+    before = file.read_bytes()
+    assert run([*command, str(file)]) == 3
+    assert "not overwritten" in capsys.readouterr().err
+    assert file.read_bytes() == before
+    assert run([*command, str(out / "all.ndjson")]) == 3
+    assert "lies in the run" in capsys.readouterr().err
+    assert run(["verify", str(out)]) == 0
+
+
+def test_strings_of_an_image_that_cannot_be_read_end_with_two(tmp_path, image, capsys):
+    file = tmp_path / "all.txt"
+    missing = str(tmp_path / "absent")
+    command = ["firmware", missing, str(image), "-o", str(tmp_path / "r"), "--export", "strings"]
+    assert run([*command, str(file)]) == 2
+    assert "image\tusr/bin/app\t" in file.read_text("utf-8")

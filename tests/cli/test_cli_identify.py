@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from recorded_answers import HOSTILE, LOGIN, PRINTER, SADP, record
 
 from camscan import knowledge
-from camscan.cli import identify_cmd, identify_parts
+from camscan.cli import identify_cmd, identify_deal, identify_parts
 from camscan.cli.identify_cmd import identify_command
 from camscan.cli.identify_input import lines
 from camscan.cli.main import run as run_command
@@ -95,7 +95,7 @@ def test_in_parts_the_output_is_the_same(tmp_path, small_memory):
 
 
 def test_large_parts_are_dealt_again_and_many_results_merged(tmp_path, small_memory, monkeypatch):
-    monkeypatch.setattr(identify_parts, "PART_BYTES", 2000)
+    monkeypatch.setattr(identify_deal, "PART_BYTES", 2000)
     monkeypatch.setattr(identify_parts, "_OPEN", 5)
     file = tmp_path / "a.ndjson"
     file.write_bytes(DATA)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import re
 
 import jsonschema
 import pytest
+import zstandard
 from mmdb_file import database
 from recorded_answers import ANSWERS, record
 
@@ -137,6 +139,24 @@ def test_ingest_of_a_bad_line_ends_with_two_and_loses_nothing(tmp_path, capsys):
     assert "unknown kind 'smell'" in attempts["ingest half.ndjson:4"]
     assert run_.seal_of("0001-ingest").complete is False
     assert run(["verify", str(tmp_path / "RUN")]) == 0
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
+def test_ingest_takes_lines_of_zgrab2_and_compressed_files(pack, tmp_path, capsys):
+    title = {"status_line": "200 OK", "protocol": {"name": "HTTP/1.1"}, "body": "<title>Paper Printer</title>"}  # fmt: skip
+    http = {"status": "success", "protocol": "http", "port": 80, "result": {"response": title}}
+    ssh = {"status": "connection-timeout", "protocol": "ssh", "port": 22, "result": None}
+    path = tmp_path / "zgrab"
+    path.write_bytes(
+        pack(json.dumps({"ip": "10.9.0.44", "data": {"http": http, "ssh": ssh}}).encode())
+    )
+    assert run(["ingest", str(tmp_path / "RUN"), str(path), "--json"]) == 0
+    assert [d["device_id"] for d in line_of_json(capsys)["devices"]] == ["10.9.0.44"]
+    run_ = opened(tmp_path / "RUN")
+    assert [(o.address, o.port) for o in run_.observations()] == [("10.9.0.44", 80)]
+    # a module without an answer is no failure of the import, but a test without a result
+    assert [a.detail for a in run_.attempts()] == ["module ssh: connection-timeout"]
+    assert run_.seal_of("0001-ingest").complete is True
 
 
 NMAP = """<?xml version="1.0" encoding="UTF-8"?>

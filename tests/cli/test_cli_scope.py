@@ -141,6 +141,15 @@ def test_doctor_names_one_apt_line_for_what_is_missing(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
+    ("system", "works"), [("linux", True), ("darwin", False), ("win32", False)]
+)
+def test_doctor_says_where_children_have_no_memory_limit(monkeypatch, system, works):
+    monkeypatch.setattr(doctor_module.sys, "platform", system)
+    (ability,) = [a for a in doctor_module.examine().abilities if "memory limits" in a.what]
+    assert (ability.works, bool(ability.why)) == (works, not works)
+
+
+@pytest.mark.parametrize(
     ("path", "words"),
     [("_APPARMOR", "AppArmor"), ("_CLONE", "switched off"), ("_MAX", "switched off")],
 )

@@ -151,6 +151,15 @@ def test_client_hello_is_well_formed():
         tls.client_hello(b"")
 
 
+@pytest.mark.parametrize(
+    "text", ["Aquila AQ-77 Network Camera", " Aquila AQ-77\r\nNetwork\tCamera\n"]
+)
+def test_a_description_alone_is_the_description(text):
+    assert snmp.parse(text.encode()).fields() == {"sysdescr": ("Aquila AQ-77 Network Camera",), "varbind": ("sysDescr.0=Aquila AQ-77 Network Camera",)}  # fmt: skip
+    with pytest.raises(DecodeError):
+        snmp.parse(text.encode() + b"\x01")
+
+
 def test_snmp_values():
     fields = snmp.parse(SNMP_V2).fields()
     assert (fields["sysdescr"], fields["sysname"]) == (("AXIS cam",), ("cam1",))

@@ -11,7 +11,7 @@ from invented_market import SIGNATURES, build, http, signature
 from msgspec.structs import replace
 
 from camscan.identify.assets import match
-from camscan.identify.canary import ANY_PORT, CANARY_PORT
+from camscan.identify.canary import ANY_PORT, CANARY_PORT, NOT_ASKED
 from camscan.identify.devices import identify
 from camscan.identify.match import Matcher
 from camscan.model.claim import Attribute, Family, Level, Role, State, Visibility
@@ -196,6 +196,20 @@ def test_a_page_in_answer_to_a_machine_interface_is_no_evidence_without_a_canary
     other = http("1:2", "<model>unlike any page</model>", path="/ISAPI/System/deviceInfo", kind=Kind.ISAPI)  # fmt: skip
     assert only([http("1:1", page), other]).notes == ()
     assert only([http("1:1", page, port=81), asked], join=False).notes == ()
+
+
+def test_words_of_a_page_need_the_canary_where_the_scan_is_ours():
+    page = http("1:1", "<title>Paper Printer</title>", job="root")
+    device = only([page])
+    assert (device.is_camera, device.notes) == (None, (NOT_ASKED,))
+    refused = http("1:2", status="404 Not Found", path="/none", canary=True, job="canary")
+    assert only([page, refused]).is_camera is False
+    # what another tool recorded had no canary to ask, and a refusal needs none
+    assert only([http("1:1", "<title>Paper Printer</title>")]).is_camera is False
+    login = http("1:1", status="401 Unauthorized", headers=AQUILA, job="root")
+    assert only([login]).value(Attribute.MAKER) == "aquila"
+    # words of another service beside it
+    assert only([page, rtsp("1:3", job="rtsp-root")]).notes == ()
 
 
 def said(*roles):

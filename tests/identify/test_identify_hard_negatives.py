@@ -97,6 +97,12 @@ NEGATIVES = [
     ("television of LG", Kind.UPNP_XML, upnp(deviceType="urn:schemas-upnp-org:device:MediaRenderer:1", manufacturer="LG Electronics", modelName="LG TV")),
     ("intercom without a camera", Kind.SNMP, "sysDescr.0 = 2N IP Force"),
     ("lamp in HomeKit", Kind.MDNS, "PTR Lamp._hap._tcp.local\nTXT md=L1\nTXT ci=5"),
+    ("conference camera, page", Kind.TITLE, page("Sony Video Conference Camera")),
+    ("conference system", Kind.SNMP, "sysDescr.0 = Polycom HDX 8000 HD Camera"),
+    ("program that shows cameras", Kind.TITLE, page("IP Camera Viewer")),
+    ("program for industrial cameras", Kind.TITLE, page("Basler camera software")),
+    ("photo camera, page", Kind.TITLE, page("Canon Camera Connect")),
+    ("shop", Kind.TITLE, page("IP Camera Shop - buy online")),
     ("media server", Kind.RTSP, "RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: Cisco MediaSense Media Server\r\n\r\n"),
     ("access panel with ONVIF", Kind.WSD, None),
 ]  # fmt: skip

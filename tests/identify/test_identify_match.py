@@ -60,6 +60,20 @@ def test_each_comparison(test, value, fields, holds):
     assert bool(matcher(one, fields=fields).evidence(seen())) is holds
 
 
+def test_it_is_silent_where_an_unless_holds():
+    when = [("server", "equals", "a")]
+    unless = (
+        Condition(field="title", test=Test.CONTAINS, value="shop"),
+        Condition(field="server", test=Test.PREFIX, value="ab"),
+    )
+    says = [(Attribute.MAKER, "aquila")]
+    one = signature("a.http.b", Kind.HTTP, Family.LABEL, when, says, unless=unless)
+    assert matcher(one, fields={"server": ("a",), "title": ("live",)}).evidence(seen())
+    assert matcher(one, fields={"server": ("a",)}).evidence(seen())
+    assert not matcher(one, fields={"server": ("a",), "title": ("a shop",)}).evidence(seen())
+    assert not matcher(one, fields={"server": ("a", "abc")}).evidence(seen())
+
+
 def test_all_conditions_must_hold_and_repeats_count_once():
     when = [("server", "equals", "a"), ("server", "equals", "a"), ("title", "contains", "b")]
     one = signature("a.http.b", Kind.HTTP, Family.LABEL, when, [(Attribute.MAKER, "aquila")])

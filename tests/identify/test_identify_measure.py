@@ -14,7 +14,7 @@ from camscan import knowledge
 from camscan.cli.main import run
 from camscan.cli.signatures_cmd import measure_command
 from camscan.identify.devices import Identifier
-from camscan.identify.measure import leave_out, makers, measure, wilson
+from camscan.identify.measure import Missed, leave_out, makers, measure, wilson
 from camscan.model.product import ProductLine
 
 KNOWN = build()
@@ -84,6 +84,20 @@ def test_a_model_that_stands_nowhere_is_counted_apart():
     present = found.model_recall_where_present
     assert (present.hits, present.total) == (1, 1)
     assert (found.firmware_recall.total, found.firmware_recall_where_present.total) == (1, 0)
+
+
+def test_why_a_model_that_is_there_was_missed_is_counted():
+    another = AQUILA.replace("AQ-77", "AQ-91")
+    lines = [
+        record("right", **label(True, "Aquila", model="AQ-77")),
+        record("two", **label(True, "Aquila", model="AQ-77")),
+        record("two", another, port=81, **label(True, "Aquila", model="AQ-77")),
+        record("unnamed", PRINTER, **label(True, "Aquila", model="Paper Printer")),
+        record("other", another + "<b>AQ-77</b>", **label(True, "Aquila", model="AQ-77")),
+    ]
+    found = measure(lines, IDENTIFIER)
+    assert (found.model_recall_where_present.hits, found.model_recall_where_present.total) == (1, 4)
+    assert found.model_missed_where_present == Missed(conflicting=1, unnamed=1, wrong=1)
 
 
 def test_rows_by_kind_see_one_kind_alone():

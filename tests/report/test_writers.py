@@ -158,7 +158,7 @@ def test_worst_lower_end_comes_first(model):
 
 def test_conflict_and_unknown_are_words_not_blanks(model):
     (row,) = model.others
-    assert row.maker == "conflicting: axis | dahua"
+    assert row.maker == "conflicting: AXIS | Dahua"
     assert row.model == "unknown"
     assert row.cloud == "not examined"
     assert row.is_camera == "unknown"

@@ -56,19 +56,21 @@ _CHECK = re.compile(
     re.IGNORECASE,
 )
 _MOST = 200
+_HEAD = 1 << 20
+"""Bytes of a file that are looked through."""
 
 
-def find(path: str, data: bytes | memoryview) -> Iterator[ImageKey]:
+def find(path: str, data: bytes) -> Iterator[ImageKey]:
     """Accounts, services and update scripts of one file."""
     name = path.rpartition("!/")[2] if "!/" in path else path
     where = clean(path)
-    body = bytes(data[: 1 << 20])
     if _FILES.search(name):
-        yield from _accounts(where, body, shadow="shadow" in name.rpartition("/")[2])
-    elif b"root:" in body and b"\0" in body[:4096]:
+        yield from _accounts(where, data[:_HEAD], shadow="shadow" in name.rpartition("/")[2])
+    elif b"\0" in data[:4096] and data.find(b"root:", 0, _HEAD) >= 0:
         yield from _embedded(where, data)
-    if b"\0" in body[:1024]:
+    if b"\0" in data[:1024]:
         return
+    body = data[:_HEAD]
     if _BOOT.search(name):
         yield from _services(where, body)
     if body.startswith(b"#!") or name.endswith(".sh"):
@@ -85,7 +87,7 @@ def _accounts(path: str, body: bytes, *, shadow: bool) -> Iterator[ImageKey]:
             yield found
 
 
-def _embedded(path: str, data: bytes | memoryview) -> Iterator[ImageKey]:
+def _embedded(path: str, data: bytes) -> Iterator[ImageKey]:
     """A password line written into a program: `root:...:0:0:...`."""
     for match in re.finditer(rb"root:[^:\s\x00]{0,128}:0:0:[^\n\x00]{0,120}", data):
         entry = _ENTRY.match(bytes(match[0]))

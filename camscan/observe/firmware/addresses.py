@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from camscan.observe.firmware.anchors import Anchors, matches
 from camscan.observe.firmware.found import Found, surroundings, url_parts
 from camscan.observe.firmware.names import ANCHORS, REPEATS, Budget
 
@@ -28,10 +29,10 @@ _WHOLE = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}\.?")
 _MASK = re.compile(r"255\.\d+\.\d+\.\d+|0\.\d+\.\d+\.\d+|127\.\d+\.\d+\.\d+")
 
 
-def find(data: bytes | memoryview, budget: Budget) -> Iterator[Found]:
+def find(data: bytes | memoryview, budget: Budget, anchors: Anchors) -> Iterator[Found]:
     """Every text that is an address by its form, in order of kind and place."""
     repeats: dict[str, int] = {}
-    for number, match in enumerate(_QUAD.finditer(data)):
+    for number, match in enumerate(matches(_QUAD, data, anchors.quads)):
         if number > ANCHORS:
             budget.exceeded = True
             return
@@ -54,7 +55,7 @@ def find(data: bytes | memoryview, budget: Budget) -> Iterator[Found]:
             and (found := _at(data, match.start() - len(head), text)) is not None
         ):
             yield found
-    for number, match in enumerate(_SIX.finditer(data)):
+    for number, match in enumerate(matches(_SIX, data, anchors.sixes)):
         if number > ANCHORS:
             budget.exceeded = True
             return

@@ -14,6 +14,8 @@ CELL = 4096
 WINDOW = 1 << 16
 """Bytes over which an entropy is taken: 64 KiB of random bytes measure 7.997."""
 HIGH = 7.95
+_ZEROS = 0.035
+"""Share of one byte value from which on HIGH cannot be reached: -p*log2(p) - (1-p)*log2((1-p)/255) = 7.93."""
 _STEP = 1 << 24
 
 
@@ -24,6 +26,15 @@ def entropy(data: Bytes) -> float:
     counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
     shares = counts[counts > 0] / len(data)
     return float(max(0.0, -(shares * np.log2(shares)).sum()))
+
+
+def _above(window: Bytes) -> float | None:
+    """The entropy of a window if it is above HIGH."""
+    zeros = len(window) - np.count_nonzero(np.frombuffer(window, np.uint8))
+    if zeros > _ZEROS * len(window):
+        return None
+    value = entropy(window)
+    return value if value > HIGH else None
 
 
 def filled(source: Source, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -64,8 +75,8 @@ def high(view: memoryview, start: int, end: int) -> Iterator[tuple[int, int, flo
     begin = start
     values: list[float] = []
     for at in range(start, end - WINDOW + 1, WINDOW):
-        value = entropy(view[at : at + WINDOW])
-        if value > HIGH:
+        value = _above(view[at : at + WINDOW])
+        if value is not None:
             if not values:
                 begin = at
             values.append(value)
@@ -86,8 +97,8 @@ def looks_encrypted(data: Bytes) -> float | None:
         return None
     lowest = 8.0
     for at in (0, (size - WINDOW) // 2, size - WINDOW):
-        value = entropy(data[at : at + WINDOW])
-        if value <= HIGH:
+        value = _above(data[at : at + WINDOW])
+        if value is None:
             return None
         lowest = min(lowest, value)
     return lowest

@@ -54,7 +54,7 @@ class Carved(NamedTuple):
     candidates: list[Candidate]
     """By place."""
     left_out: list[str]
-    """Forms that were given up, in words."""
+    """Forms that were given up, and containers too large, in words."""
 
 
 def carve(
@@ -89,11 +89,20 @@ def carve(
                     forms = tuple(f for f in forms if f is not form)
                     search, tests = _search(forms), _tests(forms)
                     break
-                found = None if form.rank == STREAM else probe(form, view, begin, watch)
-                if form.rank == STREAM or found is not None:
-                    carved.candidates.append(Candidate(begin, form, found))
-                if found is not None:
-                    end = at = max(at, begin + found.size)
+                if form.rank == STREAM:
+                    carved.candidates.append(Candidate(begin, form, None))
+                    continue
+                try:
+                    found = probe(form, view, begin, watch)
+                except (BudgetError, NoLibraryError) as error:
+                    if isinstance(error, BudgetError) and error.final:
+                        raise
+                    carved.left_out.append(f"{form.name} at 0x{begin:x}: {error}")
+                    continue
+                # Some are known by what stands inside them: they begin earlier, but never in another container.
+                if found is not None and found.at >= end:
+                    carved.candidates.append(Candidate(found.at, form, found))
+                    end = at = max(at, found.at + found.size)
                     break
     carved.candidates.sort(key=lambda c: (c.at, c.form.rank))
     return carved

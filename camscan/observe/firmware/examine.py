@@ -25,6 +25,7 @@ from camscan.model.firmware import (
 from camscan.model.imprint import FirmwareKnowledge
 from camscan.model.knowledge import EndpointName
 from camscan.observe.firmware import accounts, keys, suffixes
+from camscan.observe.firmware.anchors import Finder
 from camscan.observe.firmware.entry import Budget, Entry
 from camscan.observe.firmware.gather import MOST_OF_A_CLASS, Gatherer
 from camscan.observe.firmware.opening import open_image
@@ -90,6 +91,7 @@ class Searcher:
         self.words = Words(tables.vocabulary, tables.names)
         self.prints = Prints(tables.firmware)
         self.suffixes = suffixes.load()
+        self.anchors = Finder(self.suffixes.endings)
 
 
 _searchers: dict[str, Searcher] = {}
@@ -130,12 +132,13 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
                         "utf-8", "surrogateescape"
                     )
                 )
-        if _unpacked(entry.data):
+        if unpacked(entry.data):
             continue
         data = bytes(entry.data)
         role = role_of(entry.path, data)
         examined += len(entry.data)
-        if not gatherer.take(entry.path, data, role):
+        anchors = searcher.anchors.find(data)
+        if not gatherer.take(entry.path, data, role, anchors):
             cut.append(
                 Unopened(
                     path=clean(entry.path),
@@ -145,14 +148,14 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
                     detail="more dots and numbers than one file is searched for",
                 )
             )
-        named, stated = searcher.prints.read(entry.path, data, program=role in PROGRAM)
+        named, stated = searcher.prints.read(entry.path, anchors.text, program=role in PROGRAM)
         for component in named:
             components.setdefault((component.component, component.version), component)
         for fact in stated:
             if len(facts) < MOST_FACTS:
                 facts.setdefault((fact.attribute, fact.value), fact)
         if len(found) < MOST_KEYS:
-            found += [*keys.find(entry.path, data), *accounts.find(entry.path, data)]
+            found += [*keys.find(entry.path, data, anchors), *accounts.find(entry.path, data)]
     endpoints = gatherer.done()
     every = tuple(facts.values()) + tuple(_container_facts(opening.opened))
     return ImageReport(
@@ -171,7 +174,8 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
     )  # fmt: skip
 
 
-def _unpacked(data: bytes | memoryview) -> bool:
+def unpacked(data: bytes | memoryview) -> bool:
+    """Whether these bytes are a form whose files lie in it as they are."""
     return any(bytes(data[at : at + len(mark)]) == mark for at, mark in _PLAIN_FORMS)
 
 

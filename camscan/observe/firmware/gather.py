@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from camscan.decode.text import clean
 from camscan.model.firmware import ImageEndpoint
 from camscan.observe.firmware import addresses, names, ppcs, shape
+from camscan.observe.firmware.anchors import Anchors
 from camscan.observe.firmware.classes import Graded, grade
 from camscan.observe.firmware.found import Found
 from camscan.observe.firmware.pairs import paired
@@ -49,19 +50,25 @@ class Gatherer:
         self.dropped = 0
         """Informational entries above MOST_OF_A_CLASS."""
 
-    def take(self, path: str, data: bytes | memoryview, role: Role) -> bool:
+    def take(self, path: str, data: bytes, role: Role, anchors: Anchors) -> bool:
         """Look through one file; False where a limit ended the search before its end."""
         budget = names.Budget()
         for found in names.find(
-            data, self._suffixes, self._words.known, skip_words=role in SOURCE, budget=budget
+            data,
+            self._suffixes,
+            self._words.known,
+            skip_words=role in SOURCE,
+            budget=budget,
+            dots=anchors.names,
         ):
             self._name(path, found, role)
-        for found in addresses.find(data, budget):
+        for found in addresses.find(data, budget, anchors):
             self._add(path, found, grade(found, role, self._words))
-        for decoded in ppcs.find(data, self._suffixes):
+        for decoded in ppcs.find(anchors.text, self._suffixes):
             self._decoded(path, decoded)
-        for found in _encoded(data, self._suffixes):
-            self._add(path, found, grade(found, role, self._words))
+        if b"aHR0c" in anchors.text:
+            for found in _encoded(data, self._suffixes):
+                self._add(path, found, grade(found, role, self._words))
         return not budget.exceeded
 
     def done(self) -> tuple[ImageEndpoint, ...]:
@@ -180,8 +187,6 @@ def _cut(text: str) -> str:
 
 def _encoded(data: bytes | memoryview, suffixes: Suffixes) -> Iterator[Found]:
     """URLs written in base64: `http` is `aHR0c` wherever it begins a text."""
-    if isinstance(data, bytes) and b"aHR0c" not in data:
-        return
     for number, match in enumerate(_BASE64.finditer(data)):
         if number >= names.ANCHORS:
             return

@@ -11,6 +11,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -25,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from camscan.decode.text import clean
 from camscan.model.firmware import ImageKey
+from camscan.observe.firmware.anchors import Anchors, matches
 
 MOST = 2000
 """Blocks tried in one file."""
@@ -42,7 +44,6 @@ _DER_KEY = re.compile(
     rb"|\x77\x02\x01\x01\x04\x20|\x81.\x02\x01\x00\x30\x13\x06\x07\x2a\x86\x48)",
     re.DOTALL,
 )
-# One literal, then a look ahead: the search for it is memchr.
 _DER_CERTIFICATE = re.compile(
     rb"\x30(?=\x82[\x01-\x0f].\x30(?:\x82[\x01-\x0f].|\x81.)\xa0\x03\x02\x01\x02)", re.DOTALL
 )
@@ -56,11 +57,11 @@ _Public = (
 )
 
 
-def find(path: str, data: bytes) -> Iterator[ImageKey]:
+def find(path: str, data: bytes, anchors: Anchors) -> Iterator[ImageKey]:
     """Every key and certificate of one file that parses."""
     where = clean(path)
-    yield from _private(where, data)
-    certificates = list(_certificates(where, data))
+    yield from _private(where, data, anchors)
+    certificates = list(_certificates(where, data, anchors))
     if len(certificates) <= BUNDLE:
         yield from certificates
         return
@@ -75,9 +76,20 @@ def find(path: str, data: bytes) -> Iterator[ImageKey]:
     )
 
 
-def _private(path: str, data: bytes) -> Iterator[ImageKey]:
-    texts = _PEM.finditer(data) if b"PRIVATE KEY-----" in data else ()
-    for number, match in enumerate(texts):
+def spans(data: bytes, anchors: Anchors) -> Iterator[tuple[int, int]]:
+    """(start, end) of the private keys in DER that parse."""
+    for match in islice(matches(_DER_KEY, data, anchors.elements), MOST):
+        body = _element(data, match.start())
+        if body is not None:
+            try:
+                _loaded("DER", body)
+            except _ODD:
+                continue
+            yield match.start(), match.start() + len(body)
+
+
+def _private(path: str, data: bytes, anchors: Anchors) -> Iterator[ImageKey]:
+    for number, match in enumerate(matches(_PEM, data, anchors.blocks)):
         if number >= MOST:
             return
         block = bytes(match[0]).replace(b"\\n", b"\n").replace(b"\\r", b"")
@@ -93,7 +105,7 @@ def _private(path: str, data: bytes) -> Iterator[ImageKey]:
             yield _key(path, match.start(), _loaded(kind, block))
         except _ODD:
             continue
-    for number, match in enumerate(_DER_KEY.finditer(data)):
+    for number, match in enumerate(matches(_DER_KEY, data, anchors.elements)):
         if number >= MOST:
             return
         body = _element(data, match.start())
@@ -122,10 +134,9 @@ def _key(path: str, offset: int, public: object) -> ImageKey:
     )
 
 
-def _certificates(path: str, data: bytes) -> Iterator[ImageKey]:
+def _certificates(path: str, data: bytes, anchors: Anchors) -> Iterator[ImageKey]:
     seen = set()
-    texts = _CERTIFICATE.finditer(data) if b"CERTIFICATE-----" in data else ()
-    for number, match in enumerate(texts):
+    for number, match in enumerate(matches(_CERTIFICATE, data, anchors.blocks)):
         if number >= MOST:
             break
         try:
@@ -135,7 +146,7 @@ def _certificates(path: str, data: bytes) -> Iterator[ImageKey]:
         if (found := _certificate(path, match.start(), body)) is not None:
             seen.add(found.fingerprint + found.expires)
             yield found
-    for number, match in enumerate(_DER_CERTIFICATE.finditer(data)):
+    for number, match in enumerate(matches(_DER_CERTIFICATE, data, anchors.elements)):
         if number >= MOST:
             return
         raw = _element(data, match.start())

@@ -1,8 +1,8 @@
 """Where in these bytes do texts stand that are built like host names?
 
-Anchored on the dot before a last label of the public DNS, then looking back (facts: firmware 6): most
-bytes are only passed over by memchr. What a text means is decided elsewhere; here neighbours that run
-together are parted, and templates keep their variables.
+Anchored on the dot before a last label of the public DNS, then looking back (facts: firmware 6). What a
+text means is decided elsewhere; here neighbours that run together are parted, and templates keep their
+variables.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from camscan.observe.firmware.anchors import matches
 from camscan.observe.firmware.found import Found, surroundings, url_parts
 from camscan.observe.firmware.shape import service_name
 from camscan.observe.firmware.suffixes import STRONG, Suffixes, strength
@@ -29,9 +30,13 @@ REPEATS = 24
 _VERB = re.compile(
     r"(?:POST|GET|PUT|HEAD|DELETE|PATCH|CONNECT|OPTIONS|HOST|Host|HTTP|HTTPS|URL)(?=[a-z0-9])"
 )
+_VARIABLE = frozenset({b"%", b"}", b">", b"$", b"*", b"\\"})
+"""What stands right before a name that may begin with a variable or an escape."""
 _CONVERSION = re.compile(r"[-+0-9.*]{0,6}(?:l{1,2}|h{1,2}|z)?[sdiuxXc]")
 _ESCAPE_HEX = re.compile(r"(?:2[fF]|3[aAdD]|40|26|20|22)")
 _GLUED = ("com", "net", "org", "cn", "gov", "edu", "io", "tw", "hk", "jp", "us", "eu", "de", "ru")
+
+_SEAM = re.compile(rf"\.(?:{'|'.join(_GLUED)})[^.]", re.IGNORECASE)
 
 Known = Callable[[str], bool]
 """Whether signatures/ name a host or a name above it."""
@@ -47,12 +52,21 @@ class Budget:
 
 
 def find(
-    data: bytes | memoryview, suffixes: Suffixes, known: Known, *, skip_words: bool, budget: Budget
+    data: bytes | memoryview,
+    suffixes: Suffixes,
+    known: Known,
+    *,
+    skip_words: bool,
+    budget: Budget,
+    dots: list[int] | None = None,
 ) -> Iterator[Found]:
-    """Every text of the shape, in order. `skip_words`: leave out endings that are words of code."""
+    """Every text of the shape, in order. `skip_words`: leave out endings that are words of code.
+
+    `dots`: the only places to look at, from anchors; None for all bytes.
+    """
     repeats: dict[bytes, int] = {}
     wide_end = -1
-    for match in _ANCHOR.finditer(data):
+    for match in matches(_ANCHOR, data, dots):
         budget.seen += 1
         if budget.seen > ANCHORS:
             budget.exceeded = True
@@ -170,6 +184,9 @@ def _found(
 
 def _template(window: bytes, start: int, text: str, step: int) -> tuple[bool, int, str]:
     """Whether variables belong to the name, and where it begins with them."""
+    run = len(text.rpartition(".")[0])
+    if text[0] not in "-_." and window[-run - 1 : -run] not in _VARIABLE:
+        return False, start, text
     plain = text.lstrip("-_")
     start += (len(text) - len(plain)) * step
     text = plain
@@ -238,6 +255,8 @@ def _split(text: str, suffixes: Suffixes, known: Known) -> Iterator[tuple[int, s
 
 
 def _seam(text: str, suffixes: Suffixes, known: Known) -> int | None:
+    if _SEAM.search(text) is None:
+        return None
     dot = text.find(".")
     while 0 <= dot < len(text) - 1:
         label = text[dot + 1 :].partition(".")[0]

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from camscan.clock import iso
 from camscan.model.firmware import Opened, Unopened
-from camscan.observe.firmware.blank import filled, high, looks_encrypted
+from camscan.observe.firmware import partitions
+from camscan.observe.firmware.blank import WINDOW, filled, high, looks_encrypted
 from camscan.observe.firmware.carve import Candidate, carve, probe
 from camscan.observe.firmware.entry import NO_BYTES, Budget, Entry
-from camscan.observe.firmware.form import BROKEN, Bytes, Form, Found, Member
+from camscan.observe.firmware.form import BROKEN, Bytes, Found, Member
 from camscan.observe.firmware.forms.registry import FORMS, WHOLE, dense
 from camscan.observe.firmware.source import Source, map_file, walk_tree
 from camscan.observe.firmware.watch import (
@@ -53,6 +54,7 @@ class Opening:
         self._more = 0
         self._at = 0
         self._source: Source | None = None
+        self._partitions: partitions.Table = ()
 
     def entries(self) -> Iterator[Entry]:
         """The entries of the image; a second call opens it again from the beginning."""
@@ -93,6 +95,7 @@ class Opening:
             if not len(view):
                 self._note("", 0, 0, "unknown-format", "empty file")
                 return
+            self._partitions = partitions.find(view)
             yield from self._search(source, "", 0)
         except BudgetError as error:
             self._note("", self._at, len(view) - self._at, "budget", str(error))
@@ -131,8 +134,10 @@ class Opening:
             if depth == 0:
                 yield from self._between(source, end, found.at)
                 self._at = found.at
+            else:
+                self._dense(source, end, found.at, path)
             inner = self._name(source, found, candidate, path)
-            yield from self._open(found, candidate.form, inner, depth)
+            yield from self._open(view, found, candidate.form.name, inner, depth)
             end = found.at + found.size
             opened_any = True
         if depth == 0:
@@ -141,14 +146,22 @@ class Opening:
             if not opened_any:
                 text = "no known container; searched as raw bytes"
                 self._note("", 0, len(view), "unknown-format", text)
-        elif not opened_any and not dense(view):
+        elif opened_any:
+            self._dense(source, end, len(view), path)
+        elif not dense(view):
             value = looks_encrypted(view)
             if value is not None:
                 self._note(path, 0, len(view), "encrypted", UNKNOWN, value=value)
 
     def _candidates(self, source: Source, path: str) -> list[Candidate]:
         for form in WHOLE:
-            found = probe(form, source.view, 0, self.watch)
+            try:
+                found = probe(form, source.view, 0, self.watch)
+            except BudgetError as error:
+                if error.final:
+                    raise
+                self._note(path, 0, len(source.view), "budget", f"{form.name}: {error}")
+                continue
             if found is not None:
                 return [Candidate(0, form, found)]
         carved = carve(source.view, FORMS, self.watch, source.extents)
@@ -177,14 +190,19 @@ class Opening:
             return path
         return _join(path, f"{candidate.form.name}@0x{found.at:x}")
 
-    def _open(self, found: Found, form: Form, inner: str, depth: int) -> Iterator[Entry]:
+    def _open(
+        self, view: memoryview, found: Found, form: str, inner: str, depth: int
+    ) -> Iterator[Entry]:
         place = len(self.opened)
+        label = found.label
+        if not depth and (name := partitions.named(self._partitions, found.at)):
+            label = f"{label}, partition {name}".removeprefix(", ")
         record = Opened(
             path=inner,
             offset=found.at,
             size=found.size,
-            form=found.form or form.name,
-            label=found.label,
+            form=found.form or form,
+            label=label,
             created=iso(found.created) if found.created else "",
         )
         self.opened.append(record)
@@ -198,7 +216,8 @@ class Opening:
                     given += 1
                     files += entry.kind == "file"
                     yield entry
-                    yield from self._inside(entry, depth + 1)
+                    if not _itself(entry.data, found.size, view[found.at :]):
+                        yield from self._inside(entry, depth + 1)
         except (*BROKEN, MemoryError) as error:
             if isinstance(error, BudgetError) and error.final:
                 raise
@@ -253,6 +272,13 @@ class Opening:
             piece = source.view[begin:stop]
             yield Entry(f"gap@0x{begin:x}", "gap", piece, size=len(piece), offset=begin)
 
+    def _dense(self, source: Source, start: int, end: int, path: str) -> None:
+        """What of these bytes beside containers looks encrypted; the file that holds them was given out already."""
+        if end - start >= WINDOW:
+            for begin, stop in filled(source, start, end):
+                for low, up, value in high(source.view, begin, stop):
+                    self._note(path, low, up - low, "encrypted", UNKNOWN, value=value)
+
     def _note(
         self,
         path: str,
@@ -293,6 +319,11 @@ def _ceilings(candidates: list[Candidate], end: int) -> list[int]:
         if candidate.found is not None:
             end = candidate.at
     return ceilings[::-1]
+
+
+def _itself(data: Bytes, size: int, container: memoryview) -> bool:
+    """Whether a file is all of its container: then looking into it would find the container again."""
+    return len(data) == size and data == container[:size]
 
 
 def _join(outer: str, inner: str) -> str:

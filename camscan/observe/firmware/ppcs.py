@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from msgspec import Struct
 
+from camscan.observe.firmware.printable import Text
 from camscan.observe.firmware.suffixes import Suffixes
 
 _TABLE = bytes.fromhex(
@@ -66,23 +67,35 @@ def hosts_of(text: bytes, suffixes: Suffixes) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def find(data: bytes | memoryview, suffixes: Suffixes) -> Iterator[Decoded]:
-    """Every initialisation string in some bytes."""
-    for start, letters in _runs(data):
+def find(text: Text, suffixes: Suffixes) -> Iterator[Decoded]:
+    """Every initialisation string in a file."""
+    for start, letters in _runs(text):
         for skipped in range(min(_PREFIXES, len(letters) - _SHORTEST + 1)):
             found = _whole(letters[skipped:], suffixes)
             if found is not None:
-                length, hosts, text = found
-                yield Decoded(start + skipped, length, hosts, text)
+                length, hosts, plain = found
+                yield Decoded(start + skipped, length, hosts, plain)
                 break
 
 
-def _runs(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
-    """Runs of at least 16 letters A to P: each covers four neighbouring samples of every fourth byte."""
-    view = memoryview(data)
-    if len(view) < _SHORTEST:
+def _runs(text: Text) -> Iterator[tuple[int, bytes]]:
+    """Runs of at least 16 letters A to P, and where in the file they begin."""
+    for start, letters in _joined(text.joined):
+        first = text.place(start)
+        if text.data.startswith(letters, first):
+            yield first, letters
+            continue
+        # Neighbours in the text that are none in the file.
+        last = text.place(start + len(letters) - 1)
+        for match in _LETTERS.finditer(text.data, first, last + 1):
+            yield match.start(), match[0]
+
+
+def _joined(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The same of some bytes: each run covers four neighbouring samples of every fourth byte."""
+    if len(data) < _SHORTEST:
         return
-    held = (np.frombuffer(view, dtype=np.uint8)[::4] - np.uint8(65)) < len(_ALPHABET)
+    held = (np.frombuffer(data, dtype=np.uint8)[::4] - np.uint8(65)) < len(_ALPHABET)
     four = held[:-3] & held[1:-2] & held[2:-1] & held[3:]
     places = np.flatnonzero(four)
     if len(places) == 0:
@@ -93,8 +106,8 @@ def _runs(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
     lasts = places[np.concatenate((breaks, [len(places) - 1]))][:_RUNS]
     for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
         low = max(0, first * 4 - 3)
-        for match in _LETTERS.finditer(view[low : last * 4 + _SHORTEST + 4]):
-            yield low + match.start(), bytes(match[0])
+        for match in _LETTERS.finditer(data[low : last * 4 + _SHORTEST + 4]):
+            yield low + match.start(), match[0]
 
 
 def _whole(letters: bytes, suffixes: Suffixes) -> tuple[int, tuple[str, ...], str] | None:

@@ -1,13 +1,14 @@
 """Which components and which imprints of makers and builds does a file carry?
 
-All literals are one RE2 set that reads a file once; only where one stands is its version looked for, in
-a few hundred bytes around it.
+All literals are one RE2 set that reads the printable runs of a file once; only where one stands is its
+version looked for, in a few hundred bytes around it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import re2
 from msgspec import Struct
@@ -16,7 +17,9 @@ from camscan.decode.text import clean
 from camscan.errors import KnowledgeError
 from camscan.model.firmware import ImageComponent, ImageFact
 from camscan.model.imprint import Component, FirmwareKnowledge, Imprint
+from camscan.observe.firmware.printable import RUN, Text
 
+_ODD = re.compile(rb"[^\x20-\x7e]")
 _MEMORY = 128 << 20
 _BEFORE, _AFTER = 64, 256
 _PLACES = 40
@@ -65,29 +68,32 @@ class Prints:
             self._by_path += [(place, literal) for literal in literals]
             return
         for literal in literals:
+            if len(literal) < RUN or _ODD.search(literal):
+                raise KnowledgeError(f"{record.id}: find: at least {RUN} printable letters")
             self._set.Add(re2.escape(literal))
             self._owners.append((place, literal))
 
     def read(
-        self, path: str, data: bytes | memoryview, *, program: bool
+        self, path: str, text: Text, *, program: bool
     ) -> tuple[tuple[ImageComponent, ...], tuple[ImageFact, ...]]:
         """Components and facts of one file, each value once, at its first place.
 
         `program`: whether it holds machine code, the only place where a component's text is its own.
         """
-        if not self._owners or not data:
+        if not self._owners or not text.data:
             return (), ()
-        whole = bytes(data)
         found: dict[tuple[str, str | None], ImageComponent] = {}
         facts: dict[tuple[str, str, str], ImageFact] = {}
-        held = [self._owners[number] for number in self._set.Match(whole) or ()]
+        held = [self._owners[number] for number in self._set.Match(text.joined) or ()]
         for place, literal in (*held, *self._by_path):
             one = self._prints[place]
             if one.path is not None and one.path.search(path) is None:
                 continue
-            for start, value, excerpt in _values(whole, literal, one.pattern):
+            if isinstance(one.record, Component) and not program:
+                continue
+            for start, value, excerpt in _values(text, literal, one.pattern):
                 if isinstance(one.record, Component):
-                    if not program or (value is None and one.record.version_required):
+                    if value is None and one.record.version_required:
                         continue
                     key = one.record.id, value
                     if key not in found:
@@ -100,13 +106,11 @@ class Prints:
 
 
 def _values(
-    data: bytes, literal: bytes, pattern: re2._Regexp | None
+    text: Text, literal: bytes, pattern: re2._Regexp | None
 ) -> Iterator[tuple[int, str | None, str]]:
     """(offset, value or None, excerpt) at every place of a literal."""
-    at = data.find(literal)
-    for _ in range(_PLACES):
-        if at < 0:
-            return
+    data = text.data
+    for at in islice(text.find(literal), _PLACES):
         begin = max(0, at - _BEFORE)
         window = data[begin : at + len(literal) + _AFTER]
         value, start, end = None, at, at + len(literal)
@@ -114,7 +118,6 @@ def _values(
             value = match[1].decode("latin-1")
             start, end = begin + match.start(), begin + match.end()
         yield start, value, data[start : max(end, start + 1)][:_EXCERPT].decode("latin-1")
-        at = data.find(literal, at + len(literal))
 
 
 def _settled(found: Iterable[ImageComponent]) -> tuple[ImageComponent, ...]:

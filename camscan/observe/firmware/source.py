@@ -18,8 +18,8 @@ from pathlib import Path
 from camscan.observe.firmware.form import Bytes, Member, nothing, text_of
 from camscan.observe.firmware.form import inner_path as cleaned
 
-_MAPPED = 1 << 20
-"""Bytes from which a file of a tree is mapped instead of read."""
+_MAPPED = 1 << 26
+"""Bytes from which a file of a tree is mapped instead of read: a map has a cost for each page that is touched."""
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _ZEROS = memoryview(bytes(1 << 22))
 _DEEPEST = 256
@@ -135,6 +135,6 @@ def _read(path: bytes) -> Bytes:
             raise OSError(errno.EINVAL, "not a regular file")
         if status.st_size >= _MAPPED:
             return memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
-        return os.read(descriptor, _MAPPED)
+        return os.read(descriptor, status.st_size)
     finally:
         os.close(descriptor)

@@ -10,6 +10,7 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import zstandard
@@ -131,11 +132,25 @@ def _lzma_bare(data: Bytes, limit: int) -> bytes:
     return raw_lzma(data, limit, lc=3, lp=0, pb=2, dictionary=1 << 20)
 
 
+def _lzma_odd(data: Bytes, limit: int, *, skip: int, lc: int, lp: int, pb: int) -> bytes:
+    """LZMA behind a header of which only the length is known."""
+    return raw_lzma(data[skip:], limit, lc=lc, lp=lp, pb=pb, dictionary=1 << 20)
+
+
+_ODD = {
+    f"lzma-odd-{skip}-{lc}{lp}{pb}": partial(_lzma_odd, skip=skip, lc=lc, lp=lp, pb=pb)
+    for skip in (0, 1, 4, 5, 8, 9, 12, 13)
+    for lc, lp, pb in ((3, 0, 2), (0, 0, 0), (0, 2, 2), (1, 2, 2), (0, 0, 2), (3, 0, 0), (4, 0, 2))
+}
+LZMA_GUESSES = tuple(_ODD)
+"""Layouts of LZMA whose header says nothing: what proves one is what comes out."""
+
+
 def _none(data: Bytes, limit: int) -> bytes:
     return bytes(data[: limit + 1])
 
 
-_BLOCKS = {
+_BLOCKS: dict[str, Callable[[Bytes, int], bytes]] = {
     "none": _none,
     "zlib": _zlib,
     "deflate": _deflate,
@@ -148,6 +163,7 @@ _BLOCKS = {
     "lz4": _lz4,
     "lzo": _lzo,
     "rtime": _rtime,
+    **_ODD,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from camscan.model.knowledge import EndpointName
 
@@ -29,6 +30,8 @@ class Words:
         self._exact: dict[str, EndpointName] = {}
         self._suffix: dict[str, EndpointName] = {}
         self._glob: dict[str, list[tuple[re.Pattern[str], EndpointName]]] = {}
+        self.known = lru_cache(maxsize=1 << 16)(self._known)
+        """Whether signatures/ name a host or a name above it, or it tells the time."""
         for record in names:
             if not record.matchable:
                 continue
@@ -76,7 +79,7 @@ class Words:
             tail = tail.partition(".")[2]
         return None
 
-    def known(self, host: str) -> bool:
+    def _known(self, host: str) -> bool:
         return self.record(host) is not None or self.within(host, "time")
 
     def purpose(self, host: str) -> str:

@@ -15,6 +15,7 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from camscan.observe.packet import links
@@ -126,11 +127,21 @@ def _promiscuous(sock: socket.socket, interface: str, *, add: bool) -> bool:
     return True
 
 
-def stream(order: Capture, pipe: int, pool: links.Links, stopped: threading.Event) -> SweepSummary:
-    """Write until the verb is stopped or the reader closes the pipe; the pipe is closed here."""
+def stream(
+    order: Capture,
+    pipe: int,
+    pool: links.Links,
+    stopped: threading.Event,
+    counted: Callable[[int, int], None],
+) -> SweepSummary:
+    """Write until the verb is stopped or the reader closes the pipe; the pipe is closed here.
+
+    `counted`: told once a second how many packets were written and dropped so far.
+    """
     snaplen = max(64, min(order.snaplen, 262_144))
     sock = pool.listener(order.interface, order.program or ((0x06, 0, 0, 0xFFFFFFFF),))
     count, dropped, broken, ring, open_to_all = 0, 0, False, None, False
+    due = 0.0
     try:
         ring = _Ring(sock)
         open_to_all = _promiscuous(sock, order.interface, add=True)
@@ -151,6 +162,9 @@ def stream(order: Capture, pipe: int, pool: links.Links, stopped: threading.Even
                     dropped += links.lost(sock)
                     if last:
                         break
+                    if (now := time.monotonic()) >= due:
+                        due = now + 1.0
+                        counted(count, dropped)
                     poll.poll(100)
             except BrokenPipeError:
                 broken = True

@@ -28,6 +28,7 @@ from camscan.observe.packet.messages import (
     AnyReply,
     ArpSweep,
     Capture,
+    Counted,
     Done,
     NdSweep,
     Neighbour,
@@ -247,15 +248,19 @@ class PacketHelper:
         snaplen: int = 65_535,
         *,
         program: tuple[tuple[int, int, int, int], ...] = (),
+        into: int = -1,
     ) -> CaptureStream:
         """Packets of one interface as a pcap stream.
 
-        A text filter needs tcpdump to compile it; `program` is classic BPF as it is.
+        A text filter needs tcpdump to compile it; `program` is classic BPF as it is. `into`: write end of the
+        caller's own pipe (it stays the caller's to close); else the stream has a pipe of its own.
         """
         program = compile_filter(bpf) if bpf else program
+        order = Capture(interface=interface, program=program, snaplen=snaplen)
+        if into >= 0:
+            return CaptureStream(self, await self.begin(order, into), -1)
         read, write = os.pipe()
         try:
-            order = Capture(interface=interface, program=program, snaplen=snaplen)
             job = await self.begin(order, write)
         except BaseException:
             os.close(read)
@@ -297,9 +302,6 @@ class PacketHelper:
         if isinstance(reply, Done | Refused):
             self._queues.pop(job, None)
         return reply
-
-    async def finish(self, job: int) -> SweepSummary:
-        return await self._finish(job)
 
     async def _finish(self, job: int) -> SweepSummary:
         while True:
@@ -351,13 +353,31 @@ class CaptureStream:
 
     def __init__(self, helper: PacketHelper, job: int, fd: int) -> None:
         self.fd = fd
+        self.packets = 0
+        """Handed over so far, by the helper's last count (one a second)."""
+        self.dropped = 0
         self._helper = helper
         self._job = job
 
     async def stop(self) -> SweepSummary:
         """The stream ends when the last packet is read; the reader must keep reading."""
+        await self.tell_stop()
+        return await self.ended()
+
+    async def tell_stop(self) -> None:
+        """Ask for the end; `ended` waits for it."""
         await self._helper.tell(Stop(job=self._job))
-        return await self._helper.finish(self._job)
+
+    async def ended(self) -> SweepSummary:
+        """Wait for the end, which comes with `stop`, with the link, or where the reader closes the pipe."""
+        while True:
+            reply = await self._helper.reply(self._job)
+            if isinstance(reply, Counted):
+                self.packets, self.dropped = reply.packets, reply.dropped
+            elif isinstance(reply, Done):
+                return reply.summary
+            elif isinstance(reply, Refused):
+                raise _error(reply)
 
 
 def compile_filter(text: str) -> tuple[tuple[int, int, int, int], ...]:

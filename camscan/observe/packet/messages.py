@@ -155,6 +155,14 @@ class PortAnswers(Struct, frozen=True, kw_only=True, tag_field="type", tag="port
     items: tuple[PortAnswer, ...]
 
 
+class Counted(Struct, frozen=True, kw_only=True, tag_field="type", tag="counted"):
+    """capture: once a second, how many packets were handed over and how many the kernel dropped so far."""
+
+    job: int
+    packets: int
+    dropped: int
+
+
 class Done(Struct, frozen=True, kw_only=True, tag_field="type", tag="done"):
     job: int
     summary: SweepSummary
@@ -168,4 +176,4 @@ class Refused(Struct, frozen=True, kw_only=True, tag_field="type", tag="refused"
     message: str
 
 
-AnyReply = Ready | Neighbours | PortAnswers | Done | Refused
+AnyReply = Ready | Neighbours | PortAnswers | Counted | Done | Refused

@@ -24,6 +24,7 @@ from camscan.observe.packet.messages import (
     AnyRequest,
     ArpSweep,
     Capture,
+    Counted,
     Done,
     NdSweep,
     Neighbour,
@@ -177,6 +178,9 @@ class Server:
         def answered(items: Sequence[PortAnswer]) -> None:
             self._say(PortAnswers(job=job, items=tuple(items)))
 
+        def counted(packets: int, dropped: int) -> None:
+            self._say(Counted(job=job, packets=packets, dropped=dropped))
+
         match request:
             case NdSweep():
                 return link_sweep.sweep(request, scope, pool, heard, stop, version=6)
@@ -195,7 +199,7 @@ class Server:
             case SetNeighbours():
                 return self._table.apply(request, scope)
             case Capture():
-                return capture.stream(request, pipe, pool, stop)
+                return capture.stream(request, pipe, pool, stop, counted)
             case _:
                 raise UsageError("packet helper: not a verb")
 

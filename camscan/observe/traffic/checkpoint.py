@@ -13,22 +13,37 @@ import msgspec
 from msgspec import Struct
 
 from camscan.errors import RunError
-from camscan.observe.traffic.engine import Engine
-from camscan.observe.traffic.state import State, absorb, state_of
+from camscan.observe.traffic.hashing import Hashed
+from camscan.observe.traffic.messages import FileRead, Gap
 
 NAME = "capture.state"
+SCHEMA = "camscan-checkpoint/1"
+SPARE = 64 << 20
+"""Bytes of the disk that are left to others, beside what the run itself will need."""
+_RECORD = 6144
+"""Bytes on the disk of one record of the finished run: a line, and a file of its own."""
+_MOST_RECORDS = 250_000
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):
-    at: float
-    state: State
-    names: bytes = b""
-    """What the namer wants to remember, in its own form."""
+    schema: str
+    until: float
+    """Time until which everything that passed is in `state`."""
+    state: bytes
+    """What the reading process remembers, in its own form; empty where nothing was seen yet."""
+    packets: int = 0
+    lost: int = 0
+    kept: int = 0
+    """Packets that were kept until then."""
+    gaps: tuple[Gap, ...] = ()
+    read: tuple[FileRead, ...] = ()
+    """Files that are in `state`."""
+    hashed: tuple[Hashed, ...] = ()
 
 
-def save(folder: Path, engine: Engine, *, at: float, names: bytes = b"") -> int:
+def save(folder: Path, checkpoint: Checkpoint) -> int:
     """Bytes written; RunError where the disk refuses (the checkpoint before it stays)."""
-    data = msgspec.msgpack.encode(Checkpoint(at=at, state=state_of(engine), names=names))
+    data = msgspec.msgpack.encode(checkpoint)
     part = folder / f"{NAME}.part"
     try:
         with part.open("wb") as out:
@@ -37,21 +52,23 @@ def save(folder: Path, engine: Engine, *, at: float, names: bytes = b"") -> int:
             os.fsync(out.fileno())
         part.replace(folder / NAME)
     except OSError as error:
+        part.unlink(missing_ok=True)
         raise RunError(f"{folder / NAME}: cannot be written ({error.strerror})") from error
     return len(data)
 
 
-def restore(folder: Path, engine: Engine) -> Checkpoint | None:
-    """Count on from the last checkpoint; None where there is none. RunError where it cannot be read."""
+def load(folder: Path) -> Checkpoint | None:
+    """The last checkpoint; None where there is none. RunError where it cannot be read."""
     path = folder / NAME
     if not path.exists():
         return None
     try:
-        checkpoint = msgspec.msgpack.decode(path.read_bytes(), type=Checkpoint)
-    except (OSError, msgspec.MsgspecError, RecursionError) as error:
+        found = msgspec.msgpack.decode(path.read_bytes(), type=Checkpoint)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read ({error})") from error
-    absorb(engine, checkpoint.state)
-    return checkpoint
+    if found.schema != SCHEMA:
+        raise RunError(f"{path}: written as {found.schema}, this program reads {SCHEMA}")
+    return found
 
 
 def finish(folder: Path) -> None:
@@ -60,12 +77,12 @@ def finish(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def room_left(folder: Path, limit: int) -> bool:
-    """Whether what lies under `folder` is still below `limit` bytes, and the disk not nearly full."""
-    used = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+def needed(size: int, records: int) -> int:
+    """Bytes the disk must have left: for two checkpoints of `size`, and for the run with its records."""
+    return SPARE + 2 * size + _RECORD * min(records, _MOST_RECORDS)
+
+
+def room(folder: Path) -> int:
+    """Bytes the disk under `folder` has left for us."""
     free = os.statvfs(folder)
-    return used < limit and free.f_bavail * free.f_frsize > _SPARE
-
-
-_SPARE = 256 * 1024 * 1024
-"""Bytes of the disk that are left to others."""
+    return free.f_bavail * free.f_frsize

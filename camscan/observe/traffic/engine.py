@@ -25,6 +25,7 @@ from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
 from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.ledger import Ledger
+from camscan.observe.traffic.messages import Problem
 from camscan.observe.traffic.minutes import Lot
 from camscan.observe.traffic.packet import Feed, Gate, Reader, nothing
 from camscan.observe.traffic.places import Places
@@ -60,13 +61,6 @@ class Progress(NamedTuple):
     """Time of the newest packet."""
 
 
-class Problem(NamedTuple):
-    """Why an input was not read to its end, or not wholly."""
-
-    source: str
-    what: str
-
-
 class Engine:
     """Counts and feeds; give it inputs with `read`, then take what it found."""
 
@@ -97,7 +91,8 @@ class Engine:
         self.ledger = Ledger(self.places, self.tally, most=most_flows)
         self._headers = Headers(self.addresses, self.tally)
         self._candidates = Candidates(gates, feed, self.places)
-        self._buffer = bytearray(buffer + PAD)
+        # Not zeroed: what is never filled costs no memory.
+        self._buffer: Bytes = np.empty(buffer + PAD, np.uint8)
         self._sources = 0
 
     def read(
@@ -121,7 +116,8 @@ class Engine:
                         Progress(source.name, reader.done, source.size, self.packets, self.last)
                     )
         except InputError as error:
-            self.problems.append(Problem(source.name, str(error)))
+            if not source.problem:  # else it is no capture because it could not be unpacked
+                self.problems.append(Problem(source.name, str(error)))
         finally:
             source.close()
         if source.problem:
@@ -186,6 +182,10 @@ class Engine:
         )
         return {reason: count for reason, count in counts if count}
 
+    def tell(self) -> None:
+        """Tell the feed now of the repeats that were only counted so far (before its memory is saved)."""
+        self._candidates.tell()
+
     def flows(self) -> Iterator[Flow]:
         """Every flow, sorted by address, port and transport. Ends the counting; tells the feed of repeats."""
         self._candidates.tell()
@@ -214,14 +214,15 @@ class _Reader:
     """One source through one buffer."""
 
     def __init__(
-        self, engine: Engine, source: Source, buffer: bytearray, number: int, *, live: bool
+        self, engine: Engine, source: Source, buffer: Bytes, number: int, *, live: bool
     ) -> None:
         self._engine = engine
         self._source = source
         self._number = number
         self._live = live
-        self._view = memoryview(buffer)
-        self._data: Bytes = np.frombuffer(buffer, np.uint8)
+        self._view = memoryview(buffer)  # type: ignore[arg-type]
+        self._data = buffer
+        self._nothing = self._data[:0], self._view[:0]
         self._most = len(buffer) - PAD
         self._room = min(self._most, _FIRST)
         self.done = 0
@@ -232,12 +233,25 @@ class _Reader:
 
     def buffers(self) -> Iterator[None]:
         """Read to the end; yields after every buffer."""
-        view, source = self._view, self._source
-        have = source.readinto(view[:HEADER])
-        framer = framer_of(bytes(view[:have]), source.name)
+        source = self._source
+        have = source.readinto(self._view[:HEADER])
+        framer = framer_of(bytes(self._view[:have]), source.name)
         begin = have if isinstance(framer, PcapFramer) else 0
         offset = source.base
         searching = False
+        if source.windows and not self._live:
+            buffer = self._data, self._view
+            place = offset + begin
+            for place, searching in self._windows(framer, place):  # noqa: B007, B020 - the last of them
+                yield
+            self._data, self._view = buffer
+            if source.problem:
+                self._finish(0, searching=searching)
+                return
+            if place > offset + begin:
+                source.seek(place)
+                begin, have, offset = 0, 0, place
+        view = self._view
         while True:
             got = self._more(view[have : self._room])
             end = have + got
@@ -253,6 +267,27 @@ class _Reader:
             view[:left] = view[begin:end]
             offset += begin
             begin, have = 0, left
+
+    def _windows(self, framer: Framer, place: int) -> Iterator[tuple[int, bool]]:
+        """Most of a plain file, without a copy; after each window, where to go on and whether records are lost."""
+        source, searching = self._source, False
+        while (size := min(self._room, source.windows - PAD - place)) >= _FIRST:
+            # The one before is let go first.
+            self._data, self._view = self._nothing
+            shown = source.window(place, size + PAD)
+            if shown is None:
+                return
+            self._data, self._view, offset = shown
+            del shown
+            begin = place - offset
+            self.done = place + size - source.base
+            used, searching = self._frames(framer, begin, begin + size, offset, searching=searching)
+            self._collect(framer)
+            self._fit()
+            yield offset + used, searching
+            if used == begin or source.problem:
+                return
+            place = offset + used
 
     def _frames(
         self, framer: Framer, begin: int, end: int, offset: int, *, searching: bool

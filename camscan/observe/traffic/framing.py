@@ -16,9 +16,10 @@ from camscan.observe.traffic.boundary import LARGEST
 _FRAME_FIELDS: tuple[tuple[str, str, int], ...] = (
     # Of Ethernet, IPv4 without options, TCP or UDP; read as such only where they are.
     ("type", "<u2", 12),
+    ("lead", "<u4", 12),
     ("start", "u1", 14),
     ("total", ">u2", 16),
-    ("frag", "<u2", 20),
+    ("frag_ttl_proto", "<u4", 20),
     ("proto", "u1", 23),
     ("ends", ">u8", 26),
     ("ports", ">u4", 34),

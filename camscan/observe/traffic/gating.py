@@ -134,15 +134,20 @@ class Gating:
 
     def __init__(self, gates: Sequence[Gate]) -> None:
         groups: dict[_Group, list[bytes]] = {}
+        by_port: dict[_Group, list[int]] = {}
         for gate in gates:
-            groups.setdefault(_Group.of(gate), []).append(gate.pattern)
-        self._by_port = [group for group in groups if not group.mask]
+            group = _Group.of(gate)
+            if gate.pattern:
+                groups.setdefault(group, []).append(gate.pattern)
+            else:
+                by_port.setdefault(group._replace(ports=()), []).extend(group.ports)
+        self._by_port = [group._replace(ports=tuple(ports)) for group, ports in by_port.items()]
         if len(self._by_port) > MOST_PORT_GATES:
             raise UsageError(f"{len(self._by_port)} gates of ports; {MOST_PORT_GATES} is the limit")
-        self._weights = _weights(len(groups))
+        self._weights = _weights(len(self._by_port) + len(groups))
         self._ports = {proto: self._port_table(proto) for proto in (TCP, UDP)}
         told = len(groups) <= 64
-        self._by_bytes = [_Patterns(g, p, told=told) for g, p in groups.items() if g.mask]
+        self._by_bytes = [_Patterns(group, found, told=told) for group, found in groups.items()]
         self._words: list[tuple[int, NDArray[np.bool_], Keys]] = []
         for offset in sorted({p.group.offset for p in self._by_bytes}):
             bits = np.zeros(65_536, np.uint64)

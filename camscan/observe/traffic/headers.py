@@ -6,6 +6,8 @@ that were copied with the record header; all others go through `link`, `internet
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,8 +32,12 @@ from camscan.observe.traffic.table import PairTable
 
 _DEPTH = 4
 """Packets within packets that are opened."""
-_ETHERTYPE_IP4 = 0x0008  # 0x0800 as the little-endian word it is read as
-_FRAGMENT_BITS = 0xFF3F  # 0x3fff likewise
+_LEAD, _LEAD_BITS = np.uint32(0x45_0008), np.uint32(0xFF_FFFF)
+"""Ethertype 0x0800, version 4, five words: as the little-endian number they are read as, without the TOS."""
+_WHOLE_BITS = np.uint32(0xFF00_FF3F)
+"""Of flags, offset, time to live and protocol, likewise: what makes a fragment, and the protocol."""
+_WHOLE_TCP, _WHOLE_UDP = np.uint32(TCP << 24), np.uint32(UDP << 24)
+_32 = np.uint64(32)
 _TUNNEL_PORTS = frozenset(tunnel.PORTS)
 
 
@@ -44,7 +50,7 @@ class Headers:
         self.fragments = Fragments()
         self.whole: list[tuple[int, Columns, Whole]] = []
         """Datagrams that a fragment of the last batch completed: row, its columns, the datagram."""
-        self.read_fragment = _read_dns
+        self.read_fragment = _worth_joining
         tunnel_port = np.zeros(65_536, np.bool_)
         tunnel_port[list(_TUNNEL_PORTS)] = True
         self._tunnel_port = tunnel_port
@@ -71,18 +77,22 @@ class Headers:
         return joined(parts) if parts else None
 
     def _is_plain(self, batch: Batch) -> NDArray[np.bool_]:
+        """Which rows need nothing but what was copied with them."""
         rows = batch.rows
-        proto = rows["proto"]
-        tcp = proto == TCP
-        plain: NDArray[np.bool_] = rows["type"] == _ETHERTYPE_IP4
-        plain &= rows["start"] == 0x45
-        plain &= (rows["frag"] & _FRAGMENT_BITS) == 0
-        plain &= tcp | ((proto == UDP) & ~self._tunnel_port[rows["dport"]])
-        # TCP header 20 bytes, UDP 8: 54 and 42 with what stands before.
-        plain &= batch.captured >= np.where(tcp, 54, 42)
+        whole = rows["frag_ttl_proto"] & _WHOLE_BITS
+        tcp = whole == _WHOLE_TCP
+        plain: NDArray[np.bool_] = whole == _WHOLE_UDP
+        plain &= ~self._tunnel_port[rows["dport"]]
+        plain |= tcp
+        plain &= rows["lead"] & _LEAD_BITS == _LEAD
         total = rows["total"].astype(np.int64)
-        plain &= total >= np.where(tcp, 40, 28)
-        plain &= total <= batch.wire - 14
+        total += 14
+        plain &= total <= batch.wire
+        # Whole headers: TCP 20 bytes, UDP 8, with the 34 that stand before.
+        held = np.minimum(total, batch.captured)
+        plain &= held >= 42
+        tcp &= held < 54
+        plain &= ~tcp
         return plain
 
     def _unwrap(self, batch: Batch, rows: Rows) -> list[Columns]:
@@ -148,6 +158,7 @@ class Headers:
         held = np.where(tcp | udp, np.minimum(rows.end - payload, size), 0)
         held = np.maximum(held, 0)
         at_fragments = np.flatnonzero(packets.fragment >= 0)
+        shown = held[at_fragments]
         held[at_fragments] = 0
         columns = Columns(
             a=packets.a,
@@ -163,20 +174,34 @@ class Headers:
             row=rows.row,
         )
         if len(at_fragments):
-            self._follow(data, packets, columns, at_fragments)
+            self._follow(data, packets, columns, zip(at_fragments.tolist(), shown, strict=True))
         return columns
 
-    def _follow(self, data: Bytes, packets: Packets, columns: Columns, which: Ints) -> None:
-        """Give later fragments the ports of the first one, and put wanted datagrams together."""
-        for i in which.tolist():
+    def _follow(
+        self,
+        data: Bytes,
+        packets: Packets,
+        columns: Columns,
+        which: Iterable[tuple[int, np.int64]],
+    ) -> None:
+        """Give later fragments the ports of the first one, and put wanted datagrams together.
+
+        `which`: rows, and how much of a payload each shows. A first fragment that is not put together is read as a
+        packet that the capture cut.
+        """
+        for i, shown in which:
             proto = int(packets.proto[i])
             key = Key(int(packets.a[i]), int(packets.ident[i]), proto, packets.six)
             offset = int(packets.fragment[i])
             place, end = int(packets.rows.place[i]), int(packets.rows.end[i])
             if offset == 0:
                 ports = int(columns.b[i]) & 0xFFFF_FFFF
-                wanted = proto == UDP and self.read_fragment(ports)
+                begin = int(columns.payload[i])
+                wanted = proto == UDP and self.read_fragment(ports, data[begin:end][:8].tobytes())
                 self.fragments.first(key, ports, data[place:end].tobytes() if wanted else None)
+                if not wanted and proto in {TCP, UDP}:
+                    columns.held[i] = shown
+                    columns.length[i] = max(int(columns.length[i]), int(shown) + 1)
                 continue
             if proto not in {TCP, UDP}:
                 continue
@@ -190,8 +215,18 @@ class Headers:
                     self.whole.append((int(columns.row[i]), one, whole))
 
 
-def _read_dns(ports: int) -> bool:
-    return 53 in {ports >> 16, ports & 0xFFFF}
+_NO_LENGTH = 1 << 20
+_TCP_HEAD: Ints = np.arange(256, dtype=np.int64) // 16 * 4
+"""Bytes of a TCP header, by the byte that holds its data offset."""
+_JOINED = frozenset({53, 5353, 5355, 1900, 3702, 5060, 37020, 37810})
+"""Ports whose answers grow beyond a packet: DNS and its kin, the search protocols, SIP."""
+
+
+def _worth_joining(ports: int, head: bytes) -> bool:
+    """Whether a fragmented datagram is put together: by its ports, or because it begins like a text."""
+    if ports >> 16 in _JOINED or ports & 0xFFFF in _JOINED:
+        return True
+    return head[:1] == b"<" or (head[:3].isalpha() and head[:3].isupper())
 
 
 def _rows(batch: Batch, which: Ints) -> Rows:
@@ -210,29 +245,37 @@ def _plain(batch: Batch, which: Ints | None) -> Columns:
     rows = batch.rows
     proto = rows["proto"].astype(np.uint64)
     tcp = proto == TCP
-    head = np.where(tcp, (rows["doff"] >> 4).astype(np.int64) * 4, 8)
-    end = rows["total"].astype(np.int64) + 14
+    head = _TCP_HEAD[rows["doff"]]
+    np.putmask(head, ~tcp, 8)
     # UDP states its own length: what lies behind it is not its payload.
-    stated = rows["udp_length"].astype(np.int64) + 34
-    end = np.where(tcp | (stated < 42), end, np.minimum(end, stated))
-    length = np.maximum(end - 34 - head, 0)
-    held = np.minimum(end, batch.captured)
-    held -= 34 + head
-    np.maximum(held, 0, out=held)
+    stated = rows["udp_length"].astype(np.int64)
+    np.putmask(stated, tcp | (stated < 8), _NO_LENGTH)
+    stated += 20
+    length = rows["total"].astype(np.int64)
+    np.minimum(length, stated, out=length)
     transport = batch.frame + 34
+    payload = transport + head
+    head += 20
+    length -= head
+    held = batch.captured - head
+    held -= 14
+    np.minimum(held, length, out=held)
+    np.maximum(held, 0, out=held)
+    np.maximum(length, 0, out=length)
     # A TCP header shorter than 20 bytes is no header.
-    bad = tcp & (head < 20)
+    bad = head < 40
+    bad &= tcp
     if bad.any():
         held[bad] = length[bad] = 0
-    proto <<= np.uint64(32)
-    proto |= rows["ports"].astype(np.uint64)
+    proto <<= _32
+    proto |= rows["ports"]
     return Columns(
         a=rows["ends"].astype(np.uint64),
         b=proto,
         size=batch.wire,
         at=batch.at,
-        flags=np.where(tcp, rows["flags"], 0).astype(np.uint8),
-        payload=transport + head,
+        flags=rows["flags"] * tcp,
+        payload=payload,
         held=held,
         length=length,
         transport=transport,

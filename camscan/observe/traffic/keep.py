@@ -6,6 +6,7 @@ read for names; `all` keeps what was captured. What is kept is bounded in bytes.
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from types import TracebackType
@@ -22,17 +23,24 @@ _FILE = 1 << 30
 _ETHERNET_ONLY = 14
 """Of a frame that is no IP, `headers` keeps this much."""
 _LONGEST_HEADERS = 256
+SPARE = 256 << 20
+"""Bytes of the disk that are left for the run itself and for others."""
+_LOOK_EVERY = 4 << 20
+"""Bytes written between two looks at how much the disk has left."""
 
 
 class Keeper:
-    """Writes packets-0001.pcapng and so on into a folder."""
+    """Writes packets-0001.pcapng and so on into a folder; behind what an interrupted capture left there."""
 
-    def __init__(self, folder: Path, mode: str, *, limit: int) -> None:
-        """`limit`: bytes in all; what comes after is not kept, and `ended_early` says so."""
+    def __init__(self, folder: Path, mode: str, *, limit: int, packets: int = 0) -> None:
+        """`limit`: bytes in all; what comes after is not kept, and `ended_early` says so.
+
+        `packets`: kept before, by a capture that this one goes on from.
+        """
         if mode not in MODES:
             raise ValueError(mode)
         self.mode = mode
-        self.packets = 0
+        self.packets = packets
         self.bytes = 0
         self.ended_early = ""
         self._folder = folder
@@ -40,7 +48,11 @@ class Keeper:
         self._number = 0
         self._links: dict[int, int] = {}
         self._size = 0
+        self._looked = -_LOOK_EVERY
         folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(folder.glob("packets-*.pcapng")):
+            self._number = int(path.stem.rpartition("-")[2])
+            self.bytes += whole(path)
         self._out = self._open()
 
     def __enter__(self) -> Self:
@@ -60,7 +72,7 @@ class Keeper:
 
     def add(self, batch: Batch, columns: Columns | None, read: Ints) -> None:
         """Packets of one batch. `read`: rows of the batch that were handed to the feed."""
-        if self.ended_early:
+        if self.ended_early or not self._room():
             return
         if self.mode == "all":
             rows, sizes = np.arange(len(batch.frame)), batch.captured
@@ -79,6 +91,16 @@ class Keeper:
                 )
             sizes = np.minimum(sizes, batch.captured)
         self._write(batch, rows, sizes)
+
+    def _room(self) -> bool:
+        if self.bytes - self._looked < _LOOK_EVERY:
+            return True
+        self._looked = self.bytes
+        free = os.statvfs(self._folder)
+        left = free.f_bavail * free.f_frsize
+        if left < SPARE:
+            self.ended_early = f"the disk is nearly full: {left >> 20} MB left"
+        return not self.ended_early
 
     def _write(self, batch: Batch, rows: Ints, sizes: Ints) -> None:
         view = memoryview(batch.data.data)
@@ -140,6 +162,25 @@ class Keeper:
             options = struct.pack("<HHB3xHH", 9, 1, 9, 0, 0)
             out.append(_block(1, struct.pack("<HHI", link, 0, 0) + options))
         return number
+
+
+def whole(path: Path) -> int:
+    """Cut off the block that a kill left half written; the bytes that stay."""
+    try:
+        with path.open("r+b", buffering=0) as file:
+            end = file.seek(0, 2)
+            at = 0
+            while at + 12 <= end:
+                file.seek(at + 4)
+                length = int.from_bytes(file.read(4), "little")
+                if length < 12 or at + length > end:
+                    break
+                at += length
+            if at < end:
+                file.truncate(at)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be mended ({error.strerror})") from error
+    return at
 
 
 def _block(kind: int, body: bytes) -> bytes:

@@ -12,7 +12,7 @@ from camscan.errors import InputError
 from camscan.model.traffic import Flow, Minute
 from camscan.observe.traffic.batch import FAMILY6, Ints, Keys, Tally
 from camscan.observe.traffic.flows import MOST_FLOWS, TOO_MANY, Paired, Tuples, paired
-from camscan.observe.traffic.media import judge
+from camscan.observe.traffic.media import Upload, judged
 from camscan.observe.traffic.minutes import Lot
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.roles import Roles
@@ -20,7 +20,11 @@ from camscan.observe.traffic.table import PairTable, grown
 
 _LOW32 = np.uint64(0xFFFF_FFFF)
 _LOW16 = np.uint64(0xFFFF)
+_BYTE = np.uint64(0xFF)
 _32, _16 = np.uint64(32), np.uint64(16)
+_AT_ONCE = 4096
+"""Flows made in one go."""
+_MOST_TEXTS = 1 << 14
 _TRANSPORTS = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp"}
 
 
@@ -59,6 +63,7 @@ class Ledger:
         self._last = np.full(256, -np.inf)
         self._mac: Keys = np.zeros(256, np.uint64)
         self._minutes: list[Minutes] = []
+        self._texts: dict[tuple[int, bool], str] = {}
 
     def __len__(self) -> int:
         return self._table.count
@@ -97,6 +102,11 @@ class Ledger:
             packets += int(tuples.packets[back[both]].sum())
             self._tally.skip(TOO_MANY, packets)
         self._enter_minutes(len(tuples.a), lots, pair, index, client_first)
+
+    @property
+    def count(self) -> int:
+        """Flows entered so far."""
+        return self._table.count
 
     def entries(self) -> Entries:
         """What is entered so far."""
@@ -192,45 +202,52 @@ class Ledger:
         a, b = self._table.a[part], self._table.b[part]
         ranks = self._ranks(a, b)
         order = np.lexsort((b >> _32, b & _LOW16, ranks[1], ranks[0], b & np.uint64(FAMILY6)))
-        series = _summed(self._minutes) if self._minutes else None
-        if series is not None:
-            begins = np.searchsorted(series.number, np.arange(count + 2))
-        for place in order.tolist():
-            number = place + 1
-            minutes: tuple[Minute, ...] = ()
-            if series is not None and begins[number] < begins[number + 1]:
-                rows = slice(int(begins[number]), int(begins[number + 1]))
-                minutes = tuple(
-                    Minute(m * 60, u, d)
-                    for m, u, d in zip(
-                        series.minute[rows].tolist(),
-                        series.up[rows].tolist(),
-                        series.down[rows].tolist(),
-                        strict=True,
-                    )
-                )
-            yield self._flow(number, minutes)
+        series = self.minutes()
+        begins = np.searchsorted(series.number, np.arange(count + 2))
+        for begin in range(0, count, _AT_ONCE):
+            yield from self._some(order[begin : begin + _AT_ONCE] + 1, series, begins)
 
-    def _flow(self, number: int, minutes: tuple[Minute, ...]) -> Flow:
-        a, b = int(self._table.a[number]), int(self._table.b[number])
-        six = bool(b & FAMILY6)
-        proto = b >> 32 & 0xFF
-        mac = int(self._mac[number])
-        flow = Flow(
-            client=self._places.text(a >> 32, six=six),
-            remote=self._places.text(a & 0xFFFF_FFFF, six=six),
-            port=b & 0xFFFF,
-            transport=_TRANSPORTS.get(proto, str(proto)),
-            packets_up=int(self._counts[0][number]),
-            packets_down=int(self._counts[1][number]),
-            bytes_up=int(self._counts[2][number]),
-            bytes_down=int(self._counts[3][number]),
-            first=float(self._first[number]),
-            last=float(self._last[number]),
-            client_mac=mac_text(mac - 1) if mac else None,
-            minutes=minutes,
-        )
-        return judge(flow) if minutes else flow
+    def _some(self, numbers: Ints, series: Minutes, begins: Ints) -> Iterator[Flow]:
+        """The flows with these numbers; `begins`: where the minutes of each number begin."""
+        a, b = self._table.a[numbers], self._table.b[numbers]
+        six = (b & np.uint64(FAMILY6) != 0).tolist()
+        ends = [
+            list(map(self._text, zip(side.tolist(), six, strict=True)))
+            for side in (a >> _32, a & _LOW32)
+        ]
+        counts = (column[numbers].tolist() for column in self._counts)
+        first, last = self._first[numbers].tolist(), self._last[numbers].tolist()
+        minutes = _by_flow(series, begins[numbers], begins[numbers + 1])
+        for client, remote, port, proto, sent, got, up, down, begin, end, mac, some in zip(
+            *ends, (b & _LOW16).tolist(), (b >> _32 & _BYTE).tolist(), *counts, first, last,
+            self._mac[numbers].tolist(), minutes, strict=True,
+        ):  # fmt: skip
+            media, why = judged(Upload(sent, up, down, max(end - begin, 1.0), some))
+            yield Flow(
+                client=client,
+                remote=remote,
+                port=port,
+                transport=_TRANSPORTS.get(proto) or str(proto),
+                packets_up=sent,
+                packets_down=got,
+                bytes_up=up,
+                bytes_down=down,
+                first=begin,
+                last=end,
+                client_mac=mac_text(mac - 1) if mac else None,
+                minutes=some,
+                media=media,
+                media_why=why,
+            )
+
+    def _text(self, end: tuple[int, bool]) -> str:
+        """An address in text; those of the last flows are remembered."""
+        text = self._texts.get(end)
+        if text is None:
+            if len(self._texts) >= _MOST_TEXTS:
+                self._texts.clear()
+            text = self._texts[end] = self._places.text(end[0], six=end[1])
+        return text
 
     def _ranks(self, a: Keys, b: Keys) -> tuple[Keys, Keys]:
         """Client and remote in the order of their addresses; IPv6 numbers are in order of appearance."""
@@ -283,6 +300,25 @@ def _summed(parts: list[Minutes]) -> Minutes:
     return Minutes(
         number[begins], minute[begins], np.add.reduceat(up, begins), np.add.reduceat(down, begins)
     )
+
+
+def _by_flow(series: Minutes, begins: Ints, ends: Ints) -> Iterator[tuple[Minute, ...]]:
+    """The minutes of flows, by the rows of `series` where those of each begin and end."""
+    counts = ends - begins
+    stops = np.cumsum(counts)
+    rows = np.repeat(begins - (stops - counts), counts) + np.arange(int(stops[-1]))
+    made = list(
+        map(
+            Minute,
+            (series.minute[rows] * 60).tolist(),
+            series.up[rows].tolist(),
+            series.down[rows].tolist(),
+        )
+    )
+    begin = 0
+    for stop in stops.tolist():
+        yield tuple(made[begin:stop])
+        begin = stop
 
 
 def mac_text(number: int) -> str:

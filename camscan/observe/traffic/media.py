@@ -7,9 +7,9 @@ something else where it is too small or too short-lived for that; between the tw
 
 from __future__ import annotations
 
-import msgspec
+from typing import NamedTuple
 
-from camscan.model.traffic import Flow
+from camscan.model.traffic import Minute
 
 _VIDEO_RATE = 100_000
 """Bits per second: below this lies telemetry, above it the poorest camera stream (facts: rates of substreams)."""
@@ -23,23 +23,28 @@ _PICTURE = 64_000
 """Bytes in all that may be one picture or a few small ones."""
 
 
-def judge(flow: Flow) -> Flow:
-    """The same flow with `media` and `media_why` filled from its minutes."""
-    if flow.media_why:
-        return flow
-    media, why = _judged(flow)
-    return msgspec.structs.replace(flow, media=media, media_why=why)
+class Upload(NamedTuple):
+    """What a flow sent and received."""
+
+    packets: int
+    """Sent."""
+    sent: int
+    """Bytes."""
+    received: int
+    seconds: float
+    """Duration, at least 1."""
+    minutes: tuple[Minute, ...]
 
 
-def _judged(flow: Flow) -> tuple[bool | None, str]:
-    up, down = flow.bytes_up, flow.bytes_down
-    seconds = max(flow.last - flow.first, 1.0)
-    active = [m for m in flow.minutes if m.bytes_up]
-    if not flow.packets_up:
+def judged(upload: Upload) -> tuple[bool | None, str]:
+    """Whether it looks like media (None: not to be told), and why."""
+    packets, up, down, seconds, minutes = upload
+    if not packets:
         return False, "nothing was sent"
     if up < _PICTURE:
         return False, f"sent {_size(up)} in all: too little for more than one picture"
-    mean = up / flow.packets_up
+    active = [m for m in minutes if m.bytes_up]
+    mean = up / packets
     rate = up * 8 / seconds
     busy = sum(1 for m in active if m.bytes_up * 8 / min(60.0, seconds) >= _VIDEO_RATE)
     peak = max((m.bytes_up * 8 / min(60.0, seconds) for m in active), default=0.0)
@@ -56,15 +61,15 @@ def _judged(flow: Flow) -> tuple[bool | None, str]:
         if peak < _VIDEO_RATE:
             return False, f"{shape}: at most {_speed(peak)} in any minute, no picture stream"
         return None, f"{shape}: fast enough for pictures, but not the shape of an upload of them"
-    steady = busy / max(len(flow.minutes), 1)
+    steady = busy / max(len(minutes), 1)
     if seconds >= 20 and rate >= _VIDEO_RATE and steady >= _STEADY:
         return True, (
             f"{shape}: {_speed(rate)} on average and above {_speed(_VIDEO_RATE)} in {busy} of "
-            f"{len(flow.minutes)} minutes, the rate and shape of a picture stream"
+            f"{len(minutes)} minutes, the rate and shape of a picture stream"
         )
     if peak >= _VIDEO_RATE:
         return None, (
-            f"{shape}: above {_speed(_VIDEO_RATE)} in {busy} of {len(flow.minutes)} minutes; "
+            f"{shape}: above {_speed(_VIDEO_RATE)} in {busy} of {len(minutes)} minutes; "
             "clips, pictures or a software image would look alike"
         )
     return None, f"{shape}: {_speed(rate)}; sound or many small pictures would look alike"

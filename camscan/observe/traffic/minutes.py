@@ -42,11 +42,11 @@ class MinuteSeries:
         """Take note of packets that were just added to `totals`."""
         self._touched = grown(self._touched, len(totals))
         self._seen = grown(self._seen, len(totals))
-        minute = np.floor_divide(columns.at, 60.0).astype(np.int64)
-        first = int(minute[0])
-        if first == self._minute and int(minute[-1]) == first and (minute == first).all():
+        # The same division as below: a float near the end of a minute is rounded alike.
+        if columns.at.min() // 60.0 == self._minute == columns.at.max() // 60.0:
             self._touched[index] = 1
             return
+        minute = np.floor_divide(columns.at, 60.0).astype(np.int64)
         # Only outward packets matter; they are few where minutes are many.
         out = np.flatnonzero(marks[index] & _OUTSIDE)
         index, minute, size = index[out], minute[out], columns.size[out]

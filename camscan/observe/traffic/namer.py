@@ -16,6 +16,7 @@ from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic.facts import Facts
+from camscan.observe.traffic.memory import Parts
 from camscan.observe.traffic.packet import Again, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.server_names import certificate_names
@@ -33,6 +34,8 @@ _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
 _FlowKey = tuple[str, int, str, int]
+_NOT_WHOLE = "heads of streams that were not whole"
+_QUIC_NOT_WHOLE = "QUIC handshakes that were not whole"
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
 
 
@@ -63,18 +66,20 @@ class Namer:
     @property
     def wanted(self) -> frozenset[_FlowKey]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
-        return frozenset(self._streams) | frozenset(self._hellos)
+        return (
+            frozenset(self._streams)
+            | frozenset(self._hellos)
+            | self._facts.wanted
+            | self._services.wanted
+        )
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
-        if self._again:
-            self._again = []
-        if packet.payload:
-            self._again += self._services.feed(packet)
-            self._facts.feed(packet)
-        if packet.transport == "udp":
-            return self._datagram(packet)
-        return self._segment(packet)
+        self._again, more = self._services.feed(packet) if packet.payload else ([], False)
+        if packet.payload or packet.fin:
+            more = self._facts.feed(packet) or more
+        own = self._datagram if packet.transport == "udp" else self._segment
+        return own(packet) or more
 
     def again(self) -> tuple[Again, ...]:
         """What to call when the packet that was fed last is repeated."""
@@ -83,6 +88,11 @@ class Namer:
     def passed(self, at: float) -> None:
         """Time went on with packets that were not fed: heads that are old now will never be whole."""
         self._make_room(at)
+
+    @property
+    def count(self) -> int:
+        """Distinct names so far."""
+        return self._register.count
 
     def names(self) -> tuple[NameSeen, ...]:
         return self._register.names()
@@ -101,6 +111,11 @@ class Namer:
         """(reason in words, how often)."""
         counts = self._register.not_examined + self._facts.not_examined
         return tuple(sorted(counts.items()))
+
+    def parts(self) -> Parts:
+        """What `memory` writes down and fills again; streams under way are counted as not whole."""
+        waiting = ((_NOT_WHOLE, len(self._streams)), (_QUIC_NOT_WHOLE, len(self._hellos)))
+        return Parts(self._register, self._facts, self._encrypted, waiting)
 
     # Datagrams
 
@@ -134,7 +149,7 @@ class Namer:
         self._hellos[key] = pieces
         if len(self._hellos) > MAX_PENDING:
             self._hellos.popitem(last=False)
-            self._count("QUIC handshakes that were not whole")
+            self._count(_QUIC_NOT_WHOLE)
         return True
 
     def _dns_message(self, packet: Packet, payload: bytes, proto: str) -> None:
@@ -324,7 +339,7 @@ class Namer:
             else:
                 self._count("TLS handshakes that were not whole")
         elif stream.data:
-            self._count("heads of streams that were not whole")
+            self._count(_NOT_WHOLE)
         self._drop(key)
 
     def _drop(self, key: _FlowKey) -> None:
@@ -338,7 +353,7 @@ class Namer:
             full = len(self._streams) > MAX_PENDING or self._held > MAX_PENDING_BYTES
             if not full and now - oldest.first < _PENDING_S:
                 return
-            self._count("heads of streams that were not whole")
+            self._count(_NOT_WHOLE)
             self._drop(key)
 
     def _count(self, reason: str) -> None:

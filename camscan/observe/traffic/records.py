@@ -10,7 +10,7 @@ import struct
 import numpy as np
 
 from camscan.observe.traffic.batch import Batch, Bytes, gather
-from camscan.observe.traffic.boundary import Chain, Sweeper, step
+from camscan.observe.traffic.boundary import Chain, Walker
 from camscan.observe.traffic.framing import FRAME, Framed, row_type, wire_lengths
 
 MAGICS = {
@@ -32,7 +32,7 @@ class PcapFramer:
         self.link = struct.unpack_from(f"{self.order}I", header, 20)[0] & 0x03FF_FFFF
         self.lost: int | None = None
         self.no_interface = 0
-        self._sweeper = Sweeper()
+        self._walker = Walker(self.order)
         fields = tuple(
             (name, f"{self.order}u4", at)
             for name, at in (("seconds", 0), ("fraction", 4), ("captured", 8), ("wire", 12))
@@ -40,10 +40,7 @@ class PcapFramer:
         self._type = row_type(16, fields)
 
     def cut(self, data: Bytes, view: memoryview, begin: int, end: int, offset: int) -> Framed:
-        if self.order == "<":
-            chain = self._sweeper.chain(data, view, begin, end)
-        else:
-            chain = step(view, begin, end, self.order, end)
+        chain = self._walker.chain(data, view, begin, end)
         problem = "a record length that cannot be" if chain.damaged else ""
         if not len(chain.offsets):
             return Framed([], chain.end, problem)

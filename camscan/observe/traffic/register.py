@@ -6,6 +6,7 @@ What does not fit is counted, never dropped in silence.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 from operator import itemgetter
 
@@ -13,6 +14,7 @@ from camscan.decode.host_name import is_address, is_odd
 from camscan.decode.service_match import Matched, enough
 from camscan.model.traffic import NameSeen, ServiceSeen
 from camscan.observe.traffic.packet import Again, Packet
+from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
 
 MAX_NAMES = 100_000
 MAX_SERVICES = 50_000
@@ -63,10 +65,9 @@ class _Name:
 class _Service:
     __slots__ = ("announced", "first", "last", "messages", "needs", "packets", "settled")
 
-    def __init__(self, at: float, needs: int) -> None:
+    def __init__(self, at: float) -> None:
         self.first = self.last = at
-        self.packets = 0
-        self.needs = needs
+        self.packets = self.needs = 0
         self.settled = False
         self.announced = ""
         self.messages: _Texts = ()
@@ -145,11 +146,12 @@ class Register:
             if len(self._services) >= MAX_SERVICES:
                 self._left_out("services beyond the limit", packet.times, packet.at)
                 return partial(self._left_out, "services beyond the limit")
-            record = self._services[key] = _Service(packet.at, signature.needs)
+            record = self._services[key] = _Service(packet.at)
         if matched.message.name not in record.messages:
             record.messages += (matched.message.name,)
         if matched.announced and outward:
             record.announced = record.announced or matched.announced
+        record.needs = signature.needs
         if not record.settled:
             record.settled = enough(signature, matched.message, (port, own), 0)
         record.count(packet.times, packet.at)
@@ -158,6 +160,11 @@ class Register:
     def _left_out(self, reason: str, times: int, at: float) -> None:
         del times, at
         self.not_examined[reason] += 1
+
+    @property
+    def count(self) -> int:
+        """Distinct names so far."""
+        return len(self._names)
 
     def names(self) -> tuple[NameSeen, ...]:
         """In order of client, protocol, name."""
@@ -209,3 +216,39 @@ class Register:
         return tuple(
             sorted(found, key=lambda s: (s.client, s.service, s.remote, s.port, s.client_mac or ""))
         )
+
+    def records(self) -> tuple[tuple[NameRecord, ...], tuple[ServiceRecord, ...]]:
+        """Every counter as it stands, for `remembered`."""
+        names = tuple(
+            NameRecord(
+                client=client, mac=mac or None, proto=proto, name=name, remote=remote or None,
+                port=port if remote else None,
+                first=r.first, last=r.last, asked=r.asked, seen=r.seen, answers=tuple(r.answers),
+                aliases=r.aliases, alpn=r.alpn, ech=r.ech,
+            )
+            for (client, proto, name, remote, port, mac), r in self._names.items()
+        )  # fmt: skip
+        services = tuple(
+            ServiceRecord(
+                client=client, mac=mac, remote=remote, port=port, transport=transport, own=own,
+                signature=signature, first=r.first, last=r.last, packets=r.packets,
+                settled=r.settled, announced=r.announced, messages=tuple(sorted(r.messages)),
+            )
+            for (client, mac, remote, port, transport, signature, own), r in self._services.items()
+        )  # fmt: skip
+        return names, services
+
+    def take_up(self, names: Iterable[NameRecord], services: Iterable[ServiceRecord]) -> None:
+        """Count on from records; to be called before anything is counted."""
+        for n in names:
+            name = _Name(n.first)
+            name.last, name.asked, name.seen, name.ech = n.last, n.asked, n.seen, n.ech
+            name.answers, name.aliases, name.alpn = dict.fromkeys(n.answers), n.aliases, n.alpn
+            name.said = n.last
+            self._names[n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or ""] = name
+        for s in services:
+            service = _Service(s.first)
+            service.last, service.packets, service.settled = s.last, s.packets, s.settled
+            service.announced, service.messages = s.announced, s.messages
+            key = (s.client, s.mac, s.remote, s.port, s.transport, s.signature, s.own)
+            self._services[key] = service

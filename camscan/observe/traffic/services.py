@@ -10,6 +10,7 @@ from camscan.model.service import ServiceSignature
 from camscan.observe.traffic.facts import FACT_GATES
 from camscan.observe.traffic.packet import Again, Gate, Packet
 from camscan.observe.traffic.register import Register
+from camscan.observe.traffic.runs import Runs
 
 _CACHE = 4096
 _SHORT = 16
@@ -28,25 +29,38 @@ class Services:
         self._table = ServiceTable(signatures)
         self._local = local
         self._register = register
+        self._runs = Runs()
         self._known: dict[tuple[bytes, str], list[Matched]] = {}
 
-    def feed(self, packet: Packet) -> list[Again]:
-        """Count the messages the packet looks like; what to call when it is repeated."""
+    @property
+    def wanted(self) -> frozenset[tuple[str, int, str, int]]:
+        """(src, sport, dst, dport) of the directions of which more packets are wanted."""
+        return self._runs.wanted
+
+    def feed(self, packet: Packet) -> tuple[list[Again], bool]:
+        """Count the messages the packet looks like.
+
+        What to call when it is repeated, and whether the following packets of this direction are wanted.
+        """
         matches = self._matches(packet)
+        outward = self._local(packet.src)
+        more = False
+        if outward and packet.transport == "udp" and (matches or self._runs):
+            size, more = self._runs.feed(packet, matches)
+            if size:
+                packet = packet._replace(times=size)
+                matches = [*matches, *self._table.runs]
         if matches:
             matches = [m for m in matches if may_settle(m, (packet.sport, packet.dport))]
-        if not matches:
-            return []
-        outward = self._local(packet.src)
-        if not outward and not self._local(packet.dst):
-            return []
+        if not matches or not (outward or self._local(packet.dst)):
+            return [], more
         if outward and self._local(packet.dst) and packet.sport < packet.dport:
             outward = packet.sport not in {p for m in matches for p in m.service.ports}
         client, mac = (packet.src, packet.src_mac) if outward else (packet.dst, packet.dst_mac)
         if is_group(client):
-            return []
+            return [], more
         count = self._register.service
-        return [count(m, packet, client=client, mac=mac, outward=outward) for m in matches]
+        return [count(m, packet, client=client, mac=mac, outward=outward) for m in matches], more
 
     def _matches(self, packet: Packet) -> list[Matched]:
         payload = packet.payload

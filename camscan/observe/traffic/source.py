@@ -1,6 +1,7 @@
 """How do the bytes of a capture arrive: plain, gzip or zstd, from a file, a pipe or several files?
 
-Nothing is mapped or read whole: a source fills a buffer it is given. What ends early keeps what it gave.
+Nothing is read whole: a source fills a buffer it is given, or, where it is a plain file, shows a window of
+it. What ends early keeps what it gave.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 import sys
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from camscan.errors import InputError
+from camscan.observe.traffic.mapped import Window, window
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _RATIO = 500
@@ -46,6 +48,8 @@ class Source:
         """Of the input, where it is a part of one; else the engine counts."""
         self.size = size
         """Bytes on disk; 0 where it is not known."""
+        self.windows = 0
+        """End of the part of a plain file that `window` can show, in its offsets; 0 = none."""
         self.problem = ""
         self.given = 0
         self._raw = raw
@@ -78,6 +82,14 @@ class Source:
     def read_some(self, buffer: memoryview) -> int:
         """What is there now, at least one byte; 0 = the end. For live streams."""
         return 0 if self.problem else self._read(buffer)
+
+    def window(self, at: int, size: int) -> Window | None:
+        """`size` bytes of the file from offset `at` on; None where they cannot be shown."""
+        return window(self._raw.fileno(), at, size)
+
+    def seek(self, at: int) -> None:
+        """Go on reading at this offset of the file, behind what windows showed."""
+        self._raw.seek(at)
 
     def _read(self, buffer: memoryview) -> int:
         try:
@@ -143,6 +155,7 @@ class _Gunzip:
         self._member = zlib.decompressobj(31)
         self._input = b""
         self._ended = False
+        self._begun = False
 
     def readinto(self, buffer: memoryview) -> int:
         while True:
@@ -153,12 +166,16 @@ class _Gunzip:
                 # Zeros behind a member are padding.
                 self._input = (self._member.unused_data + self._input).lstrip(b"\0")
                 self._member = zlib.decompressobj(31)
+                self._begun = False
                 if not self._input:
                     if self._ended:
                         return 0
                     continue
             if self._ended and not self._input:
+                if not self._begun:
+                    return 0  # asked once more behind the last member
                 raise EOFError("the compressed data is cut")
+            self._begun = True
             out = self._member.decompress(self._input, len(buffer))
             self._input = self._member.unconsumed_tail
             if out:
@@ -174,27 +191,27 @@ def open_source(path: str | Path) -> Source:
         )
     try:
         raw = Path(path).open("rb", buffering=0)  # noqa: SIM115 - closed by the reader
-        return Source(str(path), cast("BinaryIO", raw), size=os.fstat(raw.fileno()).st_size)
+        status = os.fstat(raw.fileno())
+        source = Source(str(path), cast("BinaryIO", raw), size=status.st_size)
+        if stat.S_ISREG(status.st_mode) and not source.compression:
+            source.windows = status.st_size
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return source
 
 
 def open_descriptor(fd: int, name: str) -> Source:
     """A pipe somebody writes a capture to."""
+    widen(fd)
+    return Source(name, cast("BinaryIO", os.fdopen(fd, "rb", buffering=0)))
+
+
+def widen(fd: int) -> None:
+    """Let a pipe hold more, so that neither end waits for the other at every step."""
     with contextlib.suppress(ImportError, OSError, AttributeError):
         import fcntl
 
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, _PIPE)
-    return Source(name, cast("BinaryIO", os.fdopen(fd, "rb", buffering=0)))
-
-
-def in_time_order(paths: Sequence[Path], first: Sequence[float | None]) -> list[Path]:
-    """A rotating set as one capture: by the time of each file's first packet; unreadable ones last."""
-    order = sorted(
-        range(len(paths)),
-        key=lambda i: (first[i] is None, first[i] or 0.0, i),
-    )
-    return [paths[i] for i in order]
 
 
 def _words(error: Exception) -> str:

@@ -95,6 +95,7 @@ class _Range:
         self._file = Path(part.path).open("rb", buffering=0)  # noqa: SIM115 - closed by the source
         self._header = self._file.read(HEADER)
         self._file.seek(part.begin)
+        self._end = part.end
         self._left = part.end - part.begin
 
     def readinto(self, buffer: memoryview) -> int:
@@ -111,6 +112,11 @@ class _Range:
         buffer = bytearray(size)
         return bytes(buffer[: self.readinto(memoryview(buffer))])
 
+    def seek(self, at: int) -> None:
+        """To an offset of the file, inside the piece."""
+        self._file.seek(at)
+        self._left = self._end - at
+
     def fileno(self) -> int:
         return self._file.fileno()
 
@@ -121,7 +127,7 @@ class _Range:
 def open_part(part: Part) -> Source:
     """A part as a source of its own; `Engine.read` takes it with `base=part.begin - HEADER`."""
     try:
-        return Source(
+        source = Source(
             part.path,
             cast("BinaryIO", _Range(part)),
             size=part.end - part.begin,
@@ -130,6 +136,8 @@ def open_part(part: Part) -> Source:
         )
     except OSError as error:
         raise InputError(f"{part.path}: cannot be read ({error.strerror})") from error
+    source.windows = 0 if source.compression else part.end
+    return source
 
 
 def count_part(job: CountJob) -> Counted:

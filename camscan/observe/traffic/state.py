@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from camscan.errors import InputError
 from camscan.observe.traffic.batch import FAMILY6, Keys
-from camscan.observe.traffic.engine import Engine, Problem
+from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.flows import Tuples
 from camscan.observe.traffic.ledger import Entries, Minutes
+from camscan.observe.traffic.messages import Problem
 from camscan.observe.traffic.minutes import Lot
 
 SCHEMA = "camscan-capture-state/1"

@@ -15,15 +15,16 @@ from msgspec.structs import replace
 
 from camscan.decode.own_networks import Own
 from camscan.model.service import ServiceSignature
-from camscan.model.traffic import Captured
-from camscan.observe.traffic.engine import Engine, Problem, Progress
+from camscan.model.traffic import Captured, Flow
+from camscan.observe.traffic.engine import Engine, Progress
 from camscan.observe.traffic.gates import GATES
-from camscan.observe.traffic.live import Live, LiveOptions, listen, watch
-from camscan.observe.traffic.media import judge
+from camscan.observe.traffic.memory import taken_up, written
+from camscan.observe.traffic.messages import Problem
 from camscan.observe.traffic.namer import Namer
+from camscan.observe.traffic.remembered import decoded, encoded
 from camscan.observe.traffic.services import service_gates
 from camscan.observe.traffic.source import Source, open_source
-from camscan.observe.wire.listen import TzspListener
+from camscan.observe.traffic.state import absorb, state_of
 
 Phases = tuple[tuple[str, float, float], ...]
 
@@ -37,16 +38,6 @@ class TakeOptions(Struct, frozen=True, kw_only=True):
     """(name, begin, end); (name, 0, 0) stands for the whole capture."""
 
 
-@contextmanager
-def _settled() -> Iterator[None]:
-    """The collector of cycles leaves alone what is there already: tables of thousands of records hold none."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
 class Taking:
     """One capture under way: give it inputs, then ask for what it found."""
 
@@ -58,7 +49,6 @@ class Taking:
     ) -> None:
         self._options = options
         self._namer = Namer(services, local=Own(options.local), resolvers=resolvers)
-        self._problems: list[Problem] = []
         self.engine = Engine(
             gates=(*GATES, *service_gates(services)), feed=self._namer, scope=options.local
         )
@@ -68,42 +58,35 @@ class Taking:
     ) -> None:
         """One file to its end. InputError where it cannot be opened at all."""
         opened = open_source(source) if isinstance(source, Path) else source
-        with _settled():
+        with _fewer_collections():
             self.engine.read(opened, on_chunk=on_chunk)
 
-    def watch(
-        self, options: LiveOptions, *, on_chunk: Callable[[Progress], None] | None = None
-    ) -> None:
-        """One interface until its time is over or somebody stops it; PrivilegeError without the right."""
-        seen = watch(Live(self.engine, options, on_chunk=on_chunk))
-        self.engine.lost = seen.lost
-        if not seen.complete:
-            self._problems.append(Problem(options.interface, seen.why or "ended early"))
-        if not seen.promiscuous:
-            words = "the interface shows only frames to this host: other devices were not watched"
-            self._problems.append(Problem(options.interface, words))
+    def remember(self) -> bytes:
+        """All that was found so far, as `take_up` wants it; the reading goes on unharmed."""
+        self.engine.tell()
+        namer = self._namer
+        memory = written(namer.parts(), dns_visible=namer.dns_visible)
+        return encoded(state_of(self.engine), memory)
 
-    def listen(
-        self,
-        listener: TzspListener,
-        *,
-        duration: float | None = None,
-        on_chunk: Callable[[Progress], None] | None = None,
-    ) -> None:
-        """A mirror that a router sends as datagrams, until its time is over or Ctrl-C."""
-        seen = listen(self.engine, listener, duration=duration, on_chunk=on_chunk)
-        self.engine.lost = seen.lost
-        if not seen.complete:
-            self._problems.append(Problem("tzsp", seen.why))
+    def take_up(self, data: bytes) -> None:
+        """Go on from what an earlier reading remembered; to be called first. InputError where it is none."""
+        found = decoded(data)
+        absorb(self.engine, found.engine)
+        taken_up(self._namer.parts(), found.memory)
+        self._namer.dns_visible = self._namer.dns_visible or found.memory.dns_visible
 
-    def done(self) -> tuple[Captured, tuple[Problem, ...]]:
-        """Everything found, and what could not be read."""
-        with _settled():
-            return self._done()
+    @property
+    def names(self) -> int:
+        """Distinct names so far."""
+        return self._namer.count
 
-    def _done(self) -> tuple[Captured, tuple[Problem, ...]]:
+    def flows(self) -> Iterator[Flow]:
+        """Every flow, one at a time. Ends the reading."""
+        return self.engine.flows()
+
+    def found(self) -> Captured:
+        """Everything but the flows; after `flows`."""
         namer, options = self._namer, self._options
-        flows = tuple(judge(flow) for flow in self.engine.flows())
         summary = self.engine.summary(vantage=options.vantage)
         first, last = summary.first or 0.0, summary.last or 0.0
         return Captured(
@@ -116,7 +99,26 @@ class Taking:
                 local=options.local,
             ),
             names=namer.names(),
-            flows=flows,
             services=namer.services(),
             facts=namer.facts(),
-        ), (*self.engine.problems, *self._problems)
+        )
+
+    def done(self) -> tuple[Captured, tuple[Problem, ...]]:
+        """Everything found, and what could not be read."""
+        with _fewer_collections():
+            flows = tuple(self.flows())
+            return replace(self.found(), flows=flows), tuple(self.engine.problems)
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Python looks for cycles after 100,000 new objects instead of 700.
+
+    Names and flows are held in tables and make no cycles, but every look goes over all of them.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

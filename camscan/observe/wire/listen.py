@@ -43,7 +43,8 @@ def listening(text: str) -> tuple[str, int]:
 class TzspListener:
     """`fd` reads the pcap stream; `close` ends it."""
 
-    def __init__(self, address: str, port: int, clock: Clock) -> None:
+    def __init__(self, address: str, port: int, clock: Clock, *, into: int = -1) -> None:
+        """`into`: write end of the caller's own pipe (it stays the caller's to close); then `fd` is -1."""
         self._clock = clock
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._sock = socket.socket(family, socket.SOCK_DGRAM)
@@ -61,16 +62,18 @@ class TzspListener:
             ) from error
         self.address: tuple[str, int] = self._sock.getsockname()[:2]
         self._sock.settimeout(0.2)
-        self.fd, self._pipe = os.pipe()
+        self.fd, self._pipe = os.pipe() if into < 0 else (-1, os.dup(into))
         self.datagrams = 0
         self.dropped = 0
-        """After `close`."""
+        """Datagrams the kernel dropped, as of the last pause or the end."""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def lost(self) -> int:
         """Datagrams the kernel dropped because we were too slow (last column of /proc/net/udp)."""
+        if self._sock.fileno() < 0:
+            return self.dropped
         with contextlib.suppress(OSError, ValueError, IndexError):
             inode = str(os.fstat(self._sock.fileno()).st_ino)
             for table in ("udp", "udp6"):
@@ -82,9 +85,12 @@ class TzspListener:
 
     def close(self) -> None:
         """Stop; the reader of `fd` sees the end after what came before."""
-        self.dropped = self.lost()
         self._stopped.set()
         self._thread.join(5.0)
+
+    def join(self) -> None:
+        """Wait for the end: of `close`, or because the reader closed its pipe."""
+        self._thread.join()
 
     def _run(self) -> None:
         with (
@@ -100,12 +106,14 @@ class TzspListener:
                     data, sender = self._sock.recvfrom(_LARGEST)
                 except TimeoutError:
                     out.flush()
+                    self.dropped = self.lost()
                     if self._stopped.is_set():
                         return
                     continue
                 out.write(self._record(data, sender))
                 self.datagrams += 1
                 left -= len(data) + 64 if self._stopped.is_set() else 0
+            self.dropped = self.lost()
 
     def _record(self, data: bytes, sender: tuple[str, int]) -> bytes:
         now = self._clock.now()

@@ -90,3 +90,5 @@ HEADINGS: dict[str, str] = {
     "limits": "What this report does and does not show",
     "evidence": "Evidence manifest",
 }
+
+ANSWERED_BY_ALL = "{} other tests were answered by all they were put to"

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from firmware_images import noise, text
 
-from camscan.observe.firmware.blank import CELL, entropy, filled, high, looks_encrypted
+from camscan.observe.firmware.blank import (
+    _ZEROS,
+    CELL,
+    HIGH,
+    WINDOW,
+    entropy,
+    filled,
+    high,
+    looks_encrypted,
+)
 from camscan.observe.firmware.source import Source
 
 
@@ -51,3 +60,10 @@ def test_a_file_looks_encrypted_only_if_all_of_it_does():
     assert looks_encrypted(noise(100_000) + text(200_000)) is None
     assert looks_encrypted(text(200_000)) is None
     assert looks_encrypted(noise(1000)) is None
+
+
+def test_a_window_with_many_zeros_is_no_high_one_even_at_its_best():
+    zeros = int(_ZEROS * WINDOW) + 1
+    others = bytes(1 + i % 255 for i in range(WINDOW - zeros))
+    assert entropy(bytes(zeros) + others) < HIGH
+    assert looks_encrypted(bytes(zeros) + others) is None

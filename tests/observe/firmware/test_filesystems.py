@@ -74,6 +74,38 @@ def test_ubifs(tree, tmp_path, compressor):
     assert [o.form for o in opening.opened] == ["ubifs"]
 
 
+@pytest.mark.needs("mkfs.ubifs")
+def test_ubifs_without_its_superblock_and_masters_is_read_and_said(tree, tmp_path):
+    image = tmp_path / "image"
+    run("mkfs.ubifs", "-r", tree, "-m", 2048, "-e", 126976, "-c", 200, "-x", "lzo", "-o", image)
+    left = image.read_bytes()[3 * 126976 :]
+    for lost in (b"", b"\xff" * 126976, noise(126976)):
+        entries, opening = opened(lost + left)
+        (container,) = [o for o in opening.opened if o.form == "ubifs"]
+        assert files_of(entries, container.path) == FILES
+        assert "ubifs: the superblock is missing" in {u.detail for u in opening.unopened}
+
+
+@pytest.mark.needs("mkfs.ubifs", "ubinize")
+def test_ubi_blocks_without_a_volume_header_are_counted(tree, tmp_path):
+    inner = tmp_path / "ubifs"
+    run("mkfs.ubifs", "-r", tree, "-m", 2048, "-e", 126976, "-c", 200, "-x", "lzo", "-o", inner)
+    plan = tmp_path / "plan"
+    plan.write_text(
+        f"[a]\nmode=ubi\nimage={inner}\nvol_id=0\nvol_type=dynamic\nvol_name=rootfs\nvol_size=20MiB\n"
+    )
+    run("ubinize", "-o", tmp_path / "image", "-m", 2048, "-p", "128KiB", plan)
+    image = bytearray((tmp_path / "image").read_bytes())
+    blocks = [at for at in range(0, len(image), 1 << 17) if image[at : at + 4] == b"UBI#"]
+    # Of the first block of the volume (its superblock) the header is lost, of the last one the erase counter.
+    first = next(at for at in blocks if image[at + 2048 + 8 : at + 2048 + 16] == bytes(8))
+    image[first + 2048 : first + 2048 + 64] = bytes(64)
+    entries, opening = opened(bytes(image))
+    assert files_of(entries, "rootfs!/ubifs@0x1f000") == FILES
+    said = {u.detail for u in opening.unopened}
+    assert any(d.startswith("ubi: 1 erase blocks have no VID header") for d in said)
+
+
 @pytest.mark.needs("mkfs.ubifs", "ubinize", "mksquashfs")
 def test_volumes_of_ubi_are_opened(tree, tmp_path):
     inner, flat = tmp_path / "ubifs", tmp_path / "squashfs"

@@ -9,10 +9,12 @@ import tarfile
 import pytest
 
 from camscan import knowledge
-from camscan.model.imprint import Flaw
+from camscan.errors import KnowledgeError
+from camscan.model.imprint import FirmwareKnowledge, Flaw, Imprint
 from camscan.observe.firmware.entry import Budget
 from camscan.observe.firmware.examine import ImageJob, Searcher, Tables, examine, run
 from camscan.observe.firmware.opening import open_image
+from camscan.observe.firmware.prints import Prints
 
 
 @functools.lru_cache(maxsize=1)
@@ -125,3 +127,12 @@ def test_every_flaw_of_the_data_has_a_bound_and_a_source():
     assert len(flaws) > 40
     assert all((f.below or f.last) and f.source.startswith("http") for f in flaws)
     assert len(tables().firmware.components) >= 60
+
+
+@pytest.mark.parametrize("literal", ["Boa", "Boa\t0.94"])
+def test_a_literal_that_no_printable_run_can_hold_is_refused(literal):
+    imprint = Imprint(
+        id="x", about="x", attribute="platform", value="v", find=(literal,), source="s", as_of="2026-01-01"
+    )  # fmt: skip
+    with pytest.raises(KnowledgeError, match="printable"):
+        Prints(FirmwareKnowledge(components=(), imprints=(imprint,)))

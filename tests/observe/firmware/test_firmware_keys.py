@@ -13,11 +13,16 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camscan.observe.firmware import accounts, keys
+from camscan.observe.firmware import accounts, keys, suffixes
+from camscan.observe.firmware.anchors import Finder
 
 PLAIN = serialization.NoEncryption()
 EC = ec.generate_private_key(ec.SECP256R1())
 RSA = rsa.generate_private_key(65537, 1024)
+
+
+def keys_of(path, data):
+    return keys.find(path, data, Finder(suffixes.load().endings).find(data))
 
 
 def spki(key):
@@ -61,7 +66,7 @@ def certificate(name="camera", year=2020):
 )
 def test_a_private_key_is_told_by_its_public_half_alone(key, encoding, form, kind, bits):
     body = private(key, encoding, form)
-    (found,) = keys.find("etc/k", b"\0junk\0" + body + b"\0tail")
+    (found,) = keys_of("etc/k", b"\0junk\0" + body + b"\0tail")
     assert (found.what, found.type, found.bits, found.offset) == ("private-key", kind, bits, 6)
     assert found.fingerprint == spki(key)
     told = repr(found)
@@ -71,7 +76,7 @@ def test_a_private_key_is_told_by_its_public_half_alone(key, encoding, form, kin
 
 def test_a_key_written_into_a_program_with_escapes_is_read():
     text = private(RSA).replace(b"\n", b"\\n")
-    assert [k.fingerprint for k in keys.find("app", b'\0"' + text + b'"\0')] == [spki(RSA)]
+    assert [k.fingerprint for k in keys_of("app", b'\0"' + text + b'"\0')] == [spki(RSA)]
 
 
 @pytest.mark.parametrize(
@@ -84,26 +89,26 @@ def test_a_key_written_into_a_program_with_escapes_is_read():
     ],
 )
 def test_words_of_a_parser_and_broken_bodies_are_no_keys(data):
-    assert list(keys.find("app", data)) == []
+    assert list(keys_of("app", data)) == []
 
 
 def test_a_key_under_a_passphrase_is_said_and_not_tried():
     locked = private(RSA, "PEM", "PKCS8", serialization.BestAvailableEncryption(b"x"))
-    (found,) = keys.find("etc/k.pem", locked)
+    (found,) = keys_of("etc/k.pem", locked)
     assert (found.type, found.fingerprint) == ("encrypted", "")
 
 
 def test_certificates_carry_their_end_and_many_are_one_bundle():
     pem = certificate().public_bytes(serialization.Encoding.PEM)
-    (found,) = keys.find("c.pem", pem)
+    (found,) = keys_of("c.pem", pem)
     assert (found.what, found.expires[:4], found.subject) == ("certificate", "2020", "CN=camera")
     assert found.fingerprint == spki(EC)
     der = certificate().public_bytes(serialization.Encoding.DER)
-    assert [k.offset for k in keys.find("app", b"\0" * 9 + der)] == [9]
+    assert [k.offset for k in keys_of("app", b"\0" * 9 + der)] == [9]
     many = b"".join(
         certificate(f"ca {n}", 2020 + n).public_bytes(serialization.Encoding.PEM) for n in range(9)
     )
-    (bundle,) = keys.find("ca.pem", many)
+    (bundle,) = keys_of("ca.pem", many)
     assert bundle.type == "bundle"
     assert "9 certificates" in bundle.note
     assert "2020-01-01 and 2028-01-01" in bundle.note
@@ -170,6 +175,6 @@ def test_any_bytes_are_taken(data):
             b"\x30\x82" + data,
             b"#!/bin/sh\n" + data,
         ):
-            for found in (*keys.find(path, body), *accounts.find(path, body)):
+            for found in (*keys_of(path, body), *accounts.find(path, body)):
                 assert 0 <= found.offset < len(body)
                 assert (found.note + found.subject).isprintable()

@@ -99,17 +99,6 @@ def test_of_a_truncated_image_the_blocks_that_are_left_are_still_read(tree):
     assert any(FILES["bin/app"][:131_072] in data for data in found.values())
 
 
-def test_version_3_is_said_to_be_not_read():
-    head = bytearray(4096)
-    head[:4] = b"hsqs"
-    struct.pack_into("<HH", head, 28, 3, 1)
-    struct.pack_into("<H", head, 34, 17)
-    struct.pack_into("<Q", head, 63, 4096)
-    _, opening = opened(bytes(head))
-    assert reasons(opening) == [("", "no-library")]
-    assert "squashfs 3.1" in opening.unopened[0].detail
-
-
 def test_a_lying_size_of_a_file_does_not_take_the_memory(tree, tmp_path):
     image = bytearray(squashfs(tree, "gzip", "-noI"))
     # Basic file inodes of an uncompressed table: set every size that is that of `exact` to 4 GiB - 1.

@@ -204,6 +204,7 @@ def test_compressed_captures_and_their_cut_tails(squeeze):
     data = squeeze(f.pcap(records))
     engine = engine_of(data)
     assert flows_of(engine) == count(records, set(CLIENTS))
+    assert engine.problems == []
     cut = engine_of(data[: len(data) * 2 // 3])
     assert cut.problems
     if data[:2] == b"\x1f\x8b":

@@ -6,6 +6,7 @@ import gzip
 import io
 import random
 import struct
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ from test_traffic_engine import CLIENTS, engine_of, flows_of, packets, timed
 from traffic_frames import Record
 from traffic_reference import count
 
+from camscan.observe.traffic import boundary
 from camscan.observe.traffic import source as source_module
-from camscan.observe.traffic.boundary import Sweeper, step
 from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.source import Source
 
@@ -162,21 +163,36 @@ def test_no_packet_breaks_the_layers(body, proto, six):
     assert total <= 4
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.binary(max_size=60), max_size=400), st.integers(0, 2**32 - 1), st.data())
-def test_the_sweep_finds_the_chain_and_nothing_else(bodies, start, draw):
+@pytest.mark.parametrize("order", ["<", ">"])
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.binary(max_size=60), min_size=1, max_size=60),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([(64, 512), (256, 1 << 17), (1 << 12, 1 << 17)]),
+    st.data(),
+)
+def test_lanes_find_the_chain_and_nothing_else(order, bodies, start, lane, draw):
     jumps = draw.draw(st.lists(st.integers(0, 70_000), min_size=1, max_size=5))
+    pack = struct.Struct(f"{order}IIII").pack
+    # Payloads that look like records with the time of the capture, some of them followed by another one.
+    bodies += [pack(start, 0, n, n) + bytes(n) + pack(start, 0, 9, 9) for n in (0, 16, 3)]
     out, at = [], start
-    for i, body in enumerate(bodies):
+    for i in range(draw.draw(st.sampled_from([40, 400, 1500]))):
+        body = bodies[i % len(bodies)]
         at = (at + jumps[i % len(jumps)]) & 0xFFFFFFFF
-        out.append(struct.pack("<IIII", at, 0, len(body), len(body)) + body)
+        out.append(pack(at, 0, len(body), len(body)) + body)
+    if draw.draw(st.booleans()):
+        place = draw.draw(st.integers(0, len(out) - 1))
+        size = draw.draw(st.sampled_from([2**32 - 1, boundary.LARGEST, boundary.LARGEST + 1, 0, 5]))
+        out[place] = pack(at, 0, size, size) + out[place][16:]
     data = bytearray(b"".join(out) + bytes(512))
     end = len(data) - 512
     array, view = np.frombuffer(data, np.uint8), memoryview(data)
-    plain = step(view, 0, end, "<", end)
-    swept = Sweeper().chain(array, view, 0, end)
-    assert swept.offsets.tolist() == plain.offsets.tolist()
-    assert (swept.end, swept.damaged) == (plain.end, plain.damaged)
+    plain = boundary.step(view, 0, end, order, end)
+    with mock.patch.object(boundary, "_LANE", lane):
+        chain = boundary.Walker(order).chain(array, view, 0, end)
+    assert chain.offsets.tolist() == plain.offsets.tolist()
+    assert (chain.end, chain.damaged) == (plain.end, plain.damaged)
 
 
 def test_a_stream_that_fails_in_the_middle_keeps_what_it_gave():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import socket
 import subprocess
 import threading
 import time
 
+import msgspec
 import pytest
 import traffic_frames as f
 from programs import program
@@ -19,10 +19,13 @@ from traffic_reference import count
 from camscan.clock import SystemClock
 from camscan.errors import UsageError
 from camscan.observe.packet.client import PacketHelper
+from camscan.observe.traffic import messages as m
 from camscan.observe.traffic.check import PortCheck
+from camscan.observe.traffic.collected import LIMITS
 from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.kernel_filter import explained, kernel_filter
-from camscan.observe.traffic.live import Live, LiveOptions, LiveSummary
+from camscan.observe.traffic.live import InterfaceTap, LiveOptions, LiveSummary, Watch
+from camscan.observe.traffic.live import readers as live_readers
 from camscan.observe.traffic.source import Source, open_descriptor
 from camscan.observe.wire.listen import TzspListener, listening
 
@@ -190,36 +193,48 @@ def test_loopback_is_captured_whole_and_stops_cleanly():
     allowed, why = PacketHelper.available()
     if not allowed:
         pytest.skip(why)
-    engine = Engine()
-    checkpoints = []
-    live = Live(
-        engine,
-        LiveOptions(interface="lo", duration=20.0, every=0.05),
-        on_checkpoint=lambda: checkpoints.append(engine.packets) or True,
+    states, counts, sent = [], [], 2000
+    job = m.TakeJob(services=(), resolvers={}, stream="lo", live=True, every=0.05)
+    watch = Watch(
+        InterfaceTap(LiveOptions(interface="lo")),
+        lambda saved: msgspec.msgpack.encode(msgspec.structs.replace(job, state=saved.state)),
+        SystemClock(),
+        duration=20.0,
+        every=0.05,
+        on_count=lambda count, lost: counts.append((count.packets, lost)),
+        on_state=lambda saved, until, lost: states.append((saved.packets, until)) or "",
     )
 
     def send() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
             sink.bind(("127.0.0.1", 0))
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-                while not engine.packets and not ended.is_set():
+                for _ in range(400):
+                    if any(packets for packets, _ in states):
+                        break
                     sender.sendto(b"first", ("127.0.0.1", 9))
                     time.sleep(0.02)
                 sender.connect(sink.getsockname())
-                for _ in range(2000):
+                for _ in range(sent):
                     sender.send(b"loopback" * 4)
                 time.sleep(0.3)
-        live.stop("enough")
+        watch.stop("enough")
 
-    ended = threading.Event()
     thread = threading.Thread(target=send)
+    readers = live_readers(LIMITS)
     thread.start()
-    summary = asyncio.run(live.run())
-    ended.set()
-    thread.join()
+    try:
+        summary = watch.run(readers)
+    finally:
+        thread.join()
+        for reader in readers:
+            reader.close()
+    captured = watch.collected.outcome(job).captured
     # Both ports are high: the rule may take either side for the client.
-    totals = [w.packets_up + w.packets_down for w in engine.flows() if w.transport == "udp"]
-    assert 2000 in totals
+    totals = [w.packets_up + w.packets_down for w in captured.flows if w.transport == "udp"]
+    assert sent in totals
     assert (summary.lost, summary.why, summary.complete) == (0, "enough", False)
-    assert summary.packets == engine.packets
-    assert checkpoints
+    assert summary.packets == captured.summary.packets
+    assert watch.gaps == []
+    assert [until for _, until in states] == sorted(until for _, until in states)
+    assert states[-1][0] <= summary.packets

@@ -13,8 +13,9 @@ from test_traffic_engine import CLIENTS, engine_of, flows_of, packets, timed
 from traffic_reference import count
 
 from camscan.errors import InputError, RunError
-from camscan.observe.traffic import checkpoint, split
+from camscan.observe.traffic import checkpoint, messages, split
 from camscan.observe.traffic.engine import Engine
+from camscan.observe.traffic.hashing import Hashed
 from camscan.observe.traffic.source import Source
 from camscan.observe.traffic.state import State, absorb, decoded, encoded, state_of
 
@@ -48,21 +49,30 @@ def test_taking_a_state_changes_nothing():
 
 
 def test_a_checkpoint_survives_and_its_absence_is_no_error(tmp_path):
-    engine = engine_of(f.pcap(RECORDS))
-    assert checkpoint.restore(tmp_path, Engine()) is None
-    assert checkpoint.save(tmp_path, engine, at=5.0, names=b"names") > 1000
-    again = Engine()
-    found = checkpoint.restore(tmp_path, again)
-    assert (found.at, found.names) == (5.0, b"names")
-    assert flows_of(again) == count(RECORDS, set(CLIENTS))
+    written = checkpoint.Checkpoint(
+        schema=checkpoint.SCHEMA,
+        until=5.0,
+        state=b"state" * 300,
+        packets=7,
+        gaps=(messages.Gap(1.0, 2.0, "interrupted"),),
+        read=(messages.FileRead(number=0, packets=7, first=1.0, last=5.0),),
+        hashed=(Hashed(number=0, size=9, sha256="ab"),),
+    )
+    assert checkpoint.load(tmp_path) is None
+    assert checkpoint.save(tmp_path, written) > 1000
+    assert checkpoint.load(tmp_path) == written
     (tmp_path / checkpoint.NAME).write_bytes(b"\x93torn")
     with pytest.raises(RunError):
-        checkpoint.restore(tmp_path, Engine())
+        checkpoint.load(tmp_path)
+    checkpoint.save(tmp_path, msgspec.structs.replace(written, schema="camscan-checkpoint/9"))
+    with pytest.raises(RunError):
+        checkpoint.load(tmp_path)
     checkpoint.finish(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    assert checkpoint.room_left(tmp_path, 1)
-    (tmp_path / "x").write_bytes(b"12")
-    assert not checkpoint.room_left(tmp_path, 2)
+    with pytest.raises(RunError):
+        checkpoint.save(tmp_path / "gone", written)
+    assert checkpoint.room(tmp_path) > 0
+    assert checkpoint.needed(10, 1) < checkpoint.needed(10, 1000) < checkpoint.needed(1 << 30, 1000)
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])

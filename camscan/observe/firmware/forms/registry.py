@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from camscan.observe.firmware.form import Form
+from camscan.observe.firmware.forms.ar import AR
+from camscan.observe.firmware.forms.board import BOARD
+from camscan.observe.firmware.forms.chip import CHIP
 from camscan.observe.firmware.forms.closed import CLOSED
 from camscan.observe.firmware.forms.cpio import CPIO
 from camscan.observe.firmware.forms.cramfs import CRAMFS
+from camscan.observe.firmware.forms.environment import ENVIRONMENT
 from camscan.observe.firmware.forms.ext import EXT
 from camscan.observe.firmware.forms.fat import FAT
+from camscan.observe.firmware.forms.hexfile import HEXFILE
 from camscan.observe.firmware.forms.jffs2 import JFFS2
+from camscan.observe.firmware.forms.nand import NAND
 from camscan.observe.firmware.forms.romfs import ROMFS
 from camscan.observe.firmware.forms.sparse import SPARSE
 from camscan.observe.firmware.forms.squashfs import SQUASHFS
@@ -18,15 +24,18 @@ from camscan.observe.firmware.forms.ubi import UBI
 from camscan.observe.firmware.forms.ubifs import UBIFS
 from camscan.observe.firmware.forms.uimage import FIT, UIMAGE
 from camscan.observe.firmware.forms.vendor import BEKEN, HIKVISION, REOLINK, VSTARCAM
+from camscan.observe.firmware.forms.yaffs import YAFFS
 from camscan.observe.firmware.forms.zip import ZIP
 
-WHOLE: tuple[Form, ...] = (BEKEN,)
-"""Forms without a magic number: they are all of the bytes, or none."""
+WHOLE: tuple[Form, ...] = (BEKEN, NAND, HEXFILE)
+"""Forms without a magic number: they begin with the first byte, or not at all."""
 
 FORMS: tuple[Form, ...] = (
     HIKVISION,
     REOLINK,
     VSTARCAM,
+    *BOARD,
+    *CHIP,
     UIMAGE,
     FIT,
     SPARSE,
@@ -36,11 +45,14 @@ FORMS: tuple[Form, ...] = (
     ROMFS,
     UBI,
     UBIFS,
+    YAFFS,
     EXT,
     FAT,
     CPIO,
     TAR,
     ZIP,
+    AR,
+    ENVIRONMENT,
     *CLOSED,
     *STREAMS,
 )

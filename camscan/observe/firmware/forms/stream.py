@@ -65,6 +65,8 @@ def _given(data: Bytes) -> Bytes:
 
 def _probe(kind: str, view: memoryview, at: int, watch: Watch) -> Found | None:
     watch.tick()
+    if kind == "lzma" and not _dictionary(view, at):
+        return None
     made = payload(kind, view[at:], watch)
     checked = kind not in {"lzma", "lz4"}
     if len(made.data) < (1 if made.ended and checked else _UNCHECKED if made.ended else _CHANCE):
@@ -82,6 +84,13 @@ def _probe(kind: str, view: memoryview, at: int, watch: Watch) -> Found | None:
         kind,
         made.damage,
     )
+
+
+def _dictionary(view: memoryview, at: int) -> bool:
+    """Whether the size of the dictionary is one encoders choose: a power of two, or three times one."""
+    size = int(struct.unpack_from("<I", view, at + 1)[0])
+    base = size if size % 3 else size // 3
+    return size >= 1 << 12 and (base & (base - 1) == 0 or size == 0xFFFFFFFF)
 
 
 def _gzip_header(view: memoryview, at: int) -> tuple[str, int]:

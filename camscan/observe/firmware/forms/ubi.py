@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from camscan.observe.firmware.form import (
     FILESYSTEM,
     Form,
@@ -125,7 +127,7 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
     volumes: dict[int, dict[int, _Block]] = {}
     names: dict[int, str] = {}
     place = end = at
-    missing = 0
+    missing = lost = 0
     while place < len(view) and missing < 16:
         watch.tick()
         heads = _erase_counter(view, place)
@@ -141,12 +143,22 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
                 volumes[block.volume][block.number] = block
             if block.volume == _LAYOUT:
                 names.update(_names(view, block))
+        elif not _blank(view[place + heads[0] : place + size]):
+            lost += 1
         place += size
         end = min(place, len(view))
     if not any(v < _LAYOUT for v in volumes):
         return None
     label = ", ".join(names.get(v, str(v)) for v in sorted(volumes) if v < _LAYOUT)[:200]
-    return Found(at, end - at, partial(_members, view, volumes, names), label, 0, "ubi")
+    holes = sum(max(blocks) + 1 - len(blocks) for v, blocks in volumes.items() if v < _LAYOUT)
+    damage = ""
+    if lost:
+        damage = f"ubi: {lost} erase blocks have no VID header that can be read, {holes} blocks of volumes are missing"
+    return Found(at, end - at, partial(_members, view, volumes, names), label, 0, "ubi", damage)
+
+
+def _blank(data: memoryview) -> bool:
+    return not len(data) or int(np.frombuffer(data, np.uint8).min()) == 0xFF
 
 
 UBI = Form("ubi", FILESYSTEM, ((r"UBI#\x01", 0),), _probe)

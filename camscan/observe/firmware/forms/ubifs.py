@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
@@ -34,6 +36,10 @@ _INO, _DATA, _DENT, _TRUN, _SUPER = 0, 1, 2, 4, 6
 _COMPRESSIONS = {0: "none", 1: "lzo", 2: "deflate", 3: "zstd"}
 _BLOCK = 4096
 _ROOT = 1
+_PROVEN = 3
+"""Nodes with a right checksum that make a filesystem without its superblock."""
+_LOST, _ERASED = 1 << 18, 1 << 22
+"""Bytes without nodes, and erased bytes, behind which such a filesystem ends."""
 _ENCRYPTED = 1 << 7
 """UBIFS_CRYPT_FL is 0x80 in the flags of an inode."""
 
@@ -68,7 +74,7 @@ class _Nodes:
         while at + 24 <= len(self.view):
             size = _node_size(self.view, at)
             if size is None:
-                at = self._next(at + 8, watch)
+                at = self.following(at + 8, 0, watch)
                 continue
             self._take(at, size)
             count += 1
@@ -77,22 +83,24 @@ class _Nodes:
             watch.tick()
             at += (size + 7) // 8 * 8
 
-    def _next(self, at: int, watch: Watch) -> int:
-        """The next place at which a node may begin."""
+    def following(self, at: int, base: int, watch: Watch) -> int:
+        """The next place at which a node may begin: a multiple of 8 from `base`, counted from there."""
         while at < len(self.view):
             watch.tick()
             piece = bytes(self.view[at : at + (1 << 16) + 3])
             hit = piece.find(_MAGIC)
-            while hit >= 0 and (at + hit) % 8:
+            while hit >= 0 and (at + hit - base) % 8:
                 hit = piece.find(_MAGIC, hit + 1)
             if hit >= 0:
-                return at + hit
+                return at + hit - base
             at += 1 << 16
-        return at
+        return at - base
 
     def _take(self, at: int, size: int) -> None:
         (sequence,) = struct.unpack_from("<Q", self.view, at + 8)
         kind = self.view[at + 20]
+        if size < 32:
+            return  # padding has no key
         inode, rest = struct.unpack_from("<II", self.view, at + 24)
         if kind == _INO and size >= 160:
             known = self.inodes.get(inode)
@@ -205,9 +213,11 @@ def _node_size(view: memoryview, at: int) -> int | None:
 
 
 def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
-    del watch
-    if view[at + 20] != _SUPER or _node_size(view, at) is None:
+    length = _node_size(view, at)
+    if length is None:
         return None
+    if view[at + 20] != _SUPER:
+        return _without_super(view, at, length, watch)
     _, leb_size, leb_count = struct.unpack_from("<III", view, at + 32)
     size = leb_size * leb_count
     if not 1 << 12 <= leb_size <= 1 << 22 or not leb_count:
@@ -215,6 +225,34 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
     size = min(size, len(view) - at)
     nodes = _Nodes(view[at : at + size])
     return Found(at, size, nodes.members, "", 0, "ubifs")
+
+
+def _without_super(view: memoryview, at: int, length: int, watch: Watch) -> Found | None:
+    """A log whose first block is lost: its nodes follow each other, erased or padded in between."""
+    end = place = at
+    count = 0
+    nodes = _Nodes(view)
+    while place + 24 <= len(view) and place - end <= _ERASED:
+        size = _node_size(view, place)
+        if size is None:
+            place = at + nodes.following(place + 8, at, watch)
+            continue
+        if place - end > _LOST and not _sparse(view[end:place]):
+            break
+        watch.tick()
+        count += 1
+        end = place + size
+        place = at + (end - at + 7) // 8 * 8
+    if count < _PROVEN or length > end - at:
+        return None
+    nodes.view = view[at:end]
+    damage = "ubifs: the superblock is missing"
+    return Found(at, end - at, nodes.members, "", 0, "ubifs", damage)
+
+
+def _sparse(gap: memoryview) -> bool:
+    """Whether most of it is erased: the blocks of the space map hold little and no nodes."""
+    return float((np.frombuffer(gap, np.uint8) == 0xFF).mean()) > 0.5
 
 
 UBIFS = Form("ubifs", FILESYSTEM, ((r"\x31\x18\x10\x06", 0),), _probe)

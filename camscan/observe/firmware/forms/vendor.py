@@ -9,13 +9,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from functools import cache, partial
-from typing import NamedTuple
 
 import numpy as np
 
 from camscan.observe.firmware.form import (
     FILESYSTEM,
-    Bytes,
     Form,
     Found,
     Member,
@@ -23,7 +21,8 @@ from camscan.observe.firmware.form import (
     text_of,
     zero_ended,
 )
-from camscan.observe.firmware.watch import PartialError, Watch
+from camscan.observe.firmware.forms.pieces import Piece, given_out
+from camscan.observe.firmware.watch import Watch
 
 _HIKVISION_KEY = bytes.fromhex("bacdbcfed6caddd3bab9a3abbfcbb5be")
 _HIKVISION_MAGIC = 0x484B5753
@@ -33,25 +32,6 @@ _VSTARCAM = b"www.object-camera.com.by.hongzx."
 _BEKEN_BLOCK = 32
 _BEKEN_PROVEN = 64
 """Blocks in a row whose checksum must be right: chance is 2^-1024."""
-
-
-class _Piece(NamedTuple):
-    name: str
-    at: int
-    size: int
-
-
-def _pieces(view: memoryview, pieces: tuple[_Piece, ...], watch: Watch) -> Iterator[Member]:
-    for piece in pieces:
-        watch.tick()
-        data = view[piece.at : piece.at + piece.size]
-        yield Member(piece.name, "file", partial(_whole, data, piece.size), piece.size)
-
-
-def _whole(data: memoryview, size: int) -> Bytes:
-    if len(data) < size:
-        raise PartialError("cut off", bytes(data))
-    return data
 
 
 def _hikvision_plain(raw: memoryview) -> bytes:
@@ -68,19 +48,21 @@ def _hikvision(view: memoryview, at: int, watch: Watch) -> Found | None:
     if not 64 + 44 * count <= length <= len(view) - at:
         return None
     plain = _hikvision_plain(view[at : at + 64 + 44 * count])
-    pieces: list[_Piece] = []
+    pieces: list[Piece] = []
     for i in range(count):
         raw = plain[64 + 44 * i : 108 + 44 * i]
         size, place = struct.unpack_from("<II", raw, 32)
         if not length <= place <= len(view) - at:
             return None
-        pieces.append(_Piece(inner_path(text_of(zero_ended(raw[:32]))) or f"file{i}", place, size))
+        pieces.append(Piece(inner_path(text_of(zero_ended(raw[:32]))) or f"file{i}", place, size))
     stated = max(p.at + p.size for p in pieces)
     end = min(stated, len(view) - at)
     label = f"language {language}, device class {device_class}, OEM code {oem}"
     damage = "hikvision: the end is missing" if end < stated else ""
     body = view[at : at + end]
-    return Found(at, end, partial(_pieces, body, tuple(pieces)), label, 0, "hikvision-dav", damage)
+    return Found(
+        at, end, partial(given_out, body, tuple(pieces)), label, 0, "hikvision-dav", damage
+    )
 
 
 def _reolink(view: memoryview, at: int, watch: Watch) -> Found | None:
@@ -88,7 +70,7 @@ def _reolink(view: memoryview, at: int, watch: Watch) -> Found | None:
     del watch
     wide = not struct.unpack_from("<I", view, at + 4)[0]
     begin, step, numbers = (24, 72, "<QQ") if wide else (12, 64, "<II")
-    pieces: list[_Piece] = []
+    pieces: list[Piece] = []
     versions: list[str] = []
     first: int | None = None
     for i in range(_REOLINK_SECTIONS):
@@ -102,20 +84,20 @@ def _reolink(view: memoryview, at: int, watch: Watch) -> Found | None:
         first = where if first is None else min(first, where)
         name = inner_path(text_of(zero_ended(raw[:32])))
         if name and size:
-            pieces.append(_Piece(name, where, size))
+            pieces.append(Piece(name, where, size))
             versions.append(f"{name} {text_of(zero_ended(raw[32:56]))}".strip())
     if not pieces:
         return None
     end = max(p.at + p.size for p in pieces)
     label = ", ".join(versions)[:200]
     return Found(
-        at, end, partial(_pieces, view[at : at + end], tuple(pieces)), label, 0, "reolink-pak"
+        at, end, partial(given_out, view[at : at + end], tuple(pieces)), label, 0, "reolink-pak"
     )
 
 
 def _vstarcam(view: memoryview, at: int, watch: Watch) -> Found | None:
     """Records of folder[64], name[64], size, tag, 0 and a ZIP, between the magic and its mirror image."""
-    pieces: list[_Piece] = []
+    pieces: list[Piece] = []
     place = at + 32
     while bytes(view[place : place + 32]) != _VSTARCAM[::-1]:
         watch.tick()
@@ -126,14 +108,14 @@ def _vstarcam(view: memoryview, at: int, watch: Watch) -> Found | None:
         if bytes(raw[132:136]) != b"hH50" or place + 140 + size > len(view):
             break
         folder, name = text_of(zero_ended(raw[:64])), text_of(zero_ended(raw[64:128]))
-        pieces.append(_Piece(inner_path(f"{folder}/{name}"), place + 140 - at, size))
+        pieces.append(Piece(inner_path(f"{folder}/{name}"), place + 140 - at, size))
         place += 140 + size
     if not pieces:
         return None
     ended = bytes(view[place : place + 32]) == _VSTARCAM[::-1]
     end = place + (32 if ended else 0) - at
     damage = "" if ended else "vstarcam: the end mark is missing"
-    members = partial(_pieces, view[at : at + end], tuple(pieces))
+    members = partial(given_out, view[at : at + end], tuple(pieces))
     return Found(at, end, members, "", 0, "vstarcam-update", damage)
 
 

@@ -1,0 +1,167 @@
+"""How are capture files read by a child process, so that no file can take this one along?
+
+The child says which file it opens; when it dies, that file is named as not examined and another child goes on from
+the last state, with the files that are left. Beside it a second child hashes the files.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from camscan.limited import Limited
+from camscan.observe.traffic import messages as m
+from camscan.observe.traffic.collected import Collected, Outcome, ending, hear, limits_of
+from camscan.observe.traffic.hashing import HASHED, Hashed
+from camscan.worker import FAILED, Limits
+
+_HASHING = Limits(memory=None, cpu_seconds=None, file_bytes=0)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Reading:
+    """One reading of files. `read` and `hashed` grow while `run` works."""
+
+    def __init__(
+        self,
+        job: m.TakeJob,
+        *,
+        on_count: Callable[[m.Count], None] | None = None,
+        on_state: Callable[[m.Saved, tuple[int, ...]], None] | None = None,
+    ) -> None:
+        """`on_state`: a state, and the numbers of the files that are in it, all of them hashed."""
+        self.read: dict[int, m.FileRead] = {}
+        self.hashed: dict[int, Hashed] = {}
+        self.failed: dict[int, str] = {}
+        self.looked: dict[int, float | None] = {}
+        self._job = job
+        self._on_count = on_count
+        self._on_state = on_state
+        self._current: int | None = None
+        self._saved: tuple[m.Saved, tuple[int, ...]] | None = None
+        self._waiting = False
+        self._hashes_done = False
+        self._collected = Collected()
+        self._child: Limited | None = None
+        self._hasher: Limited | None = None
+
+    def begin(self, child: Limited) -> None:
+        """Set the processes to work; `run` hears what they say, so that other things can be done meanwhile."""
+        self._child = child
+        self._hasher = Limited("camscan.observe.traffic.hashing:hash_files", _HASHING)
+        self._hasher.tell(m.JOB, _encode(self._job.files))
+        child.tell(m.JOB, _encode(self._job))
+
+    def close(self) -> None:
+        """End the processes, wherever they are."""
+        for one in (self._child, self._hasher):
+            if one is not None:
+                one.close()
+
+    def run(self) -> Outcome:
+        """Read and hash to the end; KeyboardInterrupt passes through, states written so far hold."""
+        assert self._child is not None
+        assert self._hasher is not None
+        job = self._job
+        paths = {w.number: w.path for w in job.files}
+        problems: list[m.Problem] = []
+        last = False
+        while True:
+            words = self._listen(self._child, self._hasher)
+            self._child.close()
+            if not words and self._collected.ended is not None:
+                break
+            words = words or "its reader ended before its time"
+            if last:
+                problems.append(m.Problem("captures", f"not examined: {words}"))
+                break
+            if self._current is not None and not self._collected.begun:
+                self.failed[self._current] = words
+                problems.append(m.Problem(paths[self._current], f"not examined: {words}"))
+            else:
+                # No file is to blame: what the last state holds is all there will be.
+                last = True
+                problems.append(m.Problem("captures", f"not wholly examined: {words}"))
+            job = self._rest(job, give_up=last)
+            self._collected = Collected()
+            self._child = Limited(m.TAKE, limits_of(job))
+            self._child.tell(m.JOB, _encode(job))
+        while (said := hear(self._hasher)) is not None:
+            self._take_hash(*said)
+        self.close()
+        outcome = self._collected.outcome(job)
+        return replace(outcome, problems=(*outcome.problems, *problems))
+
+    def _rest(self, job: m.TakeJob, *, give_up: bool) -> m.TakeJob:
+        done = self._saved[1] if self._saved is not None else ()
+        left = (
+            ()
+            if give_up
+            else tuple(
+                w for w in self._job.files if w.number not in done and w.number not in self.failed
+            )
+        )
+        self.read = {n: r for n, r in self.read.items() if n in done}
+        self._current = None
+        if self._saved is None:
+            return replace(job, files=left)
+        saved = self._saved[0]
+        keep = None if job.keep is None else replace(job.keep, packets=saved.kept)
+        return replace(job, files=left, state=saved.state, keep=keep)
+
+    def _listen(self, child: Limited, hasher: Limited) -> str:
+        failed = ""
+        open_to = [child, hasher] if not self._hashes_done else [child]
+        while child in open_to:
+            for one in select.select(open_to, [], [])[0]:
+                said = hear(one)
+                if said is None:
+                    open_to.remove(one)
+                    self._hashes_done = self._hashes_done or one is hasher
+                elif one is hasher:
+                    self._take_hash(*said)
+                elif said[0] == FAILED:
+                    failed = said[1]
+                else:
+                    self._take(*said)
+        return ending(child, failed)
+
+    def _take_hash(self, kind: int, data: Any) -> None:
+        if kind == HASHED:
+            found = msgspec.msgpack.decode(data, type=Hashed)
+            self.hashed[found.number] = found
+            self._hand_over()
+
+    def _take(self, kind: int, message: Any) -> None:
+        if kind == m.PROGRESS:
+            if self._on_count is not None:
+                self._on_count(message)
+        elif kind == m.BEGUN:
+            self._current = message.number
+        elif kind == m.LOOKED:
+            self.looked[message.number] = message.first
+            self._current = None
+        elif kind == m.READ:
+            self.read[message.number] = message
+            self._current = None
+        elif kind == m.STATE:
+            self._saved = message, tuple(self.read)
+            self._waiting = True
+            self._hand_over()
+        else:
+            self._collected.add(kind, message)
+
+    def _hand_over(self) -> None:
+        """A state is worth its files' hashes: without them nobody could tell later what is in it."""
+        if (
+            self._saved is not None
+            and self._waiting
+            and all(n in self.hashed for n in self._saved[1])
+        ):
+            self._waiting = False
+            if self._on_state is not None:
+                self._on_state(*self._saved)

@@ -1,0 +1,362 @@
+"""Capture files: in order of their time, through an interruption, beside a hostile one, from a pipe."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wire_messages as wire
+
+from camscan import assessments
+from camscan.cli.main import run as camscan
+from camscan.observe.traffic import child, take
+
+T = 1_793_000_000.0
+SLOW = Path(__file__).with_name("interrupted_files.py")
+
+
+def hour(number: int, *, begin: float, names: tuple[str, ...] = (), seconds: float = 100.0):
+    """Packets of one file: a question for each name, then one datagram a second to a port of its own."""
+    for n, name in enumerate(names):
+        yield wire.datagram(wire.dns_query(name), at=begin + n / 10, dst=wire.RESOLVER, dport=53)
+    for second in range(1, int(seconds)):
+        yield wire.datagram(bytes(50), at=begin + second, dst="198.41.0.4", dport=7000 + number)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Three files that follow each other; their names are in another order than their times."""
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    for number, name in enumerate(("m.pcap", "z.pcap", "a.pcap")):
+        packets = hour(
+            number, begin=T + 100 * number, names=(f"cloud{number}.example.net", "all.example.net")
+        )
+        wire.write_pcap(folder / name, packets)
+    return folder
+
+
+def lines(capsys):
+    said = capsys.readouterr()
+    return [json.loads(line) for line in said.out.splitlines()], said.err
+
+
+def flows(records):
+    return {r["port"]: r["packets"] for r in records if r["type"] == "flow"}
+
+
+def names(records):
+    return {r["name"]: r["count"] for r in records if r["type"] == "name"}
+
+
+def summary_of(run: Path) -> dict:
+    for line in next(run.glob("intakes/*/observations.ndjson")).read_text().splitlines():
+        record = json.loads(line)
+        if record["kind"] == "capture":
+            sha256 = record["sha256"]
+            return json.loads((run / "raw" / sha256[:2] / sha256).read_text())
+    raise AssertionError
+
+
+def test_files_in_any_order_are_one_capture(files, tmp_path, capsys):
+    one = tmp_path / "one.pcap"
+    order = [files / name for name in ("m.pcap", "z.pcap", "a.pcap")]
+    one.write_bytes(b"".join(p.read_bytes()[24 if n else 0 :] for n, p in enumerate(order)))
+    assert camscan(["traffic", str(one), "--json"]) == 0
+    whole, _ = lines(capsys)
+    assert len(whole) > 6
+    for given in (sorted(map(str, order)), [str(files)], [str(files / "*.pcap")]):
+        assert camscan(["traffic", *given, "--json"]) == 0
+        again, err = lines(capsys)
+        assert again == whole
+        assert err == ""
+
+
+def test_printed_lines_leave_nothing_on_the_disk(files, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert camscan(["traffic", str(files), "--json"]) == 0
+    assert sorted(tmp_path.rglob("*")) == before
+    assert len(lines(capsys)[0]) == 8
+
+
+def test_the_files_of_a_folder_are_those_that_are_captures(files, capsys):
+    (files / "notes.txt").write_text("what was done when")
+    (files / "b.pcap.gz").write_bytes(gzip.compress((files / "a.pcap").read_bytes()))
+    (files / "again.pcap").write_bytes((files / "m.pcap").read_bytes())
+    assert camscan(["traffic", str(files), "--json"]) == 0
+    records, err = lines(capsys)
+    assert flows(records)[7000] == 99
+    assert flows(records)[7002] == 198  # b.pcap.gz is a.pcap in other bytes: counted, and said
+    assert "1 files that are no captures were left" in err
+    assert "the same bytes as" in err
+
+
+def test_time_between_files_is_not_examined_and_overlaps_are_said(files, tmp_path, capsys):
+    wire.write_pcap(files / "late.pcap", hour(5, begin=T + 4000))
+    wire.write_pcap(files / "beside.pcap", hour(6, begin=T + 4050))
+    run = tmp_path / "run"
+    assert camscan(["traffic", str(files), "-o", str(run), "--phase", "login"]) == 0
+    ((begin, end, why),) = summary_of(run)["gaps"]
+    assert (begin, end) == (pytest.approx(T + 299), pytest.approx(T + 4001))
+    assert why == "no file covers it"
+    coverage = "\n".join(assessments.read(run).coverage.not_examined)
+    assert "no file covers it" in coverage
+    assert "late.pcap and beside.pcap both cover" in coverage
+    assert "counted twice" in coverage
+    (device,) = [t for t in assessments.read(run).traffic if t.device_id == wire.CAMERA]
+    assert device.watch.seconds == pytest.approx(299 + 149, abs=2)
+    assert "7.5 minutes of capture" in capsys.readouterr().out or device.watch.gaps
+
+
+def test_whole_days_are_counted_without_the_gaps(tmp_path):
+    day = 86_400.0
+    folder = tmp_path / "days"
+    folder.mkdir()
+    for number in range(3):
+        begin = T + number * 1.5 * day
+        packets = [
+            wire.datagram(bytes(50), at=begin + s * day / 10, dst="198.41.0.4", dport=7000)
+            for s in range(11)
+        ]
+        wire.write_pcap(folder / f"{number}.pcap", packets)
+    assert camscan(["traffic", str(folder), "-o", str(tmp_path / "run")]) == 0
+    (device,) = [
+        t for t in assessments.read(tmp_path / "run").traffic if t.device_id == wire.CAMERA
+    ]
+    assert device.watch.days == 3  # of 4 from the first packet to the last
+    assert len(device.watch.gaps) == 2
+
+
+# One file that takes its reader along
+
+
+LITTLE = """
+import sys
+from msgspec.structs import replace
+from camscan.cli import traffic_files
+from camscan.cli.main import run
+from camscan.observe.traffic import collected
+collected.LIMITS = traffic_files.LIMITS = replace(collected.LIMITS, memory=260 << 20)
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def scattered(path: Path, count: int, at: float) -> None:
+    """One client, `count` remote addresses: all tables of a reader grow."""
+    wire.write_pcap(path, [wire.datagram(bytes(20), at=at, dst="60.0.0.0", dport=6000)])
+    one = path.read_bytes()
+    rows = np.tile(np.frombuffer(one[24:], np.uint8), (count, 1))
+    place = 16 + 14 + 16  # the target address
+    rows[:, place : place + 4] = (
+        (np.arange(count) + (60 << 24)).astype(">u4").view(np.uint8).reshape(-1, 4)
+    )
+    path.write_bytes(one[:24] + rows.tobytes())
+
+
+def test_a_file_that_needs_too_much_memory_is_named_and_the_others_are_kept(files, tmp_path):
+    scattered(files / "z.pcap", 600_000, T + 150)
+    run = tmp_path / "run"
+    done = subprocess.run(
+        [sys.executable, "-c", LITTLE, "traffic", str(files), "-o", str(run), "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 2
+    assert flows(records) == {53: 4, 7000: 99, 7002: 99}
+    assert names(records) == {
+        "cloud0.example.net": 1, "cloud2.example.net": 1, "all.example.net": 2,
+    }  # fmt: skip
+    words = "z.pcap: not examined: needed more memory than its limit of 260 MB"
+    assert words in done.stderr
+    assert assessments.read(run).coverage.incomplete
+    assert camscan(["verify", str(run)]) == 0
+
+
+def dying(monkeypatch, how):
+    """Reading z.pcap ends in `how`; the patch is inherited by the fork."""
+    read = take.Taking.read
+
+    def reads(self, source, **options):
+        if str(source).endswith("z.pcap"):
+            how()
+        return read(self, source, **options)
+
+    monkeypatch.setattr(take.Taking, "read", reads)
+
+
+def spin():
+    while True:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "ended by signal 9"),
+        ([].pop, "its reader failed (IndexError"),
+        (spin, "more processor time"),
+    ],
+)
+def test_a_file_that_breaks_its_reader_is_named_and_the_others_are_kept(
+    files, tmp_path, capsys, monkeypatch, how, words
+):
+    monkeypatch.setattr(child, "_CPU", 1)
+    monkeypatch.setattr(child, "_CPU_PER_MB", 0)
+    dying(monkeypatch, how)
+    run = tmp_path / "run"
+    assert camscan(["traffic", str(files), "-o", str(run), "--json"]) == 2
+    records, err = lines(capsys)
+    assert flows(records) == {53: 4, 7000: 99, 7002: 99}
+    assert f"z.pcap: not examined: {words}" in err or (words in err and "z.pcap" in err)
+    assert len(json.loads(next(run.glob("intakes/*/intake.json")).read_text())["inputs"]) == 3
+
+
+def test_a_single_file_that_breaks_its_reader_leaves_a_run_that_says_so(
+    files, tmp_path, capsys, monkeypatch
+):
+    dying(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    run = tmp_path / "run"
+    assert camscan(["traffic", str(files / "z.pcap"), "-o", str(run)]) == 2
+    assert "not examined" in capsys.readouterr().err
+    assert summary_of(run)["vantage"] == "file"
+    assert camscan(["verify", str(run)]) == 0
+
+
+# Interruptions
+
+
+def broken_off(files: Path, run: Path, how: int) -> tuple[int, str]:
+    """Read m.pcap and z.pcap, be killed in a.pcap."""
+    command = [sys.executable, str(SLOW), "a.pcap", "traffic", str(files), "-o", str(run)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    for _ in range(1500):
+        if list(run.glob("intakes/*/capture.state")):
+            break
+        time.sleep(0.02)
+    else:
+        raise AssertionError("no checkpoint")
+    time.sleep(0.3)  # until the second file is in it as well
+    process.send_signal(how)
+    _, err = process.communicate(timeout=30)
+    return process.returncode, err
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_what_was_read_before_an_interruption_is_not_read_again(files, tmp_path, capsys, how):
+    assert camscan(["traffic", str(files), "--json"]) == 0
+    whole, _ = lines(capsys)
+    run = tmp_path / "run"
+    code, err = broken_off(files, run, how)
+    assert code == (-9 if how == signal.SIGKILL else 2)
+    assert how == signal.SIGKILL or f"camscan traffic --resume -o {run}" in err
+    (files / "m.pcap").unlink()  # it is in the checkpoint
+    assert camscan(["traffic", "--resume", "-o", str(run), "--json"]) == 0
+    again, _ = lines(capsys)
+    assert again == whole
+    (intake,) = [json.loads(p.read_text()) for p in run.glob("intakes/*/intake.json")]
+    assert sorted(i["name"] for i in intake["inputs"]) == ["a.pcap", "m.pcap", "z.pcap"]
+    assert all(len(i["sha256"]) == 64 for i in intake["inputs"])
+    assert not list(run.glob("intakes/*/capture.*"))
+    assert camscan(["verify", str(run)]) == 0
+    assert camscan(["traffic", "--resume", "-o", str(run)]) == 3
+
+
+def test_a_file_that_changed_meanwhile_is_not_examined(files, tmp_path, capsys):
+    run = tmp_path / "run"
+    broken_off(files, run, signal.SIGKILL)
+    data = (files / "a.pcap").read_bytes()
+    (files / "a.pcap").write_bytes(data[:-100])
+    assert camscan(["traffic", "--resume", "-o", str(run), "--json"]) == 2
+    records, err = lines(capsys)
+    assert flows(records) == {53: 4, 7000: 99, 7001: 99}
+    assert f"had {len(data)} bytes when it was begun, has {len(data) - 100} now" in err
+
+
+def test_a_file_of_the_same_size_and_other_bytes_is_found_by_its_hash(files, tmp_path, capsys):
+    run = tmp_path / "run"
+    broken_off(files, run, signal.SIGKILL)
+    data = bytearray((files / "a.pcap").read_bytes())
+    data[-1] ^= 1
+    (files / "a.pcap").write_bytes(data)
+    code = camscan(["traffic", "--resume", "-o", str(run), "--json"])
+    _, err = lines(capsys)
+    (intake,) = [json.loads(p.read_text()) for p in run.glob("intakes/*/intake.json")]
+    (sha256,) = [i["sha256"] for i in intake["inputs"] if i["name"] == "a.pcap"]
+    assert sha256 == hashlib.sha256(data).hexdigest()
+    # The file was hashed before the interruption, unless that process was the slower one.
+    assert code == (2 if "changed since the capture was begun" in err else 0)
+
+
+@pytest.mark.parametrize(
+    "more", [["x.pcap"], ["--phase", "login"], ["--local", "10.0.0.0/8"], ["--interface", "lo"]]
+)
+def test_resume_takes_everything_from_the_run(tmp_path, more):
+    assert camscan(["traffic", "--resume", "-o", str(tmp_path), *more]) == 3
+    assert camscan(["traffic", "--resume"]) == 3
+
+
+def test_a_new_capture_waits_until_the_unfinished_one_is_finished(files, tmp_path, capsys):
+    run = tmp_path / "run"
+    broken_off(files, run, signal.SIGKILL)
+    assert camscan(["traffic", str(files), "-o", str(run)]) == 3
+    assert "--resume" in capsys.readouterr().err
+    assert camscan(["traffic", "--phase", "login", "-o", str(run)]) == 3  # it is not live
+
+
+# A pipe
+
+
+@pytest.mark.parametrize("out", [False, True])
+def test_a_capture_through_standard_input(files, tmp_path, capsys, out):
+    path = files / "m.pcap"
+    assert camscan(["traffic", str(path), "--json"]) == 0
+    whole = capsys.readouterr().out
+    run = tmp_path / "run"
+    more = ["-o", str(run)] if out else []
+    done = subprocess.run(
+        [sys.executable, "-m", "camscan", "traffic", "-", "--json", *more],
+        input=path.read_bytes(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.decode()) == (0, whole)
+    if out:
+        (intake,) = [json.loads(p.read_text()) for p in run.glob("intakes/*/intake.json")]
+        assert intake["inputs"] == [
+            {
+                "name": "-",
+                "size": path.stat().st_size,
+                "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            }
+        ]
+
+
+def test_what_comes_through_standard_input_is_read_alone(files):
+    assert camscan(["traffic", "-", str(files / "m.pcap")]) == 3
+
+
+def test_a_name_that_leads_nowhere_is_an_error_before_anything_is_made(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    for name in ("none.pcap", "none*.pcap", "empty"):
+        assert camscan(["traffic", str(tmp_path / name), "-o", str(tmp_path / "run")]) == 2
+    assert not (tmp_path / "run").exists()
+    assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+def test_files_that_are_empty_or_nothing_are_named_and_the_rest_is_kept(files, tmp_path, capsys):
+    (files / "empty.pcap").write_bytes(b"")
+    (files / "head.pcap").write_bytes((files / "m.pcap").read_bytes()[:10])
+    given = [str(p) for p in sorted(files.iterdir())]
+    assert camscan(["traffic", *given, "--json"]) == 2
+    records, err = lines(capsys)
+    assert flows(records) == {53: 6, 7000: 99, 7001: 99, 7002: 99}
+    assert "empty.pcap" in err
+    assert "head.pcap" in err
