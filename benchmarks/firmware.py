@@ -12,6 +12,7 @@ import json
 import lzma
 import os
 import random
+import shlex
 import shutil
 import struct
 import subprocess
@@ -24,6 +25,8 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from benchmarks.firmware_contents import write
+from benchmarks.firmware_truth import Tree, make
 from camscan.observe.firmware.opening import open_image
 
 MIB = 1 << 20
@@ -156,24 +159,24 @@ def sums_below(folder: Path) -> set[str]:
     }
 
 
-def others(image: Path, truth: set[str], folder: Path) -> Iterator[tuple[str, ...]]:
-    """unblob and binwalk where they are installed; with which helpers is theirs to say."""
-    for name, command in (
-        ("unblob", ["unblob", "-p", "1", "-e", str(folder / "unblob"), str(image)]),
-        (
-            "binwalk",
-            ["binwalk", "-e", "-M", "--run-as=root", "-C", str(folder / "binwalk"), str(image)],
-        ),
-    ):
-        if shutil.which(name) is None:
-            yield (name, "not installed", "", "", "")
-            continue
-        place = folder / name
-        place.mkdir()
-        wall, cpu, peak, _ = measured(command, folder)
-        right = len(sums_below(place) & truth)
-        yield (name, f"{wall:.2f}", f"{cpu:.2f}", f"{peak:.0f}", f"{right} of {len(truth)}")
-        shutil.rmtree(place)
+def others(image: Path, folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """(name, command that extracts into folder / name); with which helpers is theirs to say."""
+    yield "unblob", ["unblob", "-p", "1", "-e", str(folder / "unblob"), str(image)]
+    yield (
+        "binwalk",
+        ["binwalk", "-e", "-M", "--run-as=root", "-C", str(folder / "binwalk"), str(image)],
+    )
+
+
+def helpers() -> None:
+    """What the others cannot open here for lack of a program of their own choice."""
+    if shutil.which("unblob") is not None:
+        command = ["unblob", "--show-external-dependencies"]
+        said = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+        missing = [
+            line.split()[0] for line in said.splitlines() if line.rstrip().endswith("\u2717")
+        ]
+        print(f"unblob runs without {', '.join(missing) or 'nothing missing'}", flush=True)
 
 
 def compare() -> None:
@@ -188,8 +191,69 @@ def compare() -> None:
         right = len(set(result["sums"]) & truth)
         rows.append(("camscan, opening and SHA-256", f"{wall:.2f}", f"{cpu:.2f}", f"{peak:.0f}", f"{right} of {len(truth)}"))  # fmt: skip
         rows.append(("  of that without the start of Python", f"{result['seconds']:.2f}", "", "", f"{result['bytes'] / 1e6:.1f} MB expanded"))  # fmt: skip
-        rows += others(image, truth, folder)
+        for other, extract in others(image, folder):
+            if shutil.which(other) is None:
+                rows.append((other, "not installed", "", "", ""))
+                continue
+            place = folder / other
+            place.mkdir()
+            wall, cpu, peak, _ = measured(extract, folder)
+            right = len(sums_below(place) & truth)
+            rows.append(
+                (other, f"{wall:.2f}", f"{cpu:.2f}", f"{peak:.0f}", f"{right} of {len(truth)}")
+            )
+            shutil.rmtree(place)
         header = ("8 MiB flash dump", "wall s", "CPU s", "peak MB", "files right")
+        print(tabulate(rows, headers=header, tablefmt="simple", disable_numparse=True), flush=True)
+
+
+GREP = r"[A-Za-z0-9_*%][A-Za-z0-9_*%.-]*\.[A-Za-z]{2,}|([0-9]{1,3}\.){3}[0-9]{1,3}"
+"""What a reader would give grep: all that is built like a host name or an IPv4 address."""
+SEARCH = "find {0} -type f -print0 | xargs -0 strings -a -n 6 | grep -oE '{1}' | sort -u"
+
+
+def names_image(folder: Path) -> tuple[Path, Tree]:
+    """A dump whose root holds a generated tree alone, so that every endpoint in it is known."""
+    tree = make(1, megabytes=5)
+    write(tree, folder / "root")
+    squash = folder / "names.squashfs"
+    command = ["mksquashfs", folder / "root", squash, "-comp", "xz", "-noappend", "-quiet"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    path = folder / "names.bin"
+    image = b"\xff" * KERNEL + squash.read_bytes()
+    path.write_bytes(image.ljust(FLASH, b"\xff"))
+    return path, tree
+
+
+def compare_names() -> None:
+    """Endpoints of one dump: the whole command, and what others extract, with strings and grep after it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        image, tree = names_image(folder)
+        truth = tree.live | tree.decoded | tree.wide
+        rows: list[tuple[str, ...]] = []
+
+        def row(title: str, cost: tuple[float, float, float], named: set[str]) -> None:
+            wall, cpu, peak = cost
+            found = f"{len(truth & named)} of {len(truth)}"
+            rows.append((title, f"{wall:.2f}", f"{cpu:.2f}", f"{peak:.0f}", found, str(len(named))))
+
+        run = ["firmware", str(image), "--json", "-o", str(folder / "run")]
+        *cost, said = measured([sys.executable, "-m", "camscan", *run], folder)
+        named = {e["host"] for e in json.loads(said)["endpoints"] if e["live"]}
+        row("camscan firmware", (cost[0], cost[1], cost[2]), named)
+        for other, extract in (*others(image, folder), ("strings alone", ["true"])):
+            place = image if other == "strings alone" else folder / other
+            if shutil.which(extract[0]) is None:
+                rows.append((f"{other} + strings + grep", "not installed", "", "", "", ""))
+                continue
+            if place != image:
+                place.mkdir()
+            search = f"{shlex.join(extract)} >/dev/null 2>&1; " + SEARCH.format(place, GREP)
+            *cost, said = measured(["sh", "-c", search], folder)
+            named = {line.lower() for line in said.decode("utf-8", "replace").splitlines()}
+            row(f"{other} + grep", (cost[0], cost[1], cost[2]), named)
+        header = ("8 MiB dump, endpoints known", "wall s", "CPU s", "peak MB", "found", "offered")
         print(tabulate(rows, headers=header, tablefmt="simple", disable_numparse=True), flush=True)
 
 
@@ -235,7 +299,9 @@ def scaling() -> None:
 
 
 def firmware() -> None:
+    helpers()
     compare()
+    compare_names()
     tree()
     scaling()
 

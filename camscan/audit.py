@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ from camscan.workers import Outcome, Workers
 
 if TYPE_CHECKING:
     # The rooms of observe are imported by whoever enters them: a command that reads needs none of their libraries.
+    from camscan.observe.firmware.export import Form, StringsPart
     from camscan.observe.network.options import Progress, ScanOptions, ScanSummary
     from camscan.observe.packet.client import PacketHelper
 
@@ -125,6 +127,26 @@ def examine_images(
         limits=limits(paths, budget),
     ) as pool:
         yield from pool.run(jobs)
+
+
+def image_strings(path: Path, *, form: Form, seconds: float) -> Iterator[Outcome[StringsPart]]:
+    """All strings of one image, part by part, read in a child; a failure is the last outcome."""
+    from camscan.observe.firmware.child import limits
+    from camscan.observe.firmware.entry import Budget
+    from camscan.observe.firmware.export import StringsJob, StringsPart
+
+    budget = Budget(seconds=seconds)
+    jobs = (
+        StringsJob(path=str(path.resolve()), name=path.name, number=n, form=form, budget=budget)
+        for n in count()
+    )
+    with Workers(
+        "camscan.observe.firmware.export:run", StringsPart, count=1, limits=limits([path], budget)
+    ) as pool:
+        for outcome in pool.run(jobs):
+            yield outcome
+            if outcome.value is None or outcome.value.last:
+                return
 
 
 def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Assessment, Path]:

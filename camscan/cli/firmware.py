@@ -10,9 +10,11 @@ import msgspec
 
 from camscan import audit
 from camscan.attribute.images import attribute_image
+from camscan.cli import firmware_strings
 from camscan.cli.closing import close_quietly
 from camscan.cli.judging import judging_options, read_knowledge, read_options
-from camscan.clock import Clock, SystemClock, iso
+from camscan.cli.progress import StatusLine
+from camscan.clock import Clock, SystemClock, compact, iso
 from camscan.decode.text import clean
 from camscan.errors import InputError, UsageError
 from camscan.identify.image import image_identity
@@ -69,6 +71,14 @@ _REASONS = {
     is_flag=True,
     help="Compare two images, OLD NEW: endpoints, components and keys added and removed.",
 )
+@click.option(
+    "--export",
+    nargs=2,
+    type=(click.Choice(["strings"]), click.Path(path_type=Path, dir_okay=False)),
+    metavar="strings FILE",
+    help="Also write every string with its inner path, offset and encoding to a new FILE: one JSON object "
+    "a line, or tab-separated where it ends in .txt. Keys, password hashes and what is named a secret are cut.",
+)
 @judging_options
 def firmware(
     images: tuple[Path, ...],
@@ -78,6 +88,7 @@ def firmware(
     workers: int | None,
     seconds: float,
     diff: bool,
+    export: tuple[str, Path] | None,
     site_file: Path | None,
     networks: Path | None,
     jurisdiction: str,
@@ -86,15 +97,21 @@ def firmware(
 ) -> int:
     """Read firmware images, archives or extracted trees: endpoints, components, keys, age, and what stayed closed.
 
-    Nothing is sent and nothing of an image is written to disk; the image stays where it is. Exit code 2
-    where an image, or a part of one, could not be read.
+    Nothing is sent and nothing of an image is written to disk but what --export asks for; the image stays
+    where it is. Exit code 2 where an image, or a part of one, could not be read.
     """
     if diff and len(images) != 2:
         raise UsageError("--diff compares exactly two images: camscan firmware --diff OLD NEW")
     clock = SystemClock()
     options = read_options(site_file, networks, jurisdiction, as_of)
     knowledge = read_knowledge(local)
-    run = _run(run_folder, clock, options.site.owner)
+    target = run_folder or Path("camscan-runs") / compact(clock.now())
+    strings = None if export is None else firmware_strings.begin(export[1], target)
+    run = (
+        Run.open(target, clock)
+        if Run.is_run(target)
+        else Run.create(target, owner=options.site.owner, authority=None, clock=clock)
+    )
     writer = run.new_intake(_info(clock, knowledge, images, workers, seconds))
     examined: list[ExaminedImage] = []
     inputs: list[Input] = []
@@ -119,14 +136,15 @@ def firmware(
     writer.amend(msgspec.structs.replace(writer.info, inputs=tuple(inputs)))
     writer.seal(complete=complete)
     close_quietly(run, knowledge, options, err=as_json)
+    if strings is not None:
+        with strings:
+            status = StatusLine(clock)
+            readable = [p for p in images if p.exists()]
+            complete = (
+                firmware_strings.export(readable, strings, seconds=seconds, status=status)
+                and complete
+            )
     return 0 if complete else 2
-
-
-def _run(folder: Path | None, clock: Clock, owner: str) -> Run:
-    target = folder or Path("camscan-runs") / iso(clock.now()).replace(":", "").replace(".", "")
-    if Run.is_run(target):
-        return Run.open(target, clock)
-    return Run.create(target, owner=owner, authority=None, clock=clock)
 
 
 def _info(

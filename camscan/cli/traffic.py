@@ -95,6 +95,16 @@ MODES = ("headers", "handshakes", "all")
 )
 @click.option("--keep-limit", default=2048, show_default=True, help="With --keep: megabytes.")
 @click.option(
+    "--carve",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="With capture files: also write firmware that came over plain HTTP to a new or empty folder, with a "
+    "carve.json that says which client got it when and from where, and what is missing of it.",
+)
+@click.option(
+    "--carve-limit", default=4096, show_default=True, help="With --carve: megabytes in all."
+)
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -120,6 +130,8 @@ def traffic(
     keep: str | None,
     retention: int | None,
     keep_limit: int,
+    carve: Path | None,
+    carve_limit: int,
     as_json: bool,
     quiet: bool,
     site_file: Path | None,
@@ -179,7 +191,20 @@ def traffic(
         quiet=quiet or (as_json and not interface and not mirror),
         judging=Judging(site_file, networks, jurisdiction, as_of, local),
     )
-    return _take(wish)
+    if carve is None:
+        return _take(wish)
+    if wish.live or wish.resume or Path("-") in captures:
+        raise UsageError(
+            "--carve reads capture files; of a live capture keep the packets (--keep all) and carve those"
+        )
+    from camscan.cli import traffic_carve
+    from camscan.observe.traffic.carve import Limits
+
+    traffic_carve.begin(carve)
+    code = _take(wish)
+    limits = Limits(all=carve_limit << 20)
+    whole = traffic_carve.carve(captures, carve, limits=limits, quiet=wish.quiet)
+    return code if whole else code or 2
 
 
 def _take(wish: Wish) -> int:

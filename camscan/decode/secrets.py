@@ -6,7 +6,7 @@ Each is replaced by `<cut:kind:length>`; no hash is kept. Everything else stays 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from camscan.decode.http import MAX_INFLATED, inflate, unchunk
 from camscan.model.observation import Kind
@@ -68,6 +68,11 @@ _ASSIGNED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _QUERY = re.compile(rb"([?&]" + _NAME_BYTES + rb"=)([^&\s\"'<>]{1,512})", re.IGNORECASE)
+
+_CRYPT = re.compile(
+    rb"\$(?:[1567y]|2[abxy]?|gy|apr1|sha1|md5|scrypt|pbkdf2[a-z0-9-]{0,8})\$[./A-Za-z0-9$,=+-]{8,256}"
+)
+"""A password as crypt(3), Apache or Python's passlib keep it: `$kind$salt$hash`."""
 
 _NAMED = (
     b"passw", b"passphrase", b"loginpass", b"pwd", b"psk", b"shared_key", b"sharedkey", b"verification",
@@ -131,6 +136,29 @@ def cut(kind: Kind, data: bytes) -> tuple[bytes, bool]:
         if kind is Kind.ISAPI:
             result = _ISAPI_KEY.sub(_isapi_key, result)
     return result, result != data
+
+
+def spans(text: bytes) -> Iterator[tuple[int, int, str]]:
+    """(start, end, kind) of what is cut in a text that is no answer: a string of a firmware image.
+
+    They come in no order and may overlap.
+    """
+    for match in _PEM.finditer(text):
+        yield match.start(), match.end(), "private-key"
+    for match in _CRYPT.finditer(text):
+        yield match.start(), match.end(), "password-hash"
+    lower = text.lower()
+    rules = list(_RULES)
+    rules.append(("secret", _JSON, _NAMED))
+    for name, rule, words in rules:
+        if _any(words, lower):
+            for match in rule.finditer(text):
+                quote = match[2].startswith(b'"') and rule is _JSON
+                if not _is_no_secret(match[2]):
+                    yield match.start(2) + quote, match.end(2) - quote, name
+    if _any(_CREDENTIAL_WORDS, lower):
+        for match in _HEADERS.finditer(text):
+            yield match.start(3), match.end(3), "credentials"
 
 
 def _any(words: tuple[bytes, ...], lower: bytes) -> bool:

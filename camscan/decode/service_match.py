@@ -17,6 +17,9 @@ from camscan.model.service import BytesAt, LengthAt, ServiceMessage, ServiceSign
 
 HEAD = 16
 """Bytes of a payload that a gate of the capture engine can see."""
+_MANY, _RARE, _SHORT = 16, 24, 1400
+"""Of short messages of a service that is known on its ports alone: more alternatives, or less that is fixed, and
+ports and length are the first look."""
 RUN = "rtp-run"
 """A message that is none alone: only a run of packets makes it (camscan.decode.rtp)."""
 _CHECKS: Mapping[str, Callable[[bytes], bool]] = {
@@ -47,6 +50,8 @@ class Pattern(Struct, frozen=True):
     mask: bytes
     shortest: int
     longest: int
+    ports: tuple[int, ...] = ()
+    """Where given, the message counts on these alone."""
 
 
 class _Compiled(Struct, frozen=True):
@@ -172,16 +177,41 @@ def _agrees(rule: LengthAt, payload: bytes, size: int) -> bool:
 
 
 def _patterns(one: _Compiled, transport: str) -> list[Pattern]:
-    """Of the tests inside the first bytes, the one with most fixed bits; alternatives become entries."""
-    message = one.message
-    visible = [t for t in one.tests if t[0] < HEAD]
+    """The tests inside the first bytes as patterns, alternatives become entries.
+
+    A pattern is found by its first two bytes, so it begins at the test that fixes most of those.
+    """
+    message, signature = one.message, one.service
+    visible = [t for t in one.tests if t[0] < HEAD - 1 or (t[0] < HEAD and len(t[1]) == 1)]
     if not visible:
         return []
-    joined = _joined(visible)
+    begins = [[t for t in visible if t[0] >= begin[0]] for begin in visible]
+    # The author of a signature lists first what is rarest.
+    chosen = next((b for b in begins if _fixed(b) >= _RARE), max(begins, key=_fixed))
+    # Where one message is never enough but on ports of the service, the others need no look.
+    ports = signature.ports if signature.needs == 0 and not message.enough else ()
+    found = _joined(chosen)
+    short = message.longest < _SHORT
+    if ports and short and (len(found) > _MANY or _fixed(chosen) < _RARE):
+        found = [(0, b"", b"")]
     return [
-        Pattern(one.service.id, transport, offset, value, mask, message.shortest, message.longest)
-        for offset, value, mask in joined
+        Pattern(
+            signature.id, transport, offset, value, mask, message.shortest, message.longest, ports
+        )
+        for offset, value, mask in found
     ]
+
+
+def _fixed(given: list[tuple[int, bytes, tuple[bytes, ...]]]) -> int:
+    """How rare the first two bytes of these tests are: twice the fixed bits, less the doublings of alternatives."""
+    tests = sorted(given)
+    begin = tests[0][0]
+    if not any(value[:2].strip(b"\0") for value in tests[0][2]):
+        return 0  # zeros stand everywhere
+    bits = sum(
+        mask[n].bit_count() for at, mask, _ in tests for n in range(len(mask)) if at + n < begin + 2
+    )
+    return 2 * bits - len({v[:2] for v in tests[0][2]}).bit_length()
 
 
 def _joined(tests: list[tuple[int, bytes, tuple[bytes, ...]]]) -> list[tuple[int, bytes, bytes]]:

@@ -258,3 +258,33 @@ def test_the_components_are_a_valid_cyclonedx_document(tmp_path, image, capsys):
     assert document["components"][0]["components"][0]["version"] == "1.0.1e"
     assert {v["id"] for v in document["vulnerabilities"]} >= {"CVE-2014-0160"}
     assert document["compositions"][0]["aggregate"] == "incomplete"
+
+
+def test_strings_are_written_to_a_new_file_that_is_no_part_of_the_run(tmp_path, image, capsys):
+    out, file = tmp_path / "r", tmp_path / "all.ndjson"
+    (image / "etc/shadow").write_bytes(b"root:$1$abcdefgh$ijklmnopqrstuvwxyz0123:1:0:9:7:::\n")
+    command = ["firmware", str(image), "-o", str(out), "--export", "strings"]
+    assert run([*command, str(file)]) == 0
+    assert "strings in" in capsys.readouterr().err
+    found = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    (host,) = (s for s in found if s["text"] == "api.cam-vendor.com")
+    data = (image / host["path"]).read_bytes()
+    assert data[host["offset"] : host["offset"] + host["length"]] == b"api.cam-vendor.com"
+    assert "ijklmnop" not in file.read_text("utf-8")
+    assert "<cut:password-hash:" in file.read_text("utf-8")
+    assert not any(b'api.cam-vendor.com"}' in p.read_bytes() for p in out.rglob("*.ndjson"))
+    before = file.read_bytes()
+    assert run([*command, str(file)]) == 3
+    assert "not overwritten" in capsys.readouterr().err
+    assert file.read_bytes() == before
+    assert run([*command, str(out / "all.ndjson")]) == 3
+    assert "lies in the run" in capsys.readouterr().err
+    assert run(["verify", str(out)]) == 0
+
+
+def test_strings_of_an_image_that_cannot_be_read_end_with_two(tmp_path, image, capsys):
+    file = tmp_path / "all.txt"
+    missing = str(tmp_path / "absent")
+    command = ["firmware", missing, str(image), "-o", str(tmp_path / "r"), "--export", "strings"]
+    assert run([*command, str(file)]) == 2
+    assert "image\tusr/bin/app\t" in file.read_text("utf-8")

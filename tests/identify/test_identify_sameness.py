@@ -11,6 +11,7 @@ from camscan import knowledge
 from camscan.decode import dhip, tplink
 from camscan.errors import DecodeError
 from camscan.identify.match import Matcher
+from camscan.identify.pieces import Pieces
 from camscan.identify.resolve import IDENTITY
 from camscan.identify.sameness import Sameness
 from camscan.knowledge_lint import sample_observation
@@ -165,7 +166,7 @@ FORMS = [
     (Kind.RTSP, SDP, (b"IP4 10", b"control:r", b"rtsp://10"), (b"Media", b"video", b"RTSP/1")),
     (Kind.WSD, WSD, (b"uuid:1", b"uuid:2", b"192.0.2.7", b"45:07"), (b"name/X", b"hardware/Y", b"dn:N")),
     (Kind.SADP, SADP, (b"0B7E", b"DS1<", b"00-11", b"192.0"), (b"DS-2CD1", b"V5.7", b"ProbeM")),
-    (Kind.DHDISCOVER, DHIP, (b"f0:fd", b"5H01", b"10.0.0.7"), (b"HDW1230", b"Dahua", b"IPC\"", b"2.8")),
+    (Kind.DHDISCOVER, DHIP, (b"f0:fd", b"5H01", b"10.0.0.7"), (b"HDW1230", b"Dahua", b'IPC"', b"2.8")),
     (Kind.KASA, KASA, (b"8E01", b"3B2F", b"10.0", b"E4-31"), (b"SMART.IPC", b"C100", b"1.3.7")),
     (Kind.DVRIP, XM, (b"LocalH", b"17:af", b"C816", b"0x97"), (b"V5.00", b"34567", b"NetCommon")),
     (Kind.ONVIF, CLOCK, (b"9<", b"16<", b"14<", b"11<"), (b"Server: Web", b"2026", b"Minute", b"UTCD")),
@@ -234,7 +235,7 @@ def asking(kind, field, test=Test.CONTAINS, value="1", extract=()):
     [
         (Kind.HTTP, "header", "date: Mon", ONE, b"Mon", b"Tue"),
         (Kind.HTTP, "realm", "5H0", ONE.replace(b"DS-2CD", b"Login to 5H0414"), b"5H0", b"6H0"),
-        (Kind.HTTP, "auth-params", "qop=auth", ONE, b"auth\"", b"int\""),
+        (Kind.HTTP, "auth-params", "qop=auth", ONE, b'auth"', b'int"'),
         (Kind.HTTP, "cookie-names", "sid", ONE, b"sid=", b"tid="),
         (Kind.SSDP, "location", "0.0.9", SSDP, b"0.0.9", b"0.0.8"),
         (Kind.SSDP, "usn", "24bb", SSDP, b"24bb", b"25bb"),
@@ -356,3 +357,20 @@ def test_every_sample_says_the_same_as_itself():
             one, other = (dated.replace(b"@", text) for text in (b"1", b"2"))
             found += one != other and same(seen.kind, one, other)
     assert found > 200
+
+
+def test_what_is_remembered_of_pieces_is_bounded():
+    asked = []
+
+    def short(piece):
+        asked.append(piece)
+        return piece[:1]
+
+    known = Pieces(short)
+    for n in range(40_000):
+        assert known[b"%d" % (n % 7)] == b"%d" % (n % 7)
+        assert known[b"x" * 900 + b"%d" % n] == b"x"
+        assert sum(map(len, known)) <= 1 << 20
+    assert len(asked) == 40_007, "what comes again and again is never forgotten"
+    long = b"y" * 5000
+    assert known[long] is long

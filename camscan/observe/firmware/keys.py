@@ -11,6 +11,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -73,6 +74,18 @@ def find(path: str, data: bytes, anchors: Anchors) -> Iterator[ImageKey]:
         expires=ends[-1],
         note=f"{len(certificates)} certificates in one file; they expire between {ends[0][:10]} and {ends[-1][:10]}",
     )
+
+
+def spans(data: bytes, anchors: Anchors) -> Iterator[tuple[int, int]]:
+    """(start, end) of the private keys in DER that parse."""
+    for match in islice(matches(_DER_KEY, data, anchors.elements), MOST):
+        body = _element(data, match.start())
+        if body is not None:
+            try:
+                _loaded("DER", body)
+            except _ODD:
+                continue
+            yield match.start(), match.start() + len(body)
 
 
 def _private(path: str, data: bytes, anchors: Anchors) -> Iterator[ImageKey]:

@@ -218,8 +218,6 @@ class Headers:
 _NO_LENGTH = 1 << 20
 _TCP_HEAD: Ints = np.arange(256, dtype=np.int64) // 16 * 4
 """Bytes of a TCP header, by the byte that holds its data offset."""
-
-
 _JOINED = frozenset({53, 5353, 5355, 1900, 3702, 5060, 37020, 37810})
 """Ports whose answers grow beyond a packet: DNS and its kin, the search protocols, SIP."""
 

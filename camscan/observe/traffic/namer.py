@@ -385,6 +385,7 @@ def service_gates(signatures: Iterable[ServiceSignature]) -> tuple[Gate, ...]:
         Gate(
             id=f"service:{p.service}",
             transport=p.transport,
+            ports=p.ports,
             offset=p.offset,
             pattern=p.value,
             mask=p.mask,

@@ -34,7 +34,6 @@ from camscan.decode import (
     vstarcam,
     wsd,
 )
-from camscan.decode.registry import decode
 from camscan.decode.text import clean
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields, Kind, Observation
@@ -90,7 +89,12 @@ def _is_of_device(data: bytes) -> bool:
 
 def _is_report(data: bytes) -> bool:
     """SNMP 3: an answer to the question for the engine's id, made of public parts alone (RFC 3414 section 4)."""
-    return b"\x02\x01\x03" in data[:8] and b"\xa8" in data and b"\x04\x00\x04\x00\x04\x00" in data
+    return (
+        data[0] == 0x30
+        and b"\x02\x01\x03" in data[:8]
+        and b"\xa8" in data
+        and b"\x04\x00\x04\x00\x04\x00" in data
+    )
 
 
 _XML = (b"<",)
@@ -98,15 +102,15 @@ _SOAP = (b"<?xml", b"<SOAP-ENV", b"<s:Envelope", b"<soap:Env", b"<env:Env")
 FORMS: tuple[Form, ...] = (
     Form(kind=Kind.SSDP, begins=(b"HTTP/1.1 200", b"NOTIFY "), comes_from=(ssdp.PORT,), goes_to=(ssdp.PORT,), states=("usn", "server")),
     Form(kind=Kind.WSD, begins=_XML, comes_from=(wsd.PORT,), goes_to=(wsd.PORT,), answers=_has(b"ProbeMatch", b"Hello"), states=("scope", "xaddr", "endpoint")),
-    Form(kind=Kind.SADP, begins=_XML, comes_from=(sadp.PORT,), goes_to=(sadp.PORT,), answers=_has(b"<ProbeMatch"), states=("mac",)),
+    Form(kind=Kind.SADP, begins=(b"<?xml", b"<ProbeMatch"), comes_from=(sadp.PORT,), goes_to=(sadp.PORT,), answers=_has(b"<ProbeMatch"), states=("mac",)),
     Form(kind=Kind.DHDISCOVER, begins=(b"\x20\x00\x00\x00DHIP",), comes_from=(dhip.PORT,), goes_to=(dhip.PORT,), answers=_without(b"DHDiscover.search"), states=("mac", "serial", "device-type")),
-    Form(kind=Kind.DHDISCOVER, begins=(b"\xb3",), comes_from=(dahua5050.PORT,), goes_to=(dahua5050.PORT,), shortest=0x89, states=("mac",)),
+    Form(kind=Kind.DHDISCOVER, begins=(b"\x58\x00\x00\x00",), at=4, comes_from=(dahua5050.PORT,), goes_to=(dahua5050.PORT,), shortest=0x89, answers=lambda d: d[0] == 0xB3, states=("mac",)),
     Form(kind=Kind.DVRIP, begins=(b"\xff\x00\x00\x00", b"\xff\x01\x00\x00"), comes_from=(dvrip.PORT,), goes_to=(dvrip.PORT,), answers=_has(b"NetWork.NetCommon"), states=("mac",)),
     Form(kind=Kind.KASA, begins=(b"\x02\x00\x00",), comes_from=tplink.PORTS, shortest=40, answers=_has(b'"result"'), states=("device-model", "device-type")),
-    Form(kind=Kind.KASA, begins=(b"\xd0",), comes_from=(tplink.LEGACY_PORT,), shortest=40, states=("model", "device-type")),
+    Form(kind=Kind.KASA, begins=(tplink.xor(b'{"'),), comes_from=(tplink.LEGACY_PORT,), shortest=40, states=("model", "device-type")),
     Form(kind=Kind.VENDOR_DISC, begins=(b"\x0b",), comes_from=(hanwha.PORT,), goes_to=(hanwha.ANSWER_PORT,), shortest=0x77, states=("mac",)),
     Form(kind=Kind.VENDOR_DISC, begins=(b"\x99\x39\xa4\x27",), comes_from=(bosch.PORT,), goes_to=(bosch.ANSWER_PORT,), shortest=28, states=("mac",)),
-    Form(kind=Kind.VENDOR_DISC, begins=_XML, comes_from=(bosch.PORT,), goes_to=(bosch.ANSWER_PORT,), answers=_has(b"RCPPort", b"friendlyName"), states=("mac",)),
+    Form(kind=Kind.VENDOR_DISC, begins=(b"<?xml", b"<root"), comes_from=(bosch.PORT,), goes_to=(bosch.ANSWER_PORT,), answers=_has(b"RCPPort", b"friendlyName"), states=("mac",)),
     Form(kind=Kind.VENDOR_DISC, begins=(b"\x4a\x5d\x8f\x1c",), at=1, comes_from=(vivotek.PORT,), shortest=12, states=("mac", "model")),
     Form(kind=Kind.VENDOR_DISC, begins=(b"\x00\x01",), comes_from=(panasonic.PORT,), goes_to=(panasonic.ANSWER_PORT,), shortest=57, states=("model",)),
     Form(kind=Kind.VENDOR_DISC, begins=(b"\x02",), comes_from=(sony.PORT,), shortest=20, answers=_has(b"\xffMODEL:", b"\x02MODEL:"), states=("mac",)),
@@ -118,7 +122,8 @@ FORMS: tuple[Form, ...] = (
     Form(kind=Kind.VENDOR_DISC, begins=tuya.HEADS, comes_from=tuya.PORTS, goes_to=tuya.PORTS, shortest=36, states=("uid",)),
     Form(kind=Kind.PPPP, begins=(b"\xf1\x41\x00",), comes_from=(pppp.PORT,), shortest=24, states=("id",)),
     Form(kind=Kind.MIIO, begins=(b"\x21\x31\x00\x20",), comes_from=(miio.PORT,), shortest=32, answers=lambda d: len(d) == 32 and d[4:12] != b"\xff" * 8, states=("device-id",)),
-    Form(kind=Kind.SNMP, begins=(b"\x30",), comes_from=(_SNMP,), shortest=40, answers=_is_report, states=("engine-id",)),
+    # BER: the version stands behind one, two or three bytes of length.
+    *(Form(kind=Kind.SNMP, begins=(b"\x02\x01",), at=at, comes_from=(_SNMP,), shortest=40, answers=_is_report, states=("engine-id",)) for at in (2, 3, 4)),
     # Some devices answer from a port of the moment to the port of the one who asked.
     Form(kind=Kind.SSDP, begins=(b"HTTP/1.1 200",), shortest=60, states=("usn",)),
     Form(kind=Kind.WSD, begins=_SOAP, shortest=200, answers=_has(b"ProbeMatches", b"UniviewProbeMatches"), states=("xaddr", "scope")),
@@ -129,6 +134,15 @@ FORMS: tuple[Form, ...] = (
 
 def gates() -> tuple[Gate, ...]:
     """What the engine hands over so that `read` sees every form; SSDP, WSD and mDNS have gates of their own."""
+    wanted = [f for f in FORMS if f.ports not in {(ssdp.PORT,), (wsd.PORT,)}]
+    weak = [f for f in wanted if min(map(len, f.begins)) < 2]
+    by_port = Gate(
+        id="said",
+        transport="udp",
+        ports=tuple(sorted({p for f in weak for p in f.ports})),
+        shortest=min(f.shortest for f in weak),
+        alike="payload",
+    )
     found = [
         Gate(
             id=f"said:{form.kind.value}",
@@ -139,11 +153,18 @@ def gates() -> tuple[Gate, ...]:
             shortest=form.shortest,
             alike="payload",
         )
-        for form in FORMS
-        if form.ports not in {(ssdp.PORT,), (wsd.PORT,)}
+        for form in wanted
+        if form not in weak
         for head in form.begins
     ]
-    return tuple(dict.fromkeys(found))
+    return (by_port, *dict.fromkeys(found))
+
+
+_BY_PORT: dict[int, tuple[Form, ...]] = {
+    port: tuple(f for f in FORMS if port in f.ports) for form in FORMS for port in form.ports
+}
+_ANYWHERE = tuple(form for form in FORMS if not form.ports)
+_ANY_HEADS = tuple({head for form in _ANYWHERE for head in form.begins})
 
 
 class Told(NamedTuple):
@@ -160,7 +181,10 @@ def read(packet: Packet) -> Told | None:
     if packet.sport == _SNMP and (plain := _system(payload)):
         return Told(Kind.SNMP, _SNMP, plain)
     text = payload.lstrip() if payload[:1] in b" \r\n\t" else payload
-    for form in FORMS:
+    forms = (*_BY_PORT.get(packet.sport, ()), *_BY_PORT.get(packet.dport, ()))
+    if text.startswith(_ANY_HEADS):
+        forms += _ANYWHERE
+    for form in forms:
         port = _port(form, packet)
         data = text if form.begins[0][:1] == b"<" else payload
         if port is None or len(payload) < form.shortest:
@@ -190,6 +214,9 @@ def _system(payload: bytes) -> bytes:
 
 def fields_of(kind: Kind, payload: bytes, port: int | None) -> Fields:
     """What the decoder of the kind reads; nothing where it reads nothing."""
+    # Late: it reads every protocol there is, and most captures hold no answer.
+    from camscan.decode.registry import decode
+
     try:
         return decode(Observation(id="", device_id="", kind=kind, response=payload, port=port))
     except DecodeError:

@@ -190,16 +190,23 @@ def test_directions_that_are_watched_are_bounded(monkeypatch):
 # Ids and checks
 
 
-def test_heads_in_the_signature_are_those_of_the_keys():
-    (signature,) = (s for s in KNOWLEDGE.services if s.id == "pppp-obfuscated")
-    given_ = {m.name: m.bytes[0].any for m in signature.message}
-    servers, every = pppp_key.KEYS[0], pppp_key.KEYS
-    assert given_["device login"] == pppp_key.heads(servers, 0x10, 0x12, 0x14)
-    alone = [h for k in every for h in pppp_key.heads(k, 0x00, 0x30, 0x41, 0x42, 0xE0, 0xE1, 0xF0)]
-    assert list(given_["message with a key"]) == alone
-    assert set(given_["message to or from a server"]) <= set(
-        pppp_key.heads(servers, *pppp_key.LENGTHS)
-    )
+def test_heads_in_the_signatures_are_those_of_the_keys():
+    heads = {
+        (s.id, m.name): m.bytes[0].any
+        for s in KNOWLEDGE.services
+        if s.id in {"pppp-obfuscated", "pppp-lan-key"}
+        for m in s.message
+    }
+    servers, *others = pppp_key.KEYS
+    both = (0x00, 0x30, 0x41, 0x42, 0xE0, 0xE1, 0xF0)
+    login = heads.pop(("pppp-obfuscated", "device login"))
+    assert login == pppp_key.heads(servers, 0x10, 0x12, 0x14)
+    one = heads.pop(("pppp-obfuscated", "message of either side"))
+    assert one == pppp_key.heads(servers, *both)
+    lan = heads.pop(("pppp-lan-key", "message of either side"))
+    assert list(lan) == [h for key in others for h in pppp_key.heads(key, *both)]
+    (rest,) = heads.values()
+    assert set(rest) <= set(pppp_key.heads(servers, *pppp_key.LENGTHS))
 
 
 @pytest.mark.parametrize("key", pppp_key.KEYS)
@@ -208,7 +215,8 @@ def test_a_device_id_is_read_under_every_key(key):
     sent = pppp_key.closed(b"\xf1\x41\0\x14" + body, key)
     assert announced.READERS["pppp-key"](sent) == "VSTC-001234-ABCDE"
     assert pppp_key.plain(sent + b"\0") == b""
-    assert services_of("udp", 32108, [sent]) == {"pppp-obfuscated"}
+    name = "pppp-obfuscated" if key == pppp_key.KEYS[0] else "pppp-lan-key"
+    assert services_of("udp", 32108, [sent]) == {name}
     assert services_of("udp", 20123, [sent]) == set()
 
 
