@@ -217,14 +217,15 @@ def test_the_clock_of_an_odd_answer_is_left_in(old, new):
     assert not same(Kind.ONVIF, odd, odd.replace(b"16<", b"17<").replace(b">9<", b">8<"))
 
 
-def asking(kind, field, test=Test.CONTAINS, value="1", extract=()):
-    """A Matcher and a Sameness with one more signature."""
+def asking(kind, field, test=Test.CONTAINS, value="1", extract=(), unless=()):
+    """A Sameness and a Matcher with one more signature."""
     base = next(s for s in KNOWN.signatures if s.kind is kind)
     extra = replace(
         base,
         id=f"local.{kind}.{field}",
         when=(Condition(field=field, test=test, value=value),),
         extract=extract,
+        unless=unless,
     )
     mine = Matcher(replace(KNOWN, signatures=(*KNOWN.signatures, extra)))
     return Sameness(mine), mine
@@ -264,6 +265,25 @@ def test_what_a_signature_asks_for_stays_in(kind, field, value, document, old, n
     sameness, matcher = asking(kind, field, value=value)
     assert len(says(kind, document, matcher)[1]) == len(says(kind, document)[1]) + 1
     assert not same(kind, document, document.replace(old, new), sameness, matcher)
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen", "field", "value", "document", "old", "new"),
+    [
+        (Kind.ONVIF, "server", "utc-time", "09:16", CLOCK, b"16<", b"17<"),
+        (Kind.ONVIF, "server", "path", "Minute=16", CLOCK, b"16<", b"17<"),
+        (Kind.ONVIF, "server", "body", "Minute>16", CLOCK, b"16<", b"17<"),
+        (Kind.WSD, "types", "scope.macaddr", "c0:56", WSD, b"c0:56", b"c1:56"),
+        (Kind.HTTP, "server", "header", "x-id: 17", ONE, b"X-Id: 17", b"X-Id: 18"),
+        (Kind.DHDISCOVER, "method", "serial", "5H01575", DHIP, b"5H01575", b"5H01576"),
+    ],
+)
+def test_what_silences_a_signature_stays_in(kind, seen, field, value, document, old, new):
+    silent = (Condition(field=field, test=Test.CONTAINS, value=value),)
+    sameness, matcher = asking(kind, seen, Test.PRESENT, "", unless=silent)
+    one, other = document, document.replace(old, new)
+    assert len(says(kind, one, matcher)[1]) + 1 == len(says(kind, other, matcher)[1])
+    assert not same(kind, one, other, sameness, matcher)
 
 
 def test_beside_a_header_that_is_asked_for_the_others_are_left_out():
