@@ -223,10 +223,12 @@ class SdpLines:
         kind, equals, value = line.partition(b"=")
         if not equals or len(kind) != 1 or kind in self._kept or not _PLAIN.fullmatch(line):
             return line
-        if kind != b"a" or not (self._attribute or self._tool):
+        if kind == b"a" and self._tool and value.strip().partition(b":")[0] == b"tool":
+            return line
+        if kind != b"a" or not self._attribute:
             return kind + equals
         text = bounded(value.decode())
-        told = self._told("sdp.attribute", text) if text and not self._tool else None
+        told = self._told("sdp.attribute", text) if text else None
         return line if told is None else Left(kind, told)
 
 

@@ -246,6 +246,7 @@ def asking(kind, field, test=Test.CONTAINS, value="1", extract=(), unless=()):
         (Kind.SSDP, "usn", "24bb", SSDP, b"24bb", b"25bb"),
         (Kind.RTSP, "sdp.origin", "0.0.7", SDP, b"IP4 10.0.0.7", b"IP4 10.0.0.8"),
         (Kind.RTSP, "sdp.attribute", "0.0.7/a", SDP, b"0.0.7/a", b"0.0.8/a"),
+        (Kind.RTSP, "sdp.tool", "LIVE", SDP + b"a=tool:LIVE555\r\n", b"LIVE", b"DEAD"),
         (Kind.WSD, "scope", "c0:56", WSD, b"c0:56", b"c1:56"),
         (Kind.WSD, "scope.macaddr", "c0:56", WSD, b"c0:56", b"c1:56"),
         (Kind.WSD, "xaddr-host", "2.7", WSD, b"192.0.2.7", b"192.0.2.8"),
@@ -330,7 +331,7 @@ PARTS = [
     b"Location: http://10.0.0.@/login@", b'WWW-Authenticate: Digest realm="@", nonce="@"',
     b'WWW-Authenticate: Digest nonce="@", opaque="@", realm="@"', b'www-authenticate: Basic realm="@"',
     b"Server: @", b"X-@: @", b"@: 1", b"Public: OPTIONS@", b"\r\n<title>@</title>", b"5\r\nhello@",
-    b"v=0\r\ns=@\r\na=@\r\no=- @", b"LOCATION: http://10.0.0.@:80/@", b"USN: uuid:@", b"ST: @",
+    b"v=0\r\ns=@\r\na=@\r\no=- @\r\na=tool:@", b"LOCATION: http://10.0.0.@:80/@", b"USN: uuid:@", b"ST: @",
 ]  # fmt: skip
 
 
