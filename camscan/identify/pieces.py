@@ -25,9 +25,10 @@ One = Callable[[str, str], tuple[frozenset[int], Hashable] | None]
 
 LONGEST = 1024
 """Bytes of a piece that is looked at; longer ones are left whole."""
-_ROOM = 1 << 20
-"""Bytes of pieces in one generation; most are short, and so is what is left of them."""
-_MOST = 16_384
+_ROOM = 2 << 20
+"""Bytes of one generation of pieces; most are short, and so is what is left of them."""
+_ENTRY = 64
+"""Bytes that a piece costs beside its own."""
 _NAMES = 2048
 
 _HOST = re.compile(rb"(\s*[Hh][Tt][Tt][Pp][Ss]?://)[0-9.:]{1,64}(/[ -~]*)")
@@ -55,24 +56,27 @@ class Left(NamedTuple):
 class Pieces(dict[bytes, Hashable]):
     """Piece -> what is left of it."""
 
+    __slots__ = ("_old", "_room", "_short")
+
     def __init__(self, short: Short) -> None:
         super().__init__()
         self._short = short
         self._old: dict[bytes, Hashable] = {}
-        self._used = 0
+        self._room = _ROOM
 
     def __missing__(self, piece: bytes) -> Hashable:
-        if len(piece) > LONGEST:
+        size = len(piece)
+        if size > LONGEST:
             return piece
         left = self._old.get(piece)
         if left is None:
             left = self._short(piece)
-        self._used += len(piece)
-        if self._used > _ROOM or len(self) >= _MOST:
+        self._room -= size + _ENTRY
+        if self._room < 0:
             # Two generations: what stands in every answer outlives what stands in one.
             self._old = dict(self)
             self.clear()
-            self._used = len(piece)
+            self._room = _ROOM
         self[piece] = left
         return left
 
@@ -102,7 +106,8 @@ class HeaderLines:
         `one`: as `told`, for a field of which there is one value.
         """
         self._asked = asked
-        self._lines = "header" in asked
+        self.short: Short = self._beside if "header" in asked else self._short
+        """Line -> `Date:`, or what signatures find in the value."""
         self._told = told
         self._one = one
         self._kept: dict[bytes, frozenset[str]] = {}
@@ -112,10 +117,10 @@ class HeaderLines:
         self._dropped = Names(self._drops)
         self._challenges = Pieces(self._challenge)
 
-    def short(self, line: bytes) -> Hashable:
-        """`Date:`, or what signatures find in the value."""
+    def _beside(self, line: bytes) -> Hashable:
+        """As `_short`, with what signatures find in the whole line."""
         left = self._short(line)
-        if left is line or not self._lines:
+        if left is line:
             return left
         name, _, value = line.decode().partition(":")
         told = self._told("header", bounded(f"{name.lower()}: {value.strip()}"))

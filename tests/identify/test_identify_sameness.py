@@ -404,7 +404,7 @@ def test_what_is_remembered_of_pieces_is_bounded():
     for n in range(40_000):
         assert known[b"%d" % (n % 7)] == b"%d" % (n % 7)
         assert known[b"x" * 900 + b"%d" % n] == b"x"
-        assert sum(map(len, known)) <= 1 << 20
+        assert sum(map(len, known)) <= 2 << 20
     assert len(asked) == 40_007, "what comes again and again is never forgotten"
     long = b"y" * 5000
     assert known[long] is long
