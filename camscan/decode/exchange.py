@@ -30,7 +30,7 @@ class Skipped(Struct, frozen=True):
     """As far as the line could be read."""
 
 
-class _Record(Struct):
+class _Record(Struct, gc=False):
     device_id: str
     kind: str
     port: int | None = None
@@ -100,12 +100,15 @@ def parse(line: bytes, number: int) -> Observation | Skipped:
     kind = _KINDS.get(record.kind)
     if kind is None:
         return Skipped(number, f"unknown kind {record.kind[:40]!r}", record.device_id)
-    if record.response is None and record.response_b64 is None:
+    if record.response_b64 is not None:
+        try:
+            response = base64.b64decode(record.response_b64, validate=True)
+        except (binascii.Error, ValueError):
+            return Skipped(number, "response_b64 is not base64", record.device_id)
+    elif record.response is not None:
+        response = record.response.encode("utf-8", "surrogatepass")
+    else:
         return Skipped(number, "neither response nor response_b64", record.device_id)
-    try:
-        response = _bytes(record)
-    except (binascii.Error, ValueError):
-        return Skipped(number, "response_b64 is not base64", record.device_id)
     flags = record.flags
     if record.fragment or record.auth or record.derived or record.sanitised:
         flags = (*flags, *(f for f in _FLAGS if getattr(record, f)))
@@ -128,9 +131,3 @@ def parse(line: bytes, number: int) -> Observation | Skipped:
         truncated=record.truncated,
         flags=flags,
     )
-
-
-def _bytes(record: _Record) -> bytes:
-    if record.response_b64 is not None:
-        return base64.b64decode(record.response_b64, validate=True)
-    return (record.response or "").encode("utf-8", "surrogatepass")

@@ -86,6 +86,9 @@ class Batch:
 
     def add(self, line: Line) -> None:
         """Take the records of one line."""
+        if line.form == EXCHANGE:
+            self._take(line, exchange.parse(line.data, line.number))
+            return
         for record in records(line):
             self._take(line, record)
 

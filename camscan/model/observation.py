@@ -77,7 +77,7 @@ class Reason(StrEnum):
     ENCAPSULATED = "encapsulated"
 
 
-class Observation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Observation(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One answer as it came, after secrets and pictures were cut (DESIGN rule 11)."""
 
     id: str
