@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
 from camscan.decode.own_networks import Own, is_group
@@ -56,7 +57,7 @@ class Namer:
         self._resolvers = dict(resolvers or {})
         self._register = Register()
         self._facts = Facts(self._local)
-        self._runs = Runs()
+        self._runs = Runs(self._table.runs)
         self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
         self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
         self._held = 0
@@ -120,6 +121,9 @@ class Namer:
                 return False
         if quic.is_initial(packet.payload):
             return self._quic(packet)
+        if packet.payload[:2] == b"\x16\xfe":
+            with suppress(DecodeError):
+                self._hello(packet, client_hello.of_datagram(packet.payload), "dtls")
         if packet.payload[:4] in {b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI"}:
             self._request(packet, packet.payload)
         return False
@@ -160,17 +164,19 @@ class Namer:
             return
         if proto == "dns":
             self.dns_visible = True
-        self._register.name(
-            client=client,
-            mac=mac,
-            proto=proto,
-            name=seen.question,
-            at=packet.at,
-            answers=seen.answers,
-            aliases=seen.aliases,
-            answer=answer,
-            times=packet.times,
-        )
+        for name in (seen.question, *seen.also):
+            first = name == seen.question
+            self._register.name(
+                client=client,
+                mac=mac,
+                proto=proto,
+                name=name,
+                at=packet.at,
+                answers=seen.answers if first else (),
+                aliases=seen.aliases if first else (),
+                answer=answer,
+                times=packet.times,
+            )
 
     def _parsed(self, payload: bytes) -> dns_seen.DnsSeen | None:
         """Parsed once per payload without its id: cameras ask the same again and again."""
@@ -317,12 +323,7 @@ class Namer:
         """True: the following packets of this direction are wanted."""
         matches = self._table.match(packet.payload, packet.transport, packet.length)
         outward = self._local(packet.src)
-        more = False
-        if packet.transport == "udp" and outward:
-            size, more = self._runs.feed(packet, matches)
-            if size:
-                packet = packet._replace(times=size)
-                matches = [*matches, *self._table.runs]
+        packet, matches, more = self._runs.feed(packet, matches, outward=outward)
         if not matches or not (outward or self._local(packet.dst)):
             return more
         if outward and self._local(packet.dst) and packet.sport < packet.dport:
