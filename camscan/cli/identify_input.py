@@ -77,7 +77,7 @@ def _form(file: io.BufferedReader) -> str:
 def _of(place: int, name: str) -> Iterator[Line]:
     with contextlib.ExitStack() as stack:
         raw = sys.stdin.buffer if name == STDIN else stack.enter_context(Path(name).open("rb"))
-        file = stack.enter_context(_unpacked(raw, name))
+        file = stack.enter_context(unpacked(raw, name))
         if _peek(file).lstrip(_BLANK).startswith(b"<"):
             yield from _nmap(place, file, name)
             return
@@ -116,7 +116,8 @@ def _nmap(place: int, file: io.BufferedReader, name: str) -> Iterator[Line]:
 
 
 @contextlib.contextmanager
-def _unpacked(raw: BinaryIO, name: str) -> Iterator[io.BufferedReader]:
+def unpacked(raw: BinaryIO, name: str) -> Iterator[io.BufferedReader]:
+    """The file itself, or what gzip or zstd made of it; InputError where that is beyond all measure."""
     reader = (
         raw
         if isinstance(raw, io.BufferedReader)
