@@ -25,7 +25,10 @@ One = Callable[[str, str], tuple[frozenset[int], Hashable] | None]
 
 LONGEST = 1024
 """Bytes of a piece that is looked at; longer ones are left whole."""
+_ROOM = 1 << 20
+"""Bytes of pieces in one generation; most are short, and so is what is left of them."""
 _MOST = 16_384
+_NAMES = 2048
 
 _HOST = re.compile(rb"(\s*[Hh][Tt][Tt][Pp][Ss]?://)[0-9.:]{1,64}(/[ -~]*)")
 _PLAIN = re.compile(rb"[ -~\t]*")
@@ -52,6 +55,7 @@ class Pieces(dict[bytes, Hashable]):
         super().__init__()
         self._short = short
         self._old: dict[bytes, Hashable] = {}
+        self._used = 0
 
     def __missing__(self, piece: bytes) -> Hashable:
         if len(piece) > LONGEST:
@@ -59,10 +63,12 @@ class Pieces(dict[bytes, Hashable]):
         left = self._old.get(piece)
         if left is None:
             left = self._short(piece)
-        if len(self) >= _MOST:
+        self._used += len(piece)
+        if self._used > _ROOM or len(self) >= _MOST:
             # Two generations: what stands in every answer outlives what stands in one.
             self._old = dict(self)
             self.clear()
+            self._used = len(piece)
         self[piece] = left
         return left
 
@@ -75,7 +81,7 @@ class Names(dict[bytes, bool]):
         self._of = of
 
     def __missing__(self, name: bytes) -> bool:
-        if len(self) >= _MOST:
+        if len(self) >= _NAMES:
             self.clear()
         found = self[name] = self._of(name)
         return found
@@ -162,7 +168,7 @@ class HeaderLines:
             held = one[0]
         for field, values in (
             ("auth-scheme", (found[0].scheme,)),
-            ("auth-params", auth_params(found[0])),
+            ("auth-params", auth_params(found[0]) if "auth-params" in self._asked else ()),
         ):
             if field in self._asked:
                 told += [self._told(field, bounded(value)) for value in values]

@@ -11,6 +11,7 @@ from camscan import knowledge
 from camscan.decode import dhip, tplink
 from camscan.errors import DecodeError
 from camscan.identify.match import Matcher
+from camscan.identify.pieces import Pieces
 from camscan.identify.resolve import IDENTITY
 from camscan.identify.sameness import Sameness
 from camscan.knowledge_lint import sample_observation
@@ -356,3 +357,20 @@ def test_every_sample_says_the_same_as_itself():
             one, other = (dated.replace(b"@", text) for text in (b"1", b"2"))
             found += one != other and same(seen.kind, one, other)
     assert found > 200
+
+
+def test_what_is_remembered_of_pieces_is_bounded():
+    asked = []
+
+    def short(piece):
+        asked.append(piece)
+        return piece[:1]
+
+    known = Pieces(short)
+    for n in range(40_000):
+        assert known[b"%d" % (n % 7)] == b"%d" % (n % 7)
+        assert known[b"x" * 900 + b"%d" % n] == b"x"
+        assert sum(map(len, known)) <= 1 << 20
+    assert len(asked) == 40_007, "what comes again and again is never forgotten"
+    long = b"y" * 5000
+    assert known[long] is long
