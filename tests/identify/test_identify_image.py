@@ -82,3 +82,9 @@ def test_the_build_date_is_stated_or_a_lower_bound(facts, day, words):
     found = identity(*facts)
     assert found.build_date == day
     assert words in found.build_date_from
+
+
+def test_release_files_of_the_base_system_count_only_where_nothing_else_does():
+    base = ("firmware", "15.05.1", "build.openwrt.release")
+    assert identity(base).version == "15.05.1"
+    assert identity(base, ("firmware", "1.0.17", "build.tp-link.version")).version == "1.0.17"
