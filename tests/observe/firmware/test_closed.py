@@ -92,7 +92,10 @@ DISKS = {
         BODY,
     ),
     "f2fs": _superblock(
-        1024, struct.pack("<IHHIIIIIIIQ", 0xF2F52010, 1, 15, 9, 3, 12, 9, 1, 1, 0, 64), 1 << 18, BODY
+        1024,
+        struct.pack("<IHHIIIIIIIQ", 0xF2F52010, 1, 15, 9, 3, 12, 9, 1, 1, 0, 64),
+        1 << 18,
+        BODY,
     ),
     "btrfs": _superblock(
         0x10000,

@@ -42,7 +42,15 @@ def test_every_compressor(tree, compressor):
 
 
 @pytest.mark.parametrize(
-    "options", [("-noI", "-noD", "-noF"), ("-no-fragments",), ("-b", "4096"), ("-b", "1M")]
+    "options",
+    [
+        ("-noI", "-noD", "-noF"),
+        ("-no-fragments",),
+        ("-b", "4096"),
+        ("-b", "1M"),
+        ("-Xbcj", "arm,x86,armthumb,powerpc,sparc,ia64", "-Xdict-size", "50%"),
+        ("-always-use-fragments", "-no-exports", "-no-xattrs"),
+    ],
 )
 def test_other_layouts(tree, options):
     entries, opening = opened(squashfs(tree, "xz", *options))
