@@ -14,8 +14,10 @@ from firmware_images import (
     noise,
     opened,
     reasons,
+    run,
     text,
     uimage,
+    write_tree,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,6 +156,20 @@ def test_yaffs(options):
     (container,) = opening.opened
     assert container.form == "yaffs"
     assert container.label.startswith("yaffs1" if options.get("place") == -1 else "yaffs2")
+
+
+@pytest.mark.needs("mkfs.ubifs", "ubinize")
+def test_ubi_in_a_dump_with_spare_bytes(tmp_path):
+    tree, inner, plan = write_tree(tmp_path / "root"), tmp_path / "ubifs", tmp_path / "plan"
+    run("mkfs.ubifs", "-r", tree, "-m", 2048, "-e", 126976, "-c", 100, "-x", "lzo", "-o", inner)
+    plan.write_text(
+        f"[a]\nmode=ubi\nimage={inner}\nvol_id=0\nvol_type=dynamic\nvol_name=rootfs\nvol_size=10MiB\n"
+    )
+    run("ubinize", "-o", tmp_path / "ubi", "-m", 2048, "-p", "128KiB", plan)
+    flash = text(90_000).ljust(1 << 17, b"\xff") + (tmp_path / "ubi").read_bytes()
+    entries, opening = opened(dumped(flash, 2048, 128))
+    assert [o.form for o in opening.opened] == ["nand-dump", "ubi", "ubifs"]
+    assert files_of(entries, "pages!/ubi@0x20000!/rootfs") == FILES
 
 
 def test_of_a_file_written_twice_the_later_one_counts():
