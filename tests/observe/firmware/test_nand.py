@@ -172,6 +172,16 @@ def test_ubi_in_a_dump_with_spare_bytes(tmp_path):
     assert files_of(entries, "pages!/ubi@0x20000!/rootfs") == FILES
 
 
+@pytest.mark.parametrize("options", [{}, {"page": 512, "spare": 16, "place": -1}])
+def test_what_follows_a_yaffs_is_not_swallowed(options):
+    image = yaffs({"a": text(9000), "b": b"x"}, {}, **options)
+    after = noise(600_000, 12) + cpio({"etc/x": text(900)})
+    entries, opening = opened(image + after)
+    container = opening.opened[0]
+    assert (container.form, container.size) == ("yaffs", len(image))
+    assert text(900) in files_of(entries).values()
+
+
 def test_of_a_file_written_twice_the_later_one_counts():
     first, second = yaffs({"a": b"old" * 900}, {}), yaffs({"a": b"new" * 700}, {})
     entries, _ = opened(first + second)
