@@ -34,7 +34,6 @@ from camscan.decode import (
     vstarcam,
     wsd,
 )
-from camscan.decode.registry import decode
 from camscan.decode.text import clean
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields, Kind, Observation
@@ -215,6 +214,9 @@ def _system(payload: bytes) -> bytes:
 
 def fields_of(kind: Kind, payload: bytes, port: int | None) -> Fields:
     """What the decoder of the kind reads; nothing where it reads nothing."""
+    # Loaded with the first answer: it brings every decoder there is, and most captures hold no answer.
+    from camscan.decode.registry import decode
+
     try:
         return decode(Observation(id="", device_id="", kind=kind, response=payload, port=port))
     except DecodeError:
