@@ -23,6 +23,9 @@ class Runs:
     def __init__(self) -> None:
         self._runs: OrderedDict[_Key, Run] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._runs)
+
     def feed(self, packet: Packet, matches: Iterable[Matched]) -> tuple[int, bool]:
         """(packets of a run that this one completes, else 0; whether more of this direction is wanted)."""
         key = (packet.src, packet.sport, packet.dst, packet.dport)
