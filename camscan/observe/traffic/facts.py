@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from camscan.decode import dhcp
 from camscan.decode.layout import ipv4_of_bytes, mac_of_bytes
-from camscan.decode.secrets import cut
 from camscan.errors import DecodeError
 from camscan.model.observation import Kind
 from camscan.model.traffic import ClientFact
@@ -135,6 +134,9 @@ class Facts:
         told: bodies.Said | None = None,
     ) -> None:
         name = client or packet.src
+        # Its patterns take 10 ms to build: only where there is something to keep.
+        from camscan.decode.secrets import cut
+
         payload = cut(kind, payload)[0]
         place = (name, kind.value, port, key_of(kind, payload, port))
         if place in self._seen:

@@ -12,8 +12,7 @@ from test_traffic_engine import packets, timed
 
 from camscan.errors import RunError
 from camscan.knowledge import load
-from camscan.observe.traffic import engine as engine_module
-from camscan.observe.traffic import take
+from camscan.observe.traffic import filling, take
 from camscan.observe.traffic.flows import AT_ONCE
 from camscan.observe.traffic.take import TakeOptions, Taking
 
@@ -58,7 +57,7 @@ def taking(processes: int, *, settle: bool = False) -> Taking:
 @pytest.mark.parametrize("windows", [False, True])
 def test_two_processes_find_what_one_finds(capture, monkeypatch, windows, settle):
     monkeypatch.setattr(take, "WORTH", 0)
-    monkeypatch.setattr(engine_module, "_FIRST", 1 << 15 if windows else 1 << 40)
+    monkeypatch.setattr(filling, "_FIRST", 1 << 15 if windows else 1 << 40)
     found = []
     for processes in (1, 2):
         one = taking(processes, settle=settle)

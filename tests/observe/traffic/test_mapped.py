@@ -9,8 +9,7 @@ import traffic_frames as f
 from test_traffic_engine import CLIENTS, flows_of, packets, timed
 from traffic_reference import count
 
-from camscan.observe.traffic import engine as engine_module
-from camscan.observe.traffic import mapped, source, split
+from camscan.observe.traffic import filling, mapped, source, split
 from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.source import open_source
 
@@ -28,7 +27,7 @@ def shown(monkeypatch):
         seen.append(at)
         return real(file, at, size)
 
-    monkeypatch.setattr(engine_module, "_FIRST", 1 << 15)
+    monkeypatch.setattr(filling, "_FIRST", 1 << 15)
     monkeypatch.setattr(source, "window", window)
     return seen
 
@@ -48,7 +47,7 @@ def test_windows_show_what_a_buffer_holds(tmp_path, shown, monkeypatch, form):
     path.write_bytes(FORMS[form])
     engine = read(path)
     assert len(shown) > 2
-    monkeypatch.setattr(engine_module, "_FIRST", 1 << 40)
+    monkeypatch.setattr(filling, "_FIRST", 1 << 40)
     plain = read(path)
     assert engine.fed == plain.fed != []
     assert list(engine.flows()) == list(plain.flows())
@@ -57,7 +56,7 @@ def test_windows_show_what_a_buffer_holds(tmp_path, shown, monkeypatch, form):
 
 
 def test_a_kernel_that_shows_nothing_is_no_loss(tmp_path, monkeypatch):
-    monkeypatch.setattr(engine_module, "_FIRST", 1 << 15)
+    monkeypatch.setattr(filling, "_FIRST", 1 << 15)
     monkeypatch.setattr(source, "window", lambda *_: None)
     path = tmp_path / "x"
     path.write_bytes(FORMS["pcap"])

@@ -1,0 +1,194 @@
+"""How do the bytes of one source reach its framer, a buffer or a window at a time, and what is behind damage?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from camscan.observe.traffic.batch import PAD, Batch, Bytes, Tally
+from camscan.observe.traffic.forms import framer_of
+from camscan.observe.traffic.framing import Framer
+from camscan.observe.traffic.messages import Problem
+from camscan.observe.traffic.records import HEADER, PcapFramer
+from camscan.observe.traffic.source import Place, Source
+
+_FIRST = 4 << 20
+_FEW, _MANY = 20_000, 60_000
+"""Packets in one filling: with fewer the next is larger, with more it is smaller."""
+_ENOUGH, _GATHER = 1 << 18, 0.01
+"""Bytes of a live chunk below which the reader waits so many seconds before it reads again."""
+_MOST_DAMAGES = 1000
+_NO_INTERFACE = "damaged: packet of an interface that is not described"
+
+
+class Taker(Protocol):
+    """Takes the batches that are found: the engine."""
+
+    buffer: Bytes
+    before_refill: Callable[[], None] | None
+    place: Place | None
+    packets: int
+    lost: int | None
+    tally: Tally
+    problems: list[Problem]
+
+    def take(self, batch: Batch, number: int) -> None: ...
+
+
+class Filling:
+    """One source through one buffer, or in windows where it is a plain file."""
+
+    def __init__(self, engine: Taker, source: Source, number: int, *, live: bool) -> None:
+        buffer = engine.buffer
+        self._engine = engine
+        self._source = source
+        self._number = number
+        self._live = live
+        self._view = memoryview(buffer)  # type: ignore[arg-type]
+        self._data = buffer
+        self._nothing = self._data[:0], self._view[:0]
+        self._most = len(buffer) - PAD
+        self._room = min(self._most, _FIRST)
+        self.done = 0
+        self._damages = 0
+        self._skipped = 0
+        self._lost = 0
+        self._before = engine.packets
+
+    def buffers(self) -> Iterator[None]:
+        """Read to the end; yields after every buffer."""
+        source = self._source
+        self._refilled()
+        have = source.readinto(self._view[:HEADER])
+        framer = framer_of(bytes(self._view[:have]), source.name)
+        begin = have if isinstance(framer, PcapFramer) else 0
+        offset = source.base
+        searching = False
+        if source.windows and not self._live:
+            buffer = self._data, self._view
+            place = offset + begin
+            for place, searching in self._windows(framer, place):  # noqa: B007, B020 - the last of them
+                yield
+            self._data, self._view = buffer
+            self._engine.place = None
+            if source.problem:
+                self._finish(0, searching=searching)
+                return
+            if place > offset + begin:
+                source.seek(place)
+                begin, have, offset = 0, 0, place
+        view = self._view
+        while True:
+            got = self._more(view[have : self._room])
+            end = have + got
+            self.done = offset + end - source.base
+            begin, searching = self._frames(framer, begin, end, offset, searching=searching)
+            left = end - begin
+            self._collect(framer)
+            self._fit()
+            yield
+            if got == 0 or source.problem:
+                self._finish(left, searching=searching)
+                return
+            self._refilled()
+            view[:left] = view[begin:end]
+            offset += begin
+            begin, have = 0, left
+
+    def _windows(self, framer: Framer, place: int) -> Iterator[tuple[int, bool]]:
+        """Most of a plain file, without a copy; after each window, where to go on and whether records are lost."""
+        source, searching = self._source, False
+        while (size := min(self._room, source.windows - PAD - place)) >= _FIRST:
+            # The one before is let go first.
+            self._data, self._view = self._nothing
+            shown = source.window(place, size + PAD)
+            if shown is None:
+                return
+            self._data, self._view, offset = shown
+            self._engine.place = source.place_of(offset)
+            del shown
+            begin = place - offset
+            self.done = place + size - source.base
+            used, searching = self._frames(framer, begin, begin + size, offset, searching=searching)
+            self._collect(framer)
+            self._fit()
+            yield offset + used, searching
+            if used == begin or source.problem:
+                return
+            place = offset + used
+
+    def _frames(
+        self, framer: Framer, begin: int, end: int, offset: int, *, searching: bool
+    ) -> tuple[int, bool]:
+        while True:
+            if searching:
+                found = framer.resume(self._data, self._view, begin, end)
+                if found is None:
+                    # A record header may lie across the end; keep what could be its beginning.
+                    keep = max(begin, end - self._room // 2)
+                    self._skipped += keep - begin
+                    return keep, True
+                self._skipped += found - begin
+                begin, searching = found, False
+            framed = framer.cut(self._data, self._view, begin, end, offset)
+            for batch in framed.batches:
+                if len(batch.frame):
+                    self._engine.take(batch, self._number)
+            begin = framed.used
+            if not framed.problem:
+                return begin, False
+            self._damages += 1
+            if self._damages == 1:
+                self._engine.problems.append(
+                    Problem(
+                        self._source.name, f"damaged at byte {offset + begin}: {framed.problem}"
+                    )
+                )
+            if self._damages > _MOST_DAMAGES:
+                self._source.problem = f"stopped: damaged in more than {_MOST_DAMAGES} places"
+                return begin, False
+            begin += 1
+            self._skipped += 1
+            searching = True
+
+    def _refilled(self) -> None:
+        if self._engine.before_refill is not None:
+            self._engine.before_refill()
+
+    def _more(self, space: memoryview) -> int:
+        if not self._live:
+            return self._source.readinto(space)
+        got = self._source.read_some(space)
+        if got < _ENOUGH:
+            # Packets come one by one: let some gather, so that they are worth a pass.
+            time.sleep(_GATHER)
+        return got
+
+    def _fit(self) -> None:
+        """Choose how much is filled next, by how many packets the last filling had."""
+        count = self._engine.packets - self._before
+        self._before = self._engine.packets
+        if count < _FEW:
+            self._room = min(self._room * 2, self._most)
+        elif count > _MANY and self._room > _FIRST:
+            self._room //= 2
+
+    def _collect(self, framer: Framer) -> None:
+        if framer.lost is not None:
+            # One source after another: what the others lost stays.
+            self._engine.lost = (self._engine.lost or 0) + framer.lost - self._lost
+            self._lost = framer.lost
+        self._engine.tally.skip(_NO_INTERFACE, framer.no_interface)
+        framer.no_interface = 0
+
+    def _finish(self, left: int, *, searching: bool) -> None:
+        problems, name = self._engine.problems, self._source.name
+        if searching:
+            self._skipped += left
+        elif left:
+            problems.append(
+                Problem(name, f"ends within a record: its {left} bytes are not examined")
+            )
+        if self._skipped:
+            problems.append(Problem(name, f"{self._skipped} bytes behind damage were not examined"))
