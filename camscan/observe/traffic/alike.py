@@ -8,19 +8,21 @@ pass for one. Only the first is handed over; the others are counted, and told at
 from __future__ import annotations
 
 import secrets
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camscan.observe.traffic import hellos
-from camscan.observe.traffic.batch import TCP, UDP, Bytes, Columns, Ints, Keys, gather
+from camscan.observe.traffic.batch import PAD, TCP, UDP, Bytes, Columns, Ints, Keys, gather
 from camscan.observe.traffic.gating import Looked
 from camscan.observe.traffic.packet import ALIKE, HEAD, Again
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 
-LONGEST = 128
+LONGEST = PAD
 """Payload bytes that are compared; longer packets are always handed over."""
+_WIDTHS = (0, 64, 128, LONGEST)
 MOST = 1 << 16
 """Forms remembered. When they are full, all is told and the memory begins anew."""
 _PAYLOAD, _QUESTION, _HELLO, _SEALED, _ENDS = range(1, len(ALIKE))
@@ -116,7 +118,7 @@ class Alike:
         columns, rows, ranks, passed, looked, _ = asked
         skip = np.where(ranks == _QUESTION, 2, 0)
         size = looked.held - skip
-        texts = fits & (ranks <= _QUESTION) & (size >= 0) & (looked.held == looked.length)
+        texts = fits & (ranks <= _QUESTION) & (size > 0) & (looked.held == looked.length)
         short = texts & (looked.held <= HEAD) & (skip == 0)
         texts &= ~short
         found = []
@@ -124,7 +126,7 @@ class Alike:
             which = np.flatnonzero(short)
             words = looked.head[which].view(np.uint64) & self._mask[size[which], :2]
             found.append((which, *self._sums(words)))
-        for least, most in ((-1, 64), (64, LONGEST)):
+        for least, most in pairwise(_WIDTHS):
             which = np.flatnonzero(texts & (size <= most) & (size > least))
             if len(which):
                 places = columns.payload[rows[which]] + skip[which]
