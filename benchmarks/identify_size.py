@@ -26,7 +26,7 @@ from camscan.decode.exchange import bounded, read
 from camscan.identify.devices import Identifier
 from camscan.identify.stream import devices
 from camscan.model.identity import identity
-from camscan.workers import available
+from camscan.worker import available
 
 OBSERVATIONS = 1_000_000
 PLAIN = 20_000

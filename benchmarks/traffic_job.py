@@ -1,7 +1,7 @@
 """One job for the comparison: what a capture holds, printed as JSON lines, without report and run.
 
-`python -m benchmarks.traffic_job CAPTURE`: all names, camera services and flows.
-`python -m benchmarks.traffic_job CAPTURE PROCESSES`: flows alone, by that many processes.
+`python -m benchmarks.traffic_job CAPTURE [PROCESSES]`: all names, camera services and flows.
+`python -m benchmarks.traffic_job CAPTURE PROCESSES flows`: flows alone, by that many processes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from pathlib import Path
 import msgspec
 
 
-def everything(path: Path) -> int:
+def everything(path: Path, processes: int = 1) -> int:
     from camscan.knowledge import load
     from camscan.observe.traffic.take import TakeOptions, Taking
 
-    taking = Taking(load().services, {}, TakeOptions())
+    taking = Taking(load().services, {}, TakeOptions(), processes=processes)
     taking.read(path)
     captured, problems = taking.done()
     encode = msgspec.json.Encoder().encode
@@ -40,5 +40,5 @@ def flows(path: Path, processes: int) -> int:
 if __name__ == "__main__":
     # As the command does.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    capture = Path(sys.argv[1])
-    sys.exit(flows(capture, int(sys.argv[2])) if len(sys.argv) > 2 else everything(capture))
+    capture, processes = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    sys.exit((flows if sys.argv[3:] == ["flows"] else everything)(capture, processes))

@@ -164,7 +164,7 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
         ),
         site,
     )
-    traffic = Traffic(observations)
+    traffic = Traffic(observations, options.networks)
     devices = with_destinations(devices, traffic, knowledge.services)
     images, devices = joined(examined(observations, knowledge), devices)
     devices, endpoints = attribute_endpoints(

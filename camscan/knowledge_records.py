@@ -6,6 +6,7 @@ misspelt field is an error and never silently ignored.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import re
@@ -29,11 +30,12 @@ _CAP_CONSTRUCTED = Level.E2
 
 def convert(kind: type[T], value: object, where: str) -> T:
     """`value` as `kind`; KnowledgeError that starts with `where` and names the field."""
-    value = _plain(value)
     if isinstance(kind, type) and issubclass(kind, Struct):
         _refuse_unknown(kind, value, where, "")
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert(value, kind)  # most records hold no bare date
     try:
-        return msgspec.convert(value, kind)
+        return msgspec.convert(_plain(value), kind)
     except msgspec.ValidationError as error:
         text = str(error).replace("`$.", "field `").replace("Object missing", "missing")
         raise KnowledgeError(f"{where}: {text}") from error

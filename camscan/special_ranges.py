@@ -8,12 +8,15 @@ iana-ipv6-special-registry); multicast from the multicast address space registri
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
 SOURCE = "IANA IPv4 and IPv6 special-purpose address registries (RFC 6890 and updates)"
 AS_OF = "2025-10-09"
+_REMEMBERED = 65_536
 
 
 class Permission(StrEnum):
@@ -31,6 +34,9 @@ class SpecialRange(Struct, frozen=True):
     cidr: str
     name: str
     permission: Permission
+    reachable: bool = False
+    """Whether packets for it go out into the internet: a party may stand behind such an address (column "globally
+    reachable" of the registries; True also for the forms that carry the address of a real host)."""
 
 
 _A, _F, _N = Permission.AUTHORITY, Permission.FILE, Permission.NEVER
@@ -43,12 +49,14 @@ SPECIAL_RANGES: tuple[SpecialRange, ...] = (
     SpecialRange("169.254.0.0/16", "link-local (RFC 3927)", _A),
     SpecialRange("172.16.0.0/12", "private use (RFC 1918)", _A),
     SpecialRange("192.0.0.0/24", "IETF protocol assignments (RFC 6890)", _F),
+    SpecialRange("192.0.0.9/32", "port control protocol anycast (RFC 7723)", _F, reachable=True),
+    SpecialRange("192.0.0.10/32", "TURN anycast (RFC 8155)", _F, reachable=True),
     SpecialRange("192.0.2.0/24", "documentation, TEST-NET-1 (RFC 5737)", _F),
-    SpecialRange("192.31.196.0/24", "AS112-v4 (RFC 7535)", _F),
-    SpecialRange("192.52.193.0/24", "AMT (RFC 7450)", _F),
-    SpecialRange("192.88.99.0/24", "deprecated 6to4 relay anycast (RFC 7526)", _F),
+    SpecialRange("192.31.196.0/24", "AS112-v4 (RFC 7535)", _F, reachable=True),
+    SpecialRange("192.52.193.0/24", "AMT (RFC 7450)", _F, reachable=True),
+    SpecialRange("192.88.99.0/24", "deprecated 6to4 relay anycast (RFC 7526)", _F, reachable=True),
     SpecialRange("192.168.0.0/16", "private use (RFC 1918)", _A),
-    SpecialRange("192.175.48.0/24", "direct delegation AS112 (RFC 7534)", _F),
+    SpecialRange("192.175.48.0/24", "direct delegation AS112 (RFC 7534)", _F, reachable=True),
     SpecialRange("198.18.0.0/15", "benchmarking (RFC 2544)", _F),
     SpecialRange("198.51.100.0/24", "documentation, TEST-NET-2 (RFC 5737)", _F),
     SpecialRange("203.0.113.0/24", "documentation, TEST-NET-3 (RFC 5737)", _F),
@@ -58,13 +66,18 @@ SPECIAL_RANGES: tuple[SpecialRange, ...] = (
     SpecialRange("::/128", "unspecified (RFC 4291)", _N),
     SpecialRange("::1/128", "loopback (RFC 4291)", _A),
     SpecialRange("::ffff:0:0/96", "IPv4-mapped (RFC 4291)", _F),
-    SpecialRange("64:ff9b::/96", "IPv4-IPv6 translation (RFC 6052)", _F),
+    SpecialRange("64:ff9b::/96", "IPv4-IPv6 translation (RFC 6052)", _F, reachable=True),
     SpecialRange("64:ff9b:1::/48", "IPv4-IPv6 translation, local use (RFC 8215)", _F),
     SpecialRange("100::/64", "discard-only (RFC 6666)", _F),
     SpecialRange("2001::/23", "IETF protocol assignments (RFC 2928)", _F),
+    SpecialRange("2001::/32", "Teredo (RFC 4380)", _F, reachable=True),
+    SpecialRange("2001:1::1/128", "port control protocol anycast (RFC 7723)", _F, reachable=True),
+    SpecialRange("2001:1::2/128", "TURN anycast (RFC 8155)", _F, reachable=True),
+    SpecialRange("2001:3::/32", "AMT (RFC 7450)", _F, reachable=True),
+    SpecialRange("2001:4:112::/48", "AS112-v6 (RFC 7535)", _F, reachable=True),
     SpecialRange("2001:db8::/32", "documentation (RFC 3849)", _F),
-    SpecialRange("2002::/16", "6to4 (RFC 3056)", _F),
-    SpecialRange("2620:4f:8000::/48", "direct delegation AS112 (RFC 7534)", _F),
+    SpecialRange("2002::/16", "6to4 (RFC 3056)", _F, reachable=True),
+    SpecialRange("2620:4f:8000::/48", "direct delegation AS112 (RFC 7534)", _F, reachable=True),
     SpecialRange("3fff::/20", "documentation (RFC 9637)", _F),
     SpecialRange("5f00::/16", "segment routing SIDs (RFC 9602)", _F),
     SpecialRange("fc00::/7", "unique local (RFC 4193)", _A),
@@ -92,6 +105,36 @@ def _block(row: SpecialRange) -> Block:
 BLOCKS: tuple[Block, ...] = tuple(
     sorted((_block(row) for row in SPECIAL_RANGES), key=lambda b: b.last - b.first)
 )
+
+
+@lru_cache(_REMEMBERED)
+def special(address: str) -> SpecialRange | None:
+    """The narrowest row that holds an address; None for ordinary ones and for what is no address."""
+    try:
+        place = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    number = int(place)
+    for block in BLOCKS:
+        if block.version == place.version and block.first <= number <= block.last:
+            return block.row
+    return None
+
+
+class Nobody:
+    """Which addresses are no party on the internet? A table of networks that the owner supplies outranks IANA's."""
+
+    def __init__(self, supplied: Iterable[str] = ()) -> None:
+        """`supplied`: prefixes of the owner's table."""
+        self._supplied = tuple(ipaddress.ip_network(text, strict=False) for text in supplied)
+
+    def __call__(self, address: str) -> str:
+        """Name of the range that holds the address; empty where a party may stand behind it."""
+        row = special(address)
+        if row is None or row.reachable:
+            return ""
+        place = ipaddress.ip_address(address.partition("%")[0])
+        return "" if any(place in network for network in self._supplied) else row.name
 
 
 def forbidden(version: int, first: int, last: int) -> SpecialRange | None:

@@ -131,6 +131,13 @@ def limited(platform: str) -> bool:
     return platform not in {"win32", "darwin"}
 
 
+def available() -> int:
+    """Processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def limit(limits: Limits, *, grown: bool = False) -> None:
     """Hold this process to the limits. `grown`: memory counts from what it has mapped already."""
     if sys.platform == "win32":

@@ -31,7 +31,18 @@ import msgspec
 from msgspec import Struct
 
 from camscan.decode.text import clean, clean_lines
-from camscan.worker import DETAIL, FAILED, NO_MEMORY, RESULT, Limits, Raised, Start, receive, send
+from camscan.worker import (
+    DETAIL,
+    FAILED,
+    NO_MEMORY,
+    RESULT,
+    Limits,
+    Raised,
+    Start,
+    available,
+    receive,
+    send,
+)
 
 T = TypeVar("T")
 
@@ -79,13 +90,6 @@ class Outcome(Struct, Generic[T], frozen=True, kw_only=True):
 class _Job(Struct, frozen=True):
     number: int
     data: bytes
-
-
-def available() -> int:
-    """Processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Workers(Generic[T]):

@@ -16,7 +16,8 @@ import pytest
 from programs import ROOT
 from worker_jobs import Job, Result
 
-from camscan.workers import Ended, Limits, Workers, available
+from camscan.worker import available
+from camscan.workers import Ended, Limits, Workers
 
 COMMAND = (
     sys.executable,

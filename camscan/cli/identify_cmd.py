@@ -28,7 +28,7 @@ from camscan.cli.progress import StatusLine
 from camscan.clock import SystemClock
 from camscan.errors import InputError, UsageError
 from camscan.identify.stream import Batch, Line
-from camscan.workers import available
+from camscan.worker import available
 
 HELD = 32 << 20
 """Bytes of records up to which everything is done in memory, without parts."""

@@ -74,12 +74,6 @@ _exchange = msgspec.json.Decoder(_Target)
 _zgrab = msgspec.json.Decoder(zgrab.Target)
 
 
-def pack(line: Line) -> bytes:
-    """A line of a part."""
-    data = line.data if line.data.endswith(b"\n") else line.data + b"\n"
-    return b"%d %d %b %b" % (line.file, line.number, line.form.encode(), data)
-
-
 def read(folder: Path, part: Part) -> Iterator[Line]:
     """The lines of a part, in the order of the input."""
     for piece in part.pieces:
@@ -210,7 +204,10 @@ def _spread(lines: Iterable[Line], paths: Sequence[Path], salt: int, progress: P
                 device = decoder.decode(line.data).device_id
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 device = ""
-            writes[zlib.crc32(device.encode(), salt) % count](pack(line))
+            data = line.data if line.data.endswith(b"\n") else line.data + b"\n"
+            writes[zlib.crc32(device.encode(), salt) % count](
+                b"%d %d %b %b" % (line.file, line.number, line.form.encode(), data)
+            )
             if not done % _TOLD:
                 progress("records", done, 0)
     for path in paths:

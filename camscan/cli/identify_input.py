@@ -30,6 +30,7 @@ _FREE = 64 << 20
 _WINDOW = 128 << 20
 """Largest zstd window: `zstd --long=27`."""
 _HEAD = 65_536
+_READ = 1 << 18
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 """What may stand in front: a mark of UTF-8, empty lines."""
 
@@ -76,7 +77,11 @@ def _form(file: io.BufferedReader) -> str:
 
 def _of(place: int, name: str) -> Iterator[Line]:
     with contextlib.ExitStack() as stack:
-        raw = sys.stdin.buffer if name == STDIN else stack.enter_context(Path(name).open("rb"))
+        raw = (
+            sys.stdin.buffer
+            if name == STDIN
+            else stack.enter_context(Path(name).open("rb", buffering=_READ))
+        )
         file = stack.enter_context(_unpacked(raw, name))
         if _peek(file).lstrip(_BLANK).startswith(b"<"):
             yield from _nmap(place, file, name)

@@ -54,7 +54,7 @@ def namer(local: Path | None) -> Namer:
     made = Namer(Identifier(knowledge.load(local=local)))
     # Records hold no cycles: looking for some at every 700 of them costs a tenth of the time.
     gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(1_000_000, 20, 20)
     return made
 
 

@@ -16,6 +16,7 @@ from camscan.model.claim import Endpoint
 from camscan.model.knowledge import Knowledge
 from camscan.model.traffic import Captured, Flow, NameSeen
 from camscan.observe.traffic.messages import Problem
+from camscan.special_ranges import Nobody
 
 
 class NameLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="name"):
@@ -53,6 +54,8 @@ class FlowLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="flow"):
     first: str | None
     last: str | None
     media: bool | None
+    special: str | None
+    """Special-purpose range of the remote, which is then no party (the owner's table outranks it)."""
     registry_country: str | None
     located_country: str | None
     network_operator: str | None
@@ -67,8 +70,10 @@ def lines(captured: Captured, knowledge: Knowledge, options: AssessOptions) -> I
     encode = msgspec.json.Encoder().encode
     for name in captured.names:
         yield clean_lines(encode(_name_line(name)).decode())
+    nobody = Nobody(prefix for network in options.networks for prefix in network.prefixes)
     for flow, endpoint in attributed_flows(captured, knowledge, options):
-        yield clean_lines(encode(_flow_line(flow, endpoint)).decode())
+        line = _flow_line(flow, endpoint, nobody(flow.remote))
+        yield clean_lines(encode(line).decode())
 
 
 def _name_line(n: NameSeen) -> NameLine:
@@ -90,7 +95,7 @@ def _name_line(n: NameSeen) -> NameLine:
     )
 
 
-def _flow_line(flow: Flow, e: Endpoint) -> FlowLine:
+def _flow_line(flow: Flow, e: Endpoint, special: str) -> FlowLine:
     return FlowLine(
         client=flow.client,
         client_mac=flow.client_mac,
@@ -105,6 +110,7 @@ def _flow_line(flow: Flow, e: Endpoint) -> FlowLine:
         first=_time(flow.first),
         last=_time(flow.last),
         media=flow.media,
+        special=special or None,
         registry_country=e.registry_country,
         located_country=e.located_country,
         network_operator=e.network_operator,

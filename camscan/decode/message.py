@@ -46,7 +46,10 @@ class Challenge(Struct, frozen=True):
 
     def param(self, name: str) -> str | None:
         """The value of a parameter, by lower-case name."""
-        return next((value for key, value in self.params if key.lower() == name), None)
+        for key, value in self.params:
+            if key.lower() == name:
+                return value
+        return None
 
 
 def split_message(data: bytes) -> Message:

@@ -52,9 +52,14 @@ class Own:
 
 @lru_cache(_MAX_REMEMBERED)
 def is_group(address: str) -> bool:
-    """Multicast, broadcast or unspecified: no party."""
+    """Multicast, broadcast or unspecified: no single host.
+
+    The last address of a private /24 counts as its broadcast; of public ones it may be a host.
+    """
     try:
         number = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return number.is_multicast or number.is_unspecified or address.endswith(".255")
+    if number.is_multicast or number.is_unspecified or address == "255.255.255.255":
+        return True
+    return address.endswith(".255") and Own()(address)

@@ -204,17 +204,19 @@ def _patterns(one: _Compiled, transport: str) -> list[Pattern]:
     A pattern is found by its first two bytes, so it begins at the test that fixes most of those.
     """
     message, signature = one.message, one.service
-    visible = sorted(t for t in one.tests if t[0] < HEAD - 1 or (t[0] < HEAD and len(t[1]) == 1))
+    visible = [t for t in one.tests if t[0] < HEAD - 1 or (t[0] < HEAD and len(t[1]) == 1)]
     if not visible:
         return []
-    start = max(range(len(visible)), key=lambda n: (_fixed(visible[n:]), -n))
+    begins = [[t for t in visible if t[0] >= begin[0]] for begin in visible]
+    # The author of a signature lists first what is rarest.
+    chosen = next((b for b in begins if _fixed(b) >= _RARE), max(begins, key=_fixed))
     # Where one message is never enough but on ports of the service, the others need no look.
     ports = signature.ports if one.by_port else ()
-    found = _joined(visible[start:])
+    found = _joined(chosen)
     short = message.longest < _SHORT
-    if ports and short and (len(found) > _MANY or _fixed(visible[start:]) < _RARE):
+    if ports and short and (len(found) > _MANY or _fixed(chosen) < _RARE):
         found = [(0, b"", b"")]
-    told = start == 0 and any(mask for _, _, mask in found)
+    told = len(chosen) == len(one.tests) and any(mask for _, _, mask in found)
     told &= all(at + len(mask) <= HEAD for at, mask, _ in one.tests)
     plain = told and not (message.length or message.check or signature.announced)
     return [
@@ -233,8 +235,9 @@ def _patterns(one: _Compiled, transport: str) -> list[Pattern]:
     ]
 
 
-def _fixed(tests: list[tuple[int, bytes, tuple[bytes, ...]]]) -> int:
+def _fixed(given: list[tuple[int, bytes, tuple[bytes, ...]]]) -> int:
     """How rare the first two bytes of these tests are: twice the fixed bits, less the doublings of alternatives."""
+    tests = sorted(given)
     begin = tests[0][0]
     if not any(value[:2].strip(b"\0") for value in tests[0][2]):
         return 0  # zeros stand everywhere

@@ -15,6 +15,10 @@ _FORMS: tuple[re.Pattern[str], ...] = (
     ),
     # Uniview "NVR-B3801.20.17.240507", Dahua "v2.820.0000000.48.R.220614".
     re.compile(r"\.(?P<y>\d\d)(?P<m>\d\d)(?P<d>\d\d)(?![\w.])"),
+    # Xiongmai "V5.00.R02.20200624", Dahua "2.420.0000.0.R.20160727".
+    re.compile(r"\.R?\d{0,2}\.(?P<y>20\d\d)(?P<m>\d\d)(?P<d>\d\d)(?![\w.])"),
+    # Reolink "v3.0.0.20_20052300": build number, then day and number of the day.
+    re.compile(r"(?<!\d)\d{1,6}_(?P<y>\d\d)(?P<m>\d\d)(?P<d>\d\d)\d\d(?!\d)"),
     # A whole value that is a date: "20240829".
     re.compile(r"^\s{0,8}(?P<y>20\d\d)(?P<m>\d\d)(?P<d>\d\d)\s{0,8}$"),
 )

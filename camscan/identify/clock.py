@@ -24,7 +24,9 @@ _DIGITS = frozenset({*(str(n) for n in range(10)), *(f"{n:02}" for n in range(10
 _UNITS = frozenset({"Hour", "Minute", "Second", "Year", "Month", "Day"})
 _TEXT = re.compile(rb"[ -~\t\n]*")
 _MAX = 32_000
-_PATHS = 4096
+_PATHS = 1024
+_LONGEST = 512
+"""Characters of a path that is looked at."""
 _WHOLE = frozenset({"body", "path"})
 """Fields that hold the digits among other things."""
 _PACKED = re.compile(rb"^(?:transfer|content)-encoding:|text/plain", re.IGNORECASE | re.MULTILINE)
@@ -75,6 +77,8 @@ class Clock:
 
     def _any_digits(self, path: str) -> bool:
         """Whether the field `path` meets the same conditions whatever the digits are."""
+        if len(path) > _LONGEST:
+            return False
         known = self._proven.get(path)
         if known is None:
             told = {self._finds.every("path", f"{path}={digits}") for digits in _DIGITS}

@@ -18,9 +18,11 @@ from camscan.decode.own_networks import Own, is_group
 from camscan.errors import DecodeError
 from camscan.identify.name_flows import Named, NameIndex, unmet
 from camscan.model.claim import Device, Endpoint, Level, Mark
+from camscan.model.knowledge import Network
 from camscan.model.observation import Kind, Observation
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import CaptureSummary, Flow, NameSeen, ServiceSeen
+from camscan.special_ranges import Nobody
 
 _PORTS = {123: "time", 53: "name", 853: "name"}
 _KINDS = frozenset({Kind.NAME, Kind.FLOW, Kind.SERVICE})
@@ -41,7 +43,10 @@ class Seen(Struct, frozen=True):
 class Traffic:
     """The capture records of a run, read once."""
 
-    def __init__(self, observations: Iterable[Observation]) -> None:
+    def __init__(
+        self, observations: Iterable[Observation], supplied: Iterable[Network] = ()
+    ) -> None:
+        """`supplied`: the owner's table of networks; it outranks the special-purpose ranges (DESIGN rule 6)."""
         self.records: dict[str, NameSeen | Flow | ServiceSeen] = {}
         self.summaries: dict[str, CaptureSummary] = {}
         """Intake -> what is said of its capture."""
@@ -56,6 +61,11 @@ class Traffic:
                 continue  # coverage says that an observation cannot be read
         local = {r for s in self.summaries.values() for r in s.local}
         self.own = Own(sorted(local))
+        self.nobody = Nobody(prefix for network in supplied for prefix in network.prefixes)
+
+    def party(self, remote: str) -> bool:
+        """Whether a party outside the owner's networks may stand behind an address."""
+        return not self.own(remote) and not is_group(remote) and not self.nobody(remote)
 
     def of(self, device: Device) -> Seen:
         names, flows, services = [], [], []
@@ -108,7 +118,7 @@ def _endpoints(
     for ident, flow in seen.flows:
         inbound = flow.client not in own and flow.remote in own
         remote = flow.client if inbound else flow.remote
-        if traffic.own(remote) or is_group(remote) or not flow.packets_up + flow.packets_down:
+        if not traffic.party(remote) or not flow.packets_up + flow.packets_down:
             continue
         named = Named() if inbound else index.of(flow)
         here = spoken.pop((flow.remote, flow.port, flow.transport), [])
@@ -120,7 +130,7 @@ def _endpoints(
         )
     for (remote, _, _), here in spoken.items():
         # A service without its flow: an imported log, or records beyond the limit.
-        if not traffic.own(remote) and not is_group(remote):
+        if traffic.party(remote):
             found.append(_spoken(device, here, purposes))
             met[remote] = None
     for seen_name in _first_of_each(unmet((n for _, n in seen.names), met)):

@@ -21,7 +21,8 @@ _SHARED = frozenset({"cs2", "throughtek", "tuya", "generic", "realtek-sdk"})
 """Platforms that are SDKs or services: beside another they name no maker."""
 _ABOVE = {"ezviz": "hikvision", "imou": "dahua"}
 """Names of the left platform's cloud stand in firmware of the right one too."""
-_WEAK = frozenset({"build.os-release.version"})
+_WEAK = frozenset({"build.os-release.version", "build.openwrt.release", "build.issue.version"})
+"""They speak of the base system, and count where nothing else states a version."""
 _PARTS = ("kernel_date", "container_date", "boot_date")
 _MONTHS = {m: n for n, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}  # noqa: SIM905 - a table
 _EXCLUDED_CLASSES = frozenset({"template"})
@@ -157,7 +158,11 @@ def _built(facts: Sequence[ImageFact], conflicts: list[str]) -> tuple[str | None
         day for f in facts if f.attribute == "build_date" if (day := _day(f.value)) is not None
     }
     stated |= {
-        day for f in facts if f.attribute == "firmware" if (day := build_date(f.value)) is not None
+        day
+        for f in facts
+        if f.attribute == "firmware"
+        and f.signature not in _WEAK  # `2023.02.1` is a release, no day
+        if (day := build_date(f.value)) is not None
     }
     if len(stated) == 1:
         return stated.pop().isoformat(), "stated by the image"

@@ -67,6 +67,8 @@ class KnownNames:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self._names: dict[tuple[str, ...], str] = {}
+        self._first: set[str] = set()
+        """First words of names: most texts begin with none of them."""
         self._shared = {w.casefold() for w in knowledge.vocabulary.get("ambiguous_name", ())}
         for relation in knowledge.brands:
             for text in (relation.brand, *relation.spellings):
@@ -85,6 +87,7 @@ class KnownNames:
         unfit = plain in _NO_NAMES or plain in self._shared or len(plain) < _SHORTEST
         if 0 < len(words) <= _MOST_WORDS and not unfit:
             self._names.setdefault(words, printed)
+            self._first.add(words[0])
 
     def find(self, text: str) -> str:
         """The name as printed in signatures/, empty if the text begins with none."""
@@ -106,6 +109,8 @@ class KnownNames:
         return name if used < len(words) and all(word in _FORMS for word in words[used:]) else ""
 
     def _beginning(self, words: list[str]) -> tuple[str, int]:
+        if not words or words[0] not in self._first:
+            return "", 0
         for count in range(min(len(words), _MOST_WORDS), 0, -1):
             if (found := self._names.get(tuple(words[:count]))) is not None:
                 return found, count

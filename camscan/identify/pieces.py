@@ -25,7 +25,10 @@ One = Callable[[str, str], tuple[frozenset[int], Hashable] | None]
 
 LONGEST = 1024
 """Bytes of a piece that is looked at; longer ones are left whole."""
+_ROOM = 1 << 20
+"""Bytes of pieces in one generation; most are short, and so is what is left of them."""
 _MOST = 16_384
+_NAMES = 2048
 
 _HOST = re.compile(rb"(\s*[Hh][Tt][Tt][Pp][Ss]?://)[0-9.:]{1,64}(/[ -~]*)")
 _PLAIN = re.compile(rb"[ -~\t]*")
@@ -34,6 +37,10 @@ _TEXT = re.compile(rb"[ -%'-;=-~\t\r\n]*")
 _STRING = re.compile(rb'\s*"([ !#-Z^-z|~]*)"([\s}\]]*)')
 """A JSON string without quotes, escapes, brackets; what may stand behind the last member of an object."""
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}")
+
+
+_WHOLE = "whole"
+"""Stands for the conditions that hold where the value itself is left."""
 
 
 class Left(NamedTuple):
@@ -52,6 +59,7 @@ class Pieces(dict[bytes, Hashable]):
         super().__init__()
         self._short = short
         self._old: dict[bytes, Hashable] = {}
+        self._used = 0
 
     def __missing__(self, piece: bytes) -> Hashable:
         if len(piece) > LONGEST:
@@ -59,10 +67,12 @@ class Pieces(dict[bytes, Hashable]):
         left = self._old.get(piece)
         if left is None:
             left = self._short(piece)
-        if len(self) >= _MOST:
+        self._used += len(piece)
+        if self._used > _ROOM or len(self) >= _MOST:
             # Two generations: what stands in every answer outlives what stands in one.
             self._old = dict(self)
             self.clear()
+            self._used = len(piece)
         self[piece] = left
         return left
 
@@ -75,7 +85,7 @@ class Names(dict[bytes, bool]):
         self._of = of
 
     def __missing__(self, name: bytes) -> bool:
-        if len(self) >= _MOST:
+        if len(self) >= _NAMES:
             self.clear()
         found = self[name] = self._of(name)
         return found
@@ -92,6 +102,7 @@ class HeaderLines:
         `one`: as `told`, for a field of which there is one value.
         """
         self._asked = asked
+        self._lines = "header" in asked
         self._told = told
         self._one = one
         self._kept: dict[bytes, frozenset[str]] = {}
@@ -103,6 +114,16 @@ class HeaderLines:
 
     def short(self, line: bytes) -> Hashable:
         """`Date:`, or what signatures find in the value."""
+        left = self._short(line)
+        if left is line or not self._lines:
+            return left
+        name, _, value = line.decode().partition(":")
+        told = self._told("header", bounded(f"{name.lower()}: {value.strip()}"))
+        if not told:
+            return line if told is None else left
+        return Left(name.encode(), (left, told), left.held if isinstance(left, Left) else _WHOLE)
+
+    def _short(self, line: bytes) -> Hashable:
         name, colon, value = line.partition(b":")
         if not colon or not value.isascii():
             return line
@@ -114,6 +135,8 @@ class HeaderLines:
         if not fields:
             return line
         if lower == b"www-authenticate":
+            if "www-authenticate" in fields:
+                return line
             line = _without(b'nonce="', line)
             return self._challenges[_without(b'opaque="', line) if b"opaque" in line else line]
         if not _PLAIN.fullmatch(value):
@@ -143,7 +166,7 @@ class HeaderLines:
         for line in lines:
             left = self.short(line)
             name = line.partition(b":")[0].strip().lower()
-            seen.setdefault(name, set()).add(left.held if isinstance(left, Left) else "whole")
+            seen.setdefault(name, set()).add(left.held if isinstance(left, Left) else _WHOLE)
         return all(len(held) == 1 for name, held in seen.items() if name in self._kept)
 
     def _challenge(self, line: bytes) -> Hashable:
@@ -162,7 +185,7 @@ class HeaderLines:
             held = one[0]
         for field, values in (
             ("auth-scheme", (found[0].scheme,)),
-            ("auth-params", auth_params(found[0])),
+            ("auth-params", auth_params(found[0]) if "auth-params" in self._asked else ()),
         ):
             if field in self._asked:
                 told += [self._told(field, bounded(value)) for value in values]

@@ -34,6 +34,7 @@ _WEB = (
 )
 _MAX = 65_536
 """Bytes of an answer that is looked at; decoders cut longer ones, so their length may not change."""
+_TWICE = b"\r\n\r\n"
 _NESTED = re.compile(rb"<[^<>]*<")
 
 _BEGINS = (b"HTTP/", b"RTSP/", b"NOTIFY ")
@@ -100,12 +101,12 @@ def _reader(kind: Kind, matcher: Matcher) -> _Reader | None:
         case Kind.WSD if not asked & {"path", "xaddr", "xaddr-host", "endpoint"}:
             names = frozenset({b"action", b"types", b"scopes"})
             return _xml(Elements(names, ScopeWords(asked, finds.held)))
-        case Kind.RTSP if "header" not in asked:
+        case Kind.RTSP:
             lines = HeaderLines(rtsp.HEADERS, asked, finds.held, finds.one)
             return _message(lines, sdp=SdpLines(asked, finds.held))
-        case Kind.SSDP if "header" not in asked:
+        case Kind.SSDP:
             return _message(HeaderLines(ssdp.HEADERS, asked, finds.held, finds.one))
-        case _ if kind in _WEB and not asked & {"header", "www-authenticate"}:
+        case _ if kind in _WEB:
             clock = Clock(matcher, finds) if kind is Kind.ONVIF else None
             return _message(HeaderLines(http.HEADERS, asked, finds.held, finds.one), clock=clock)
     return None
@@ -120,8 +121,12 @@ def _message(
     def of(response: bytes) -> Key:
         if not response.startswith(_BEGINS) or len(response) > _MAX:
             return response
-        head, end, body = _parts(response)
-        left = tuple(map(lines, head.split(end[:2] if end != b"\n\n" else b"\n")))
+        head, end, body = response.partition(_TWICE)
+        if end:
+            left = tuple(map(lines, head.split(b"\r\n")))
+        else:
+            head, end, body = _parts(response)
+            left = tuple(map(lines, head.split(end[: len(end) // 2])))
         if not body:
             return left, end
         if described is not None:
@@ -131,7 +136,7 @@ def _message(
 
     def alike(response: bytes, holding: Sequence[Signature]) -> bool:
         head, end, body = _parts(response)
-        whole = head.split(end[:2] if end != b"\n\n" else b"\n")
+        whole = head.split(end[: len(end) // 2])
         return (
             # Lone line breaks are line breaks too, and a folded line belongs to the one before it.
             not any(b"\n" in line or b"\r" in line or line[:1] in b" \t" for line in whole)
@@ -144,9 +149,9 @@ def _message(
 
 def _parts(response: bytes) -> tuple[bytes, bytes, bytes]:
     """Head, what ends it (twice the line break, even where nothing follows) and body."""
-    head, end, body = response.partition(b"\r\n\r\n")
+    head, end, body = response.partition(_TWICE)
     if end or b"\r" in response:
-        return head, b"\r\n\r\n", body
+        return head, _TWICE, body
     head, _, body = response.partition(b"\n\n")
     return head, b"\n\n", body
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
+from camscan.decode.own_networks import is_group
 from camscan.identify.destinations import Seen, Traffic
 from camscan.model.claim import Device
 from camscan.model.traffic import CaptureSummary, DeviceTraffic, Minute, Watch
@@ -31,6 +34,7 @@ def _of(device: Device, seen: Seen, traffic: Traffic) -> DeviceTraffic:
     own = frozenset(device.addresses)
     up = down = packets = local_up = local_down = 0
     volumes: dict[int, tuple[int, int]] = {}
+    special: dict[str, tuple[int, int, int]] = {}
     for _, flow in seen.flows:
         inbound = flow.client not in own and flow.remote in own
         remote = flow.client if inbound else flow.remote
@@ -42,6 +46,9 @@ def _of(device: Device, seen: Seen, traffic: Traffic) -> DeviceTraffic:
         if traffic.own(remote):
             local_up, local_down = local_up + there, local_down + back
             continue
+        if (words := traffic.nobody(remote)) and not is_group(remote):
+            count, sent, got = special.get(words, (0, 0, 0))
+            special[words] = count + 1, sent + there, got + back
         for minute in flow.minutes:
             one, two = (
                 (minute.bytes_down, minute.bytes_up)
@@ -55,7 +62,10 @@ def _of(device: Device, seen: Seen, traffic: Traffic) -> DeviceTraffic:
     width, bars = _bars(volumes)
     return DeviceTraffic(
         device_id=device.device_id,
-        watch=_watch(summaries, seen, packets=packets, up=up, down=down),
+        watch=replace(
+            _watch(summaries, seen, packets=packets, up=up, down=down),
+            special=tuple((name, *sums) for name, sums in sorted(special.items())),
+        ),
         width=width,
         minutes=bars,
         local_up=local_up,

@@ -77,6 +77,10 @@ def watch_details(watch: Watch) -> tuple[str, ...]:
     lines += [f"not examined: {words}" for words in map(gap_words, watch.gaps)]
     if watch.encrypted_resolvers:
         lines.append(f"names hidden: {', '.join(watch.encrypted_resolvers)}")
+    lines += [
+        f"no party: {flows} flows with {name}, {up} bytes sent"
+        for name, flows, up, _ in watch.special
+    ]
     if not watch.media_judged:
         lines.append("shape of uploads not judged: the source has totals only")
     lines += [f"not examined: {reason}: {count}" for reason, count in watch.not_examined]
@@ -103,6 +107,9 @@ def _lacking(watch: Watch, stimuli: tuple[str, ...], *, needs_names: bool) -> li
         lines.append("less than one day was watched")
     if watch.lost:
         lines.append(f"the capture lost {watch.lost} packets")
+    if watch.special:
+        ranges = ", ".join(name for name, _, _, _ in watch.special)
+        lines.append(f"traffic with special-purpose ranges is not attributed: {ranges}")
     if needs_names and not watch.dns_visible:
         lines.append("DNS was not visible")
     if needs_names and watch.encrypted_resolvers:

@@ -35,6 +35,7 @@ class ServiceMessage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     name: str
     bytes: tuple[BytesAt, ...]
+    """The rarest first: where the engine has its first look."""
     length: LengthAt | None = None
     shortest: int = 1
     longest: int = 65_535

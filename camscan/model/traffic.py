@@ -175,6 +175,8 @@ class Watch(Struct, frozen=True, kw_only=True, omit_defaults=True):
     media_judged: bool = True
     gaps: tuple[tuple[float, float, str], ...] = ()
     """(begin, end, why): time within the windows that was not examined."""
+    special: tuple[tuple[str, int, int, int], ...] = ()
+    """(range, flows, bytes sent, bytes received): with special-purpose ranges outside, which are no parties."""
 
     @property
     def seconds(self) -> float:

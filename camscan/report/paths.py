@@ -161,6 +161,10 @@ def _notes(traffic: DeviceTraffic) -> tuple[str, ...]:
         f"stimuli: {', '.join(map(clean, watch.phases)) or 'none stated'}"
     )
     lines = [volume, how]
+    for name, flows, up, down in watch.special:
+        lines.append(
+            f"no party: {flows} flows with {name}, a special-purpose range; {size(up)} sent, {size(down)} received"
+        )
     if watch.encrypted_resolvers:
         hidden = ", ".join(map(clean, watch.encrypted_resolvers))
         lines.append(f"names hidden: questions went to {hidden} under encryption")

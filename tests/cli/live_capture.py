@@ -27,9 +27,9 @@ NAME = "cloud.example.net"
 OUT: dict = {}
 
 
-def start(*arguments, stdin=subprocess.DEVNULL):
+def start(*arguments, stdin=subprocess.DEVNULL, quiet=("--quiet",)):
     return subprocess.Popen(
-        [*CAMSCAN, *arguments, "--quiet", "--json"],
+        [*CAMSCAN, *arguments, *quiet, "--json"],
         stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -42,7 +42,7 @@ def send(port, count, *, payload=b"x" * 100):
                 time.sleep(0.002)
 
 
-def until(what, seconds=30.0):
+def until(what, seconds=90.0):
     for _ in range(int(seconds / 0.02)):
         if what():
             return True
@@ -111,7 +111,7 @@ def alive(pids):
 
 
 def ended(process):
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     flows = {}
     names = []
     for line in out.splitlines():
@@ -218,6 +218,7 @@ def marked():
         "--phase",
         "quiet",
         stdin=subprocess.PIPE,
+        quiet=(),
     )
     assert ready(run)
     other = subprocess.run(
@@ -257,6 +258,36 @@ def full():
     return {**ended(process), **kept(run)}
 
 
+def mirrored():
+    """A mirror that comes as datagrams, broken off and resumed."""
+    run = ROOT / "mirrored"
+    place = "tzsp:127.0.0.1:37008"
+
+    def mirror(port, count):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for number in range(count):
+                packet = wire.datagram(bytes(50), at=0.0, dst="198.41.0.4", dport=port)
+                sender.sendto(b"\x01\x00\x00\x01\x01" + wire.frame(packet), ("127.0.0.1", 37008))
+                if number % 50 == 49:
+                    time.sleep(0.005)
+
+    first = start("--listen", place, "--checkpoint", "1", "-o", str(run))
+    assert until(lambda: mirror(7000, 1) or time.sleep(0.1) or packets_of(run) > 0)
+    mirror(7001, 300)
+    assert until(lambda: packets_of(run) > 300)
+    first.kill()
+    first.wait(10)
+    first.stdout.close()
+    first.stderr.close()
+    again = start("--resume", "-o", str(run))
+    before = packets_of(run)
+    assert until(lambda: mirror(7000, 1) or time.sleep(0.1) or packets_of(run) > before)
+    mirror(7002, 200)
+    time.sleep(0.7)
+    again.send_signal(signal.SIGINT)
+    return {**ended(again), **kept(run)}
+
+
 def checked():
     """--check by the same ways."""
     process = subprocess.Popen(
@@ -272,7 +303,7 @@ def checked():
 
 def main():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    for one in (killed, reader_dies, marked, full, checked):
+    for one in (killed, reader_dies, marked, mirrored, full, checked):
         OUT[one.__name__] = one()
     sys.stdout.write(json.dumps(OUT))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import itertools
 import json
 import os
 import random
@@ -17,6 +19,8 @@ import msgspec
 import pytest
 import zstandard
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from recorded_answers import HOSTILE, LOGIN, PRINTER, SADP, record
 
 from camscan import knowledge
@@ -24,12 +28,14 @@ from camscan.cli import identify_cmd, identify_deal, identify_parts
 from camscan.cli.identify_cmd import identify_command
 from camscan.cli.identify_input import lines
 from camscan.cli.main import run as run_command
+from camscan.decode import exchange
 from camscan.decode.exchange import read
 from camscan.errors import InputError, UsageError
 from camscan.identify import stream
 from camscan.identify.devices import Identifier
 from camscan.identify.stream import devices
 from camscan.model.identity import identity
+from camscan.workers import Ended, Failure, Outcome, Workers
 
 ANSWERS = (("sadp", SADP), ("http", LOGIN), ("http", PRINTER), ("http", HOSTILE))
 
@@ -136,9 +142,80 @@ def test_one_device_above_the_limit_is_cut_and_said(monkeypatch):
     assert len(result.stdout.splitlines()) == 1
 
 
+@pytest.fixture
+def small_ranges(monkeypatch):
+    """As if ranges of a file were worth a process of their own."""
+    monkeypatch.setattr(identify_deal, "RANGE_BYTES", 9_000)
+
+
+def test_ranges_dealt_by_several_processes(tmp_path, small_memory, small_ranges):
+    half = len(DATA) // 2
+    half += DATA[half:].index(b"\n") + 1
+    (tmp_path / "a").write_bytes(b"\n" + DATA[:half] + b"nonsense\n")
+    (tmp_path / "b").write_bytes(DATA[half:])
+    one, two = (
+        call(tmp_path / "a", tmp_path / "b", "--json", "--workers", n, "-o", tmp_path / "out")
+        and (tmp_path / "out").read_bytes()
+        for n in (1, 2)
+    )
+    assert one == two
+    result = call(tmp_path / "a", tmp_path / "b", "--json", "--workers", 2)
+    assert (result.return_value, result.stdout_bytes) == (2, one)
+    assert one.count(b"\n") == WANTED.count(b"\n")
+    number = DATA[:half].count(b"\n") + 2
+    assert f"{tmp_path / 'a'}: line {number}: not read" in result.stderr
+
+
+def test_what_is_packed_is_not_dealt_in_ranges(tmp_path, small_ranges):
+    for name, pack in PACKED:
+        (tmp_path / name).write_bytes(pack(DATA))
+    (tmp_path / "xml").write_bytes(b"\n<nmaprun></nmaprun>" + b" " * 40_000)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("gz", "zst", "xml", "plain"):
+        whole = [str(tmp_path / "plain"), str(tmp_path / name)]
+        found = identify_deal._jobs(whole, folder, 2)
+        assert bool(found) == (name == "plain")
+    assert not identify_deal._jobs([str(tmp_path / "plain"), "-"], folder, 2)
+    assert not identify_deal._jobs([str(tmp_path / "plain")], folder, 1)
+
+
+def test_a_range_that_no_child_could_deal_is_dealt_here(
+    tmp_path, small_memory, small_ranges, monkeypatch
+):
+    class Dying(Workers):
+        def run(self, jobs, *, ordered=True):
+            for number, _ in enumerate(jobs):
+                yield Outcome(number=number, failure=Failure(reason=Ended.KILLED))
+
+    monkeypatch.setattr(identify_deal, "Workers", Dying)
+    file = tmp_path / "a.ndjson"
+    file.write_bytes(DATA)
+    assert printed(call(file, "--json", "--workers", 2)) == WANTED
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from([b"", b"a", b"bc", b"x" * 7, b"y" * 9, b"z" * 30]), max_size=8),
+    st.booleans(),
+    st.lists(st.integers(0, 90), max_size=4),
+)
+def test_ranges_together_hold_every_line_once(texts, ended, cuts):
+    data = b"\n".join(texts) + (b"\n" if ended else b"")
+    borders = sorted({0, len(data), *(c for c in cuts if c < len(data))})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exchange, "_MAX_LINE", 8)
+        found = [
+            line
+            for start, end in itertools.pairwise(borders)
+            for line in exchange.within(io.BytesIO(data), start, end)
+        ]
+        assert found == list(exchange.bounded(io.BytesIO(data)))
+
+
 @pytest.mark.slow
-def test_a_killed_process_loses_nothing(tmp_path, small_memory):
-    """kill -9 of children while they work: the output is the same to the byte."""
+def test_a_killed_process_loses_nothing(tmp_path, small_memory, small_ranges):
+    """kill -9 of children while they deal and name: the output is the same to the byte."""
     file = tmp_path / "a.ndjson"
     data = many(4000, seed=3)
     file.write_bytes(data)
@@ -217,6 +294,22 @@ def test_an_interrupted_call_goes_on_where_it_was(tmp_path, small_memory, monkey
     parts = len(named) + 3
     assert len(named) < parts
     assert not out.with_name("out.json.unfinished").exists()
+
+
+def test_ranges_are_resumed_too(tmp_path, small_memory, small_ranges, monkeypatch):
+    dealt = []
+
+    def by_two(files, folder, *, count, progress):
+        dealt.append(identify_deal.deal_ranges(files, folder, count=count + 1, progress=progress))
+        return dealt[-1]
+
+    monkeypatch.setattr(identify_cmd, "deal_ranges", by_two)
+    file, out, named = interrupted(tmp_path, monkeypatch)
+    assert len(dealt[0][0].pieces) > 1
+    assert printed(call(file, "--json", "-o", out, "--resume", "--workers", 1)) == b""
+    assert out.read_bytes() == WANTED
+    assert len(named) == len(dealt[0]) - 3
+    assert len(dealt) == 1
 
 
 def test_what_changed_is_not_resumed(tmp_path, small_memory, monkeypatch):

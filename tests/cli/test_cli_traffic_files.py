@@ -360,3 +360,69 @@ def test_files_that_are_empty_or_nothing_are_named_and_the_rest_is_kept(files, t
     assert flows(records) == {53: 6, 7000: 99, 7001: 99, 7002: 99}
     assert "empty.pcap" in err
     assert "head.pcap" in err
+
+
+# Who may be a party
+
+
+SPECIAL = {
+    7001: "100.64.3.4", 7002: "198.18.0.1", 7003: "203.0.113.9", 7004: "192.0.2.1", 7005: "240.0.0.1",
+    7006: "239.255.255.250", 7007: "255.255.255.255", 7008: "10.20.0.255", 7009: "192.168.7.7", 7010: "0.0.0.5",
+}  # fmt: skip
+ORDINARY = {7020: "60.12.3.255", 7021: "198.41.0.4"}
+
+
+def test_special_purpose_ranges_are_parties_nowhere(tmp_path, capsys):
+    capture, run = tmp_path / "c.pcap", tmp_path / "run"
+    packets = []
+    for number, (port, dst) in enumerate({**SPECIAL, **ORDINARY}.items()):
+        there = wire.datagram(bytes(50), at=T + number, dst=dst, dport=port)
+        packets += [there, wire.back(there, bytes(20))]
+    wire.write_pcap(capture, packets)
+    assert camscan(["traffic", str(capture), "-o", str(run), "--json"]) == 0
+    records, _ = lines(capsys)
+    shown = {r["port"]: r for r in records if r["type"] == "flow"}
+    for port, dst in {**SPECIAL, **ORDINARY}.items():
+        flow = next(r for r in records if dst in (r.get("remote"), r.get("client")))
+        assert bool(flow["special"] or dst == flow["client"]) is (port in SPECIAL), dst
+        for column in (
+            "registry_country",
+            "network_operator",
+            "service_operator",
+            "located_country",
+        ):
+            assert port in ORDINARY or flow[column] is None
+    assert len(shown) >= len(ORDINARY)
+    assessment = assessments.read(run)
+    assert {e.address for e in assessment.endpoints} == set(ORDINARY.values())
+    (device,) = [t for t in assessment.traffic if t.device_id == wire.CAMERA]
+    assert sum(flows for _, flows, _, _ in device.watch.special) == 6
+    for form in ("html", "markdown", "table", "csv", "json"):
+        assert camscan(["report", str(run), "-f", form]) == 0
+        text = capsys.readouterr().out
+        if form == "html":
+            assert "a special-purpose range" in text
+            assert "60.12.3.255" in text
+        # As an address of a path; what a stored record says of itself is not a report's statement.
+        for dst in SPECIAL.values():
+            assert f">{dst}<" not in text or dst.startswith("10.")
+    rows = next(run.glob("assessments/*/paths.csv")).read_text()
+    assert not [dst for dst in SPECIAL.values() if dst in rows]
+
+
+def test_the_owners_table_makes_parties_of_them(tmp_path):
+    capture, run, table = tmp_path / "c.pcap", tmp_path / "run", tmp_path / "networks.toml"
+    wire.write_pcap(
+        capture,
+        [
+            wire.datagram(bytes(50), at=T + n, dst=dst, dport=7003)
+            for n, dst in enumerate(("203.0.113.9", "198.18.0.1"))
+        ],
+    )
+    table.write_text(
+        '[[network]]\nid = "own"\nname = "Emulated hosting"\nprefixes = ["203.0.113.0/24"]\n'
+        'registry_country = "CN"\nlocated_country = "CN"\nparent = "Emulated group"\nparent_country = "CN"\n'
+        'owner_supplied = true\nsource = "declared by the owner"\nas_of = "2026-11-01"\n'
+    )
+    assert camscan(["traffic", str(capture), "-o", str(run), "--networks", str(table)]) == 0
+    assert {e.address for e in assessments.read(run).endpoints} == {"203.0.113.9"}

@@ -32,7 +32,7 @@ def bench(tmp_path_factory):
         pytest.skip("the kernel refuses namespaces")
     done = subprocess.run(
         [*unshare, sys.executable, str(BENCH), str(tmp_path_factory.mktemp("live"))],
-        capture_output=True, text=True, timeout=240, check=False,
+        capture_output=True, text=True, timeout=900, check=False,
         env={**os.environ, "PATH": path, "PYTHONPATH": str(BENCH.parent.parent)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -97,6 +97,20 @@ def test_ctrl_c_is_the_end_that_was_asked_for_where_no_duration_was(bench):
     marked = bench["marked"]
     assert (marked["code"], marked["seal"], marked["verify"]) == (0, True, 0)
     assert "gaps" not in marked["summary"]
+
+
+def test_a_status_line_says_how_far_it_is(bench):
+    (line,) = [one for one in bench["marked"]["err"].splitlines() if " packets (" in one]
+    for words in (" lost, ", " clients, ", " names, until Ctrl-C"):
+        assert words in line
+
+
+def test_a_mirror_by_datagrams_is_resumed_too(bench):
+    mirrored = bench["mirrored"]
+    assert (mirrored["flows"]["7001"], mirrored["flows"]["7002"]) == (300, 200)
+    assert [why for _, _, why in mirrored["summary"]["gaps"]] == ["the capture was interrupted"]
+    assert dict(mirrored["summary"]["encapsulations"])["tzsp"] == mirrored["summary"]["packets"]
+    assert (mirrored["code"], mirrored["verify"]) == (2, 0)
 
 
 def test_a_disk_that_fills_ends_the_capture_in_time(bench):

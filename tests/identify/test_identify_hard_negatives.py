@@ -105,6 +105,17 @@ NEGATIVES = [
     ("shop", Kind.TITLE, page("IP Camera Shop - buy online")),
     ("media server", Kind.RTSP, "RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: Cisco MediaSense Media Server\r\n\r\n"),
     ("access panel with ONVIF", Kind.WSD, None),
+    ("router-named-tenda", Kind.HTTP, page("Tenda AC10")),
+    ("ham-radio-ic", Kind.HTTP, page("IC-7300 Remote")),
+    ("television-lg", Kind.SNMP, "sysDescr.0 = LG LV550"),
+    ("switch-of-a-camera-maker", Kind.SNMP, "sysDescr.0 = Swann PoE Switch"),
+    ("shop-of-a-camera-maker", Kind.HTTP, page("Zosi Store")),
+    ("computer-named-after-a-maker", Kind.MDNS, "PTR Jovision-Desktop._smb._tcp.local"),
+    ("broadcast-encoder", Kind.SNMP, "sysDescr.0 = H.264 HD Video Encoder"),
+    ("television-recorder", Kind.HTTP, page("HDHomeRun DVR")),
+    ("cable-box", Kind.SNMP, "sysDescr.0 = Cisco DVR 8640 cable modem"),
+    ("photo-camera", Kind.UPNP_XML, upnp(deviceType="urn:schemas-upnp-org:device:Basic:1", manufacturer="Sony", friendlyName="Sony Camera", modelName="DSC-RX100")),
+    ("desktop-iq", Kind.SNMP, "sysDescr.0 = HP TouchSmart IQ506"),
 ]  # fmt: skip
 SCOPES = (
     '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"'
@@ -155,6 +166,14 @@ POSITIVES = [
     (Kind.WSD, SCOPES.format("onvif://www.onvif.org/type/video_encoder onvif://www.onvif.org/name/KEDACOM%20IPC"), True, "kedacom", "KEDACOM"),
     (Kind.HTTPS_CERT, "subject=CN=IP Camera,O=Brickcom Corporation", True, "brickcom", "Brickcom"),
     (Kind.HTTP, page("Swann NVR"), True, None, "Swann"),
+    (Kind.HTTP, page("Netzwerkkamera"), True, None, None),
+    (Kind.HTTP, page("Mrežna kamera"), True, None, None),
+    (Kind.HTTP, page("网络摄像机"), True, None, None),
+    (Kind.HTTP, page(realm="ipcamera_0011AABBCCDD"), True, None, None),
+    (Kind.RTSP, "RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: Grandstream Rtsp Server V100R001\r\n\r\n", True, "grandstream", "Grandstream"),
+    (Kind.SNMP, "sysDescr.0 = Linux\nsysObjectID.0 = 1.3.6.1.4.1.29908.1", True, "indigovision", None),
+    (Kind.SNMP, "sysDescr.0 = Avigilon H4A camera", True, "avigilon", "Avigilon"),
+    (Kind.FTP, "220 Uniview NVR ready\r\n", True, "uniview", "UNV"),
 ]  # fmt: skip
 
 
@@ -186,7 +205,8 @@ def information(manufacturer, model):
         ("ACME", "X1", None, None, "ACME"),
         ("H264", "X1", None, None, None),  # a filler names nobody
         ("HiSilicon", "Hi3516", None, None, None),  # nor does a chip
-        ("Lorex Technology Inc.", "LNB8921", None, None, "Lorex"),
+        ("Lorex Technology Inc.", "X8921", None, None, "Lorex"),
+        ("Lorex Technology Inc.", "LNB8921", True, None, "Lorex"),  # its line of cameras
     ],
 )
 def test_what_an_onvif_device_says_of_itself(manufacturer, model, camera, maker, brand):

@@ -82,3 +82,18 @@ def test_the_build_date_is_stated_or_a_lower_bound(facts, day, words):
     found = identity(*facts)
     assert found.build_date == day
     assert words in found.build_date_from
+
+
+def test_release_files_of_the_base_system_count_only_where_nothing_else_does():
+    base = ("firmware", "15.05.1", "build.openwrt.release")
+    assert identity(base).version == "15.05.1"
+    assert identity(base, ("firmware", "1.0.17", "build.tp-link.version")).version == "1.0.17"
+
+
+def test_the_release_of_a_base_system_is_no_day():
+    found = identity(
+        ("firmware", "2023.02.1", "build.os-release.version"),
+        ("firmware", "2.4.04.13", "build.openipc.version"),
+        ("build_date", "2024-04-13", "build.openipc.date"),
+    )
+    assert (found.version, found.build_date, found.conflicts) == ("2.4.04.13", "2024-04-13", ())

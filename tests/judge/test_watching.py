@@ -53,6 +53,10 @@ def test_a_full_window_with_all_stimuli_allows_checked_not_found_with_its_bound(
         ({"lost": 4}, "lost 4 packets"),
         ({"packets": 0}, "no vantage or no packet"),
         ({"dns_visible": False}, "DNS was not visible"),
+        (
+            {"special": (("shared address space of providers (RFC 6598)", 3, 900, 0),)},
+            "special-purpose ranges is not attributed: shared address space",
+        ),
         ({"encrypted_resolvers": ("dns.google (DoH)",)}, "under encryption"),
     ],
 )
@@ -60,6 +64,18 @@ def test_anything_lacking_leaves_it_open(change, why):
     answer = endpoint_located_cn.check(watched(replace(WEEK, **change)))
     assert (answer.state, answer.reason) == (State.NOT_OBSERVED, Reason.WINDOW_TOO_SHORT)
     assert why in answer.statement
+
+
+def test_time_that_was_not_examined_is_named_and_taken_off():
+    gap = (DAY, 2 * DAY, "the capture was interrupted")
+    answer = endpoint_located_cn.check(watched(replace(WEEK, days=6, gaps=(gap,))))
+    assert answer.state is State.OBSERVED_NOT
+    assert "6 days of capture" in answer.statement
+    assert "6 daily windows" in answer.statement
+    assert (
+        "not examined: 1970-01-02T00:00:00.000Z to 1970-01-03T00:00:00.000Z: the capture was interrupted"
+        in answer.details
+    )
 
 
 def test_logs_without_volumes_per_minute_never_exclude_video():

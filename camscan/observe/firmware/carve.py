@@ -19,8 +19,6 @@ import re2
 from camscan.observe.firmware.form import BROKEN, STREAM, Form, Found, pattern
 from camscan.observe.firmware.watch import BudgetError, NoLibraryError, Watch
 
-MOST_LOOKS = 20_000
-"""Places in one run of bytes where one form may begin; random data has a few per MiB, a flood two million."""
 _PIECE = 1 << 30
 """RE2 counts in 32 bits."""
 _OVERLAP = 64
@@ -84,8 +82,8 @@ def carve(
                 if begin < end or not test.match(head):
                     continue
                 looks[form.name] += 1
-                if looks[form.name] > MOST_LOOKS:
-                    carved.left_out.append(f"{form.name}: at more than {MOST_LOOKS} places")
+                if looks[form.name] > form.looks:
+                    carved.left_out.append(f"{form.name}: at more than {form.looks} places")
                     forms = tuple(f for f in forms if f is not form)
                     search, tests = _search(forms), _tests(forms)
                     break

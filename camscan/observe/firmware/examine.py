@@ -24,7 +24,7 @@ from camscan.model.firmware import (
 )
 from camscan.model.imprint import FirmwareKnowledge
 from camscan.model.knowledge import EndpointName
-from camscan.observe.firmware import accounts, keys, suffixes
+from camscan.observe.firmware import accounts, keys, stated, suffixes
 from camscan.observe.firmware.anchors import Finder
 from camscan.observe.firmware.entry import Budget, Entry
 from camscan.observe.firmware.gather import MOST_OF_A_CLASS, Gatherer
@@ -47,10 +47,6 @@ _PLAIN_FORMS = (
     (0, b"DH\x03\x04"),
 )
 """Forms whose files lie uncompressed in them: searched as files, not once more as bytes."""
-
-
-_ARCHIVES = frozenset({"gzip", "xz", "lzma", "zip", "bzip2", "zstd", "tar", "cpio"})
-"""Their times are those of single files, at times of years before the image."""
 
 
 class Tables(Struct, frozen=True, kw_only=True):
@@ -148,16 +144,16 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
                     detail="more dots and numbers than one file is searched for",
                 )
             )
-        named, stated = searcher.prints.read(entry.path, anchors.text, program=role in PROGRAM)
+        named, told = searcher.prints.read(entry.path, anchors.text, program=role in PROGRAM)
         for component in named:
             components.setdefault((component.component, component.version), component)
-        for fact in stated:
+        for fact in told:
             if len(facts) < MOST_FACTS:
                 facts.setdefault((fact.attribute, fact.value), fact)
         if len(found) < MOST_KEYS:
             found += [*keys.find(entry.path, data, anchors), *accounts.find(entry.path, data)]
     endpoints = gatherer.done()
-    every = tuple(facts.values()) + tuple(_container_facts(opening.opened))
+    every = tuple(facts.values()) + tuple(stated.facts(opening.opened))
     return ImageReport(
         image=clean(name),
         size=size if whole else total,
@@ -177,20 +173,6 @@ def examine(opening: Opens, name: str, searcher: Searcher) -> ImageReport:
 def unpacked(data: bytes | memoryview) -> bool:
     """Whether these bytes are a form whose files lie in it as they are."""
     return any(bytes(data[at : at + len(mark)]) == mark for at, mark in _PLAIN_FORMS)
-
-
-def _container_facts(opened: Iterable[Opened]) -> Iterator[ImageFact]:
-    for container in opened:
-        if container.created:
-            yield ImageFact(
-                attribute="archive_date" if container.form in _ARCHIVES else "container_date", value=container.created, path=container.path, offset=container.offset,
-                note=f"time a {container.form} states; clocks of build machines may be wrong",
-            )  # fmt: skip
-        if container.label:
-            yield ImageFact(
-                attribute="container_label", value=clean(container.label)[:120], path=container.path, offset=container.offset,
-                note=f"name a {container.form} states",
-            )  # fmt: skip
 
 
 def _versioned(components: Iterable[ImageComponent]) -> Iterator[ImageComponent]:

@@ -72,6 +72,8 @@ class Form(NamedTuple):
     """(expression in the syntax of RE2 over Latin-1, how many bytes before it the container begins)."""
     probe: Callable[[memoryview, int, Watch], Found | None]
     """(bytes of the parent, where the container would begin) -> validated container."""
+    looks: int = 20_000
+    """Places in one run of bytes where it may seem to begin; random data has a few per MiB, a flood two million."""
 
 
 def pattern(*alternatives: str) -> re2._Regexp:

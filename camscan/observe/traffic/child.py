@@ -27,6 +27,7 @@ from camscan.observe.traffic.places import INSIDE
 from camscan.observe.traffic.rotating import first_time, in_time_order
 from camscan.observe.traffic.source import Source, open_descriptor, widen
 from camscan.observe.traffic.take import TakeOptions, Taking
+from camscan.worker import available
 
 _TICK = 1.0
 """Seconds between two messages about progress."""
@@ -51,7 +52,7 @@ class _Child:
         self._line = line
         self._job = job
         options = TakeOptions(vantage=job.vantage, local=job.local)
-        self._taking = Taking(job.services, job.resolvers, options)
+        self._taking = Taking(job.services, job.resolvers, options, processes=available())
         self._engine = self._taking.engine
         if job.state:
             self._taking.take_up(job.state)

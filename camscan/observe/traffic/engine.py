@@ -9,17 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from camscan.errors import InputError
 from camscan.model.traffic import CaptureSummary, Flow
-from camscan.observe.traffic.batch import PAD, Batch, Bytes, Ints, Tally
+from camscan.observe.traffic.batch import PAD, Batch, Bytes, Columns, Ints, Tally
 from camscan.observe.traffic.candidates import Candidates
 from camscan.observe.traffic.flows import AT_ONCE, MOST_FLOWS, MOST_TUPLES, FiveTuples, Tuples
 from camscan.observe.traffic.forms import framer_of
-from camscan.observe.traffic.fragments import ORPHAN, OVERLAP
+from camscan.observe.traffic.fragments import ORPHAN, OVERLAP, Fragments, Whole
 from camscan.observe.traffic.framing import Framer
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
@@ -30,13 +30,13 @@ from camscan.observe.traffic.minutes import Lot
 from camscan.observe.traffic.packet import Feed, Gate, Reader, nothing
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.records import HEADER, PcapFramer
-from camscan.observe.traffic.source import Source, open_source
-from camscan.observe.traffic.table import PairTable
+from camscan.observe.traffic.source import Place, Source, open_source
+from camscan.observe.traffic.table import Numbers, PairTable
 
 BUFFER = 32 << 20
 """Bytes. Of small packets a part of it is filled at a time, so that columns stay small as well."""
 _FIRST = 4 << 20
-_FEW, _MANY = 12_000, 40_000
+_FEW, _MANY = 20_000, 60_000
 """Packets in one filling: with fewer the next is larger, with more it is smaller."""
 _ENOUGH, _GATHER = 1 << 18, 0.01
 """Bytes of a live chunk below which the reader waits so many seconds before it reads again."""
@@ -59,6 +59,30 @@ class Progress(NamedTuple):
     """In all inputs so far."""
     at: float
     """Time of the newest packet."""
+
+
+class Chooser(Protocol):
+    """Chooses which packets are fed: `Candidates`, or somebody who has it done elsewhere."""
+
+    read: Ints
+    """Rows of the last batch that were chosen."""
+
+    def welcome(self, table: PairTable, before: int) -> None: ...
+
+    def offer(
+        self,
+        batch: Batch,
+        columns: Columns,
+        numbers: Numbers,
+        whole: list[tuple[int, Columns, Whole]],
+        source: int,
+    ) -> None: ...
+
+    def wanted(self) -> Ints: ...
+
+    def renumber(self, table: PairTable, numbers: Numbers) -> None: ...
+
+    def tell(self) -> None: ...
 
 
 class Engine:
@@ -90,9 +114,14 @@ class Engine:
         self.tuples = FiveTuples(self.places, self.tally, most=most_tuples)
         self.ledger = Ledger(self.places, self.tally, most=most_flows)
         self._headers = Headers(self.addresses, self.tally)
-        self._candidates = Candidates(gates, feed, self.places)
+        self.candidates: Chooser = Candidates(gates, feed, self.places)
         # Not zeroed: what is never filled costs no memory.
-        self._buffer: Bytes = np.empty(buffer + PAD, np.uint8)
+        self.buffer: Bytes = np.empty(buffer + PAD, np.uint8)
+        """What is read and not looked at in place comes in here."""
+        self.before_refill: Callable[[], None] | None = None
+        """Called before the buffer is filled again."""
+        self.place: Place | None = None
+        """Where the bytes of the batches under way are in their file; None = in the buffer."""
         self._sources = 0
 
     def read(
@@ -107,7 +136,7 @@ class Engine:
         `live`: whatever has arrived is counted at once, instead of when a buffer is full.
         """
         number = self._sources if source.number is None else source.number
-        reader = _Reader(self, source, self._buffer, number, live=live)
+        reader = _Reader(self, source, number, live=live)
         self._sources += 1
         try:
             for _ in reader.buffers():
@@ -142,20 +171,22 @@ class Engine:
                     self.keeper.add(part, None, _NO_ROWS)
                 continue
             numbers, before = self.tuples.add(columns, batch.data)
-            self._candidates.welcome(self.tuples.table, before)
-            self._candidates.offer(part, columns, numbers, self._headers.whole, number)
+            self.candidates.welcome(self.tuples.table, before)
+            self.candidates.offer(part, columns, numbers, self._headers.whole, number)
             if self.keeper is not None:
-                self.keeper.add(part, columns, self._candidates.read)
+                self.keeper.add(part, columns, self.candidates.read)
 
     def settle(self) -> None:
         """Enter all five-tuples into the ledger and begin anew; totals stay exact."""
         table = self.tuples.table
-        lots = self.tuples.minutes_taken()
-        self.ledger.take(self.tuples.tuples(), lots)
-        wanted = self._candidates.wanted()
+        self._enter()
+        wanted = self.candidates.wanted()
         a, b = table.a[wanted], table.b[wanted]
         self.tuples.clear()
-        self._candidates.renumber(table, self.tuples.reserve(a, b))
+        self.candidates.renumber(table, self.tuples.reserve(a, b))
+
+    def _enter(self) -> None:
+        self.ledger.take(self.tuples.tuples(), self.tuples.minutes_taken())
 
     def fail(self, source: str, what: str) -> None:
         """Note why an input, or a part of it, was not read."""
@@ -170,11 +201,16 @@ class Engine:
             return
         before = self.tuples.table.count
         self.tuples.absorb(tuples, lot)
-        self._candidates.welcome(self.tuples.table, before)
+        self.candidates.welcome(self.tuples.table, before)
+
+    @property
+    def fragments(self) -> Fragments:
+        """Datagrams that came in pieces."""
+        return self._headers.fragments
 
     def apart(self) -> dict[str, int]:
         """What was not examined and is counted outside the tally."""
-        fragments = self._headers.fragments
+        fragments = self.fragments
         counts = (
             (ORPHAN, fragments.orphans),
             (OVERLAP, fragments.overlaps),
@@ -184,12 +220,13 @@ class Engine:
 
     def tell(self) -> None:
         """Tell the feed now of the repeats that were only counted so far (before its memory is saved)."""
-        self._candidates.tell()
+        self.candidates.tell()
 
     def flows(self) -> Iterator[Flow]:
         """Every flow, sorted by address, port and transport. Ends the counting; tells the feed of repeats."""
-        self._candidates.tell()
-        self.settle()
+        self.candidates.tell()
+        self._enter()
+        self.tuples.clear()
         return self.ledger.flows()
 
     def summary(self, *, vantage: str = "file") -> CaptureSummary:
@@ -213,9 +250,8 @@ class Engine:
 class _Reader:
     """One source through one buffer."""
 
-    def __init__(
-        self, engine: Engine, source: Source, buffer: Bytes, number: int, *, live: bool
-    ) -> None:
+    def __init__(self, engine: Engine, source: Source, number: int, *, live: bool) -> None:
+        buffer = engine.buffer
         self._engine = engine
         self._source = source
         self._number = number
@@ -234,6 +270,7 @@ class _Reader:
     def buffers(self) -> Iterator[None]:
         """Read to the end; yields after every buffer."""
         source = self._source
+        self._refilled()
         have = source.readinto(self._view[:HEADER])
         framer = framer_of(bytes(self._view[:have]), source.name)
         begin = have if isinstance(framer, PcapFramer) else 0
@@ -245,6 +282,7 @@ class _Reader:
             for place, searching in self._windows(framer, place):  # noqa: B007, B020 - the last of them
                 yield
             self._data, self._view = buffer
+            self._engine.place = None
             if source.problem:
                 self._finish(0, searching=searching)
                 return
@@ -264,6 +302,7 @@ class _Reader:
             if got == 0 or source.problem:
                 self._finish(left, searching=searching)
                 return
+            self._refilled()
             view[:left] = view[begin:end]
             offset += begin
             begin, have = 0, left
@@ -278,6 +317,7 @@ class _Reader:
             if shown is None:
                 return
             self._data, self._view, offset = shown
+            self._engine.place = source.place_of(offset)
             del shown
             begin = place - offset
             self.done = place + size - source.base
@@ -322,6 +362,10 @@ class _Reader:
             begin += 1
             self._skipped += 1
             searching = True
+
+    def _refilled(self) -> None:
+        if self._engine.before_refill is not None:
+            self._engine.before_refill()
 
     def _more(self, space: memoryview) -> int:
         if not self._live:

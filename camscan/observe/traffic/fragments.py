@@ -48,6 +48,11 @@ class Fragments:
         self.overlaps = 0
         self.orphans = 0
 
+    @property
+    def known(self) -> int:
+        """Datagrams that were seen to begin, of those remembered."""
+        return len(self._known)
+
     def ports(self, key: Key) -> int:
         """Source port << 16 | destination of the first fragment; 0 where it was not seen."""
         pending = self._known.get(key)

@@ -114,7 +114,8 @@ class Namer:
 
     def parts(self) -> Parts:
         """What `memory` writes down and fills again; streams under way are counted as not whole."""
-        waiting = ((_NOT_WHOLE, len(self._streams)), (_QUIC_NOT_WHOLE, len(self._hellos)))
+        heads = len(self._streams) + len(self._facts.wanted)
+        waiting = ((_NOT_WHOLE, heads), (_QUIC_NOT_WHOLE, len(self._hellos)))
         return Parts(self._register, self._facts, self._encrypted, waiting)
 
     # Datagrams

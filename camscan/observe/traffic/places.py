@@ -1,7 +1,6 @@
 """Does an address lie inside the network whose traffic this is?
 
-Inside are the ranges of a given scope, else private, link-local and unique local addresses (IANA registries,
-`special_ranges`). Multicast and broadcast lie nowhere: nothing leaves through them.
+Inside are the ranges of a given scope, else private, link-local and unique local addresses. Multicast and broadcast lie nowhere: nothing leaves through them.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 
 from camscan.observe.traffic.batch import FAMILY6, Keys
 from camscan.observe.traffic.table import PairTable
-from camscan.special_ranges import BLOCKS, Permission
 
 _PRIVATE = (
     "10.0.0.0/8",
@@ -101,25 +99,3 @@ class Places:
 
 def address6(addresses: PairTable, number: int) -> int:
     return int(addresses.a[number]) << 64 | int(addresses.b[number])
-
-
-def special(address: str) -> str:
-    """Name of the special-purpose range an address lies in, with its RFC; empty for ordinary ones."""
-    place = ipaddress.ip_address(address)
-    number = int(place)
-    for block in BLOCKS:
-        if block.version == place.version and block.first <= number <= block.last:
-            return block.row.name
-    return ""
-
-
-def is_group(address: str) -> bool:
-    """Whether an address is no single host."""
-    place = ipaddress.ip_address(address)
-    number = int(place)
-    return any(
-        block.row.permission is Permission.NEVER
-        and block.version == place.version
-        and block.first <= number <= block.last
-        for block in BLOCKS
-    )

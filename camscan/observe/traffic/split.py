@@ -3,33 +3,39 @@
 The file is cut where a record is found to begin. Every process reads from its cut to the next one: if its last
 record ends exactly there and nothing was damaged, the cut was a true one, for each of them. If not, the file is
 read again by one process. Only plain pcap files are cut; what is compressed or pcapng is read by one.
+The process that asks reads the first part itself: let it be one that a capture may end (`camscan.limited`).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import msgspec
 import numpy as np
 from msgspec import Struct
 
 from camscan.errors import InputError
+from camscan.limited import Limited, Line
 from camscan.observe.traffic.batch import PAD
 from camscan.observe.traffic.engine import Engine
+from camscan.observe.traffic.flows import MOST_TUPLES
 from camscan.observe.traffic.forms import framer_of
 from camscan.observe.traffic.records import HEADER, PcapFramer
-from camscan.observe.traffic.source import Source
+from camscan.observe.traffic.source import Source, open_source
 from camscan.observe.traffic.state import State, absorb, state_of
-from camscan.worker import Limits
-from camscan.workers import Workers
+from camscan.worker import Limits, available
 
 WORTH = 200_000_000
 """Bytes from which a second process pays for its start."""
 _WINDOW = 4 << 20
 """Bytes behind a cut in which a record is looked for."""
-_MEMORY = 1 << 30
+_LIMITS = Limits(memory=1 << 30, file_bytes=0)
+_MOST_TUPLES = 1 << 19
+"""In a part behind the first, so that who is the client is told by the process that knows the parts before it."""
+_JOB, _COUNTED = 1, 2
 
 
 class Part(Struct, frozen=True):
@@ -51,6 +57,10 @@ class Counted(Struct, frozen=True):
     state: State
     proved: bool
     """The last record ended where the part ends, and nothing was damaged."""
+    fragmented: bool
+    """Datagrams in fragments were seen to begin."""
+    orphans: int
+    """Fragments that were not seen to begin."""
 
 
 def parts_of(path: Path, count: int, *, number: int = 0, worth: int = WORTH) -> tuple[Part, ...]:
@@ -140,11 +150,24 @@ def open_part(part: Part) -> Source:
     return source
 
 
-def count_part(job: CountJob) -> Counted:
-    """In a child: flows of one part, without names."""
-    engine = Engine(scope=job.scope)
+def count_part(job: CountJob, *, most_tuples: int = _MOST_TUPLES) -> Counted:
+    """Flows of one part, without names."""
+    engine = Engine(scope=job.scope, most_tuples=most_tuples)
     engine.read(open_part(job.part))
-    return Counted(state_of(engine), proved=not engine.problems)
+    return Counted(
+        state_of(engine),
+        proved=not engine.problems,
+        fragmented=engine.fragments.known > 0,
+        orphans=engine.fragments.orphans,
+    )
+
+
+def in_child(line: Line) -> None:
+    """In a fork: hear one job, tell what was counted."""
+    said = line.hear()
+    if said is not None:
+        counted = count_part(msgspec.msgpack.decode(said[1], type=CountJob))
+        line.tell(_COUNTED, msgspec.msgpack.encode(counted))
 
 
 def count(
@@ -154,26 +177,36 @@ def count(
     scope: Sequence[str] = (),
     worth: int = WORTH,
 ) -> Engine:
-    """Flows of captures by several processes, exactly as one would count them."""
-    wanted = processes or os.cpu_count() or 1
+    """Flows of captures by this process and others beside it, exactly as one would count them."""
+    wanted = processes or available()
     engine = Engine(scope=scope)
-    function = f"{__name__}:{count_part.__name__}"
-    limits = Limits(memory=_MEMORY, job_seconds=None)
-    with Workers(function, Counted, count=wanted, limits=limits) as pool:
-        for number, path in enumerate(paths):
-            parts = parts_of(path, wanted, number=number, worth=worth)
-            outcomes = list(pool.run([CountJob(part, tuple(scope)) for part in parts]))
-            found = [o.value for o in outcomes if o.value is not None]
-            if len(parts) > 1 and not (len(found) == len(parts) and all(f.proved for f in found)):
-                parts = parts_of(path, 1, number=number)
-                outcomes = list(pool.run([CountJob(parts[0], tuple(scope))]))
-                found = [o.value for o in outcomes if o.value is not None]
-            for one in found:
-                absorb(engine, one.state)
-            for outcome in outcomes:
-                if outcome.failure is not None:
-                    engine.fail(
-                        str(path),
-                        f"not examined: {outcome.failure.reason} {outcome.failure.detail}".strip(),
-                    )
+    for number, path in enumerate(paths):
+        parts = parts_of(path, wanted, number=number, worth=worth)
+        if len(parts) < 2 or not _together(engine, parts, tuple(scope)):
+            source = open_source(path)
+            source.number = number
+            engine.read(source)
     return engine
+
+
+def _together(engine: Engine, parts: Sequence[Part], scope: tuple[str, ...]) -> bool:
+    """All parts at once, the first one here; False, and nothing counted, where a cut is not proved."""
+    with ExitStack() as stack:
+        children = []
+        for part in parts[1:]:
+            child = stack.enter_context(Limited(f"{__name__}:{in_child.__name__}", _LIMITS))
+            child.tell(_JOB, msgspec.msgpack.encode(CountJob(part, scope)))
+            children.append(child)
+        found = [count_part(CountJob(parts[0], scope), most_tuples=MOST_TUPLES)]
+        for child in children:
+            said = child.hear() if found[-1].proved else None
+            if said is None or said[0] != _COUNTED:
+                return False
+            found.append(msgspec.msgpack.decode(said[1], type=Counted))
+    # A fragment may belong to a datagram that begins before the cut.
+    torn = any(a.fragmented for a in found[:-1]) and any(b.orphans for b in found[1:])
+    if torn or not all(one.proved for one in found):
+        return False
+    for one in found:
+        absorb(engine, one.state)
+    return True

@@ -6,6 +6,7 @@ The engine reads and counts, the namer reads the few packets that say something.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from camscan.decode.own_networks import Own
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import Captured, Flow
+from camscan.observe.traffic.beside import WORTH, Beside, named_by
 from camscan.observe.traffic.engine import Engine, Progress
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.memory import taken_up, written
@@ -46,8 +48,13 @@ class Taking:
         services: Sequence[ServiceSignature],
         resolvers: Mapping[str, str],
         options: TakeOptions,
+        *,
+        processes: int = 1,
     ) -> None:
+        """`processes`: with two or more, one beside this one reads the names of large files."""
         self._options = options
+        self._processes = processes
+        self._beside: Beside | None = None
         self._namer = Namer(services, local=Own(options.local), resolvers=resolvers)
         self.engine = Engine(
             gates=(*GATES, *service_gates(services)), feed=self._namer, scope=options.local
@@ -59,11 +66,20 @@ class Taking:
         """One file to its end. InputError where it cannot be opened at all."""
         opened = open_source(source) if isinstance(source, Path) else source
         with _fewer_collections():
+            if self._beside is None and self._is_worth(opened):
+                self._beside = Beside(self.engine, self._namer)
             self.engine.read(opened, on_chunk=on_chunk)
+
+    def _is_worth(self, source: Source) -> bool:
+        """Whether another process is to read the names; who keeps packets does it alone."""
+        alone = self._processes < 2 or not hasattr(os, "fork") or self.engine.keeper is not None
+        return not alone and source.windows >= WORTH
 
     def remember(self) -> bytes:
         """All that was found so far, as `take_up` wants it; the reading goes on unharmed."""
         self.engine.tell()
+        if self._beside is not None:
+            return encoded(state_of(self.engine), self._beside.memory())
         namer = self._namer
         memory = written(namer.parts(), dns_visible=namer.dns_visible)
         return encoded(state_of(self.engine), memory)
@@ -78,7 +94,7 @@ class Taking:
     @property
     def names(self) -> int:
         """Distinct names so far."""
-        return self._namer.count
+        return self._namer.count if self._beside is None else self._beside.count
 
     def flows(self) -> Iterator[Flow]:
         """Every flow, one at a time. Ends the reading."""
@@ -86,21 +102,26 @@ class Taking:
 
     def found(self) -> Captured:
         """Everything but the flows; after `flows`."""
-        namer, options = self._namer, self._options
+        options = self._options
+        if self._beside is None:
+            named = named_by(self._namer)
+        else:
+            named = self._beside.found()
+            self._beside.close()
         summary = self.engine.summary(vantage=options.vantage)
         first, last = summary.first or 0.0, summary.last or 0.0
         return Captured(
             summary=replace(
                 summary,
-                dns_visible=namer.dns_visible,
-                encrypted_resolvers=namer.encrypted_resolvers(),
+                dns_visible=named.dns_visible,
+                encrypted_resolvers=named.encrypted_resolvers,
                 phases=tuple((n, b or first, e or last) for n, b, e in options.phases),
-                not_examined=(*summary.not_examined, *namer.not_examined()),
+                not_examined=(*summary.not_examined, *named.not_examined),
                 local=options.local,
             ),
-            names=namer.names(),
-            services=namer.services(),
-            facts=namer.facts(),
+            names=named.names,
+            services=named.services,
+            facts=named.facts,
         )
 
     def done(self) -> tuple[Captured, tuple[Problem, ...]]:

@@ -102,6 +102,54 @@ def allwinner(parts: dict[str, bytes], version: int) -> bytes:
     return out + body
 
 
+def amlogic(parts: dict[str, bytes], width: int = 32) -> bytes:
+    table, body = b"", b""
+    begin = 64 + (64 + 2 * width) * len(parts)
+    for name, data in parts.items():
+        table += struct.pack(
+            f"<IIQQQ{width}s{width}sIHH24x",
+            0,
+            0,
+            0,
+            begin + len(body),
+            len(data),
+            b"PARTITION",
+            name.encode(),
+            0,
+            0,
+            0,
+        )
+        body += data
+    rest = struct.pack("<IIQII36x", 1, 0x27B51956, begin + len(body), 4, len(parts)) + table + body
+    return struct.pack("<I", zlib.crc32(rest) ^ 0xFFFFFFFF) + rest
+
+
+def ambarella(data: bytes) -> bytes:
+    head = struct.pack(
+        "<IHHBBHIIII", zlib.crc32(data), 2, 1, 7, 9, 2013, len(data), 0xC0000000, 0, 0xA324EB90
+    )
+    return head.ljust(256, b"\0") + data
+
+
+@pytest.mark.parametrize("width", [32, 256])
+def test_amlogic(width):
+    entries, opening = opened(amlogic({"boot": KERNEL, "system": RAMDISK}, width))
+    assert files_of(entries)["boot.PARTITION"] == KERNEL
+    assert files_of(entries)["system.PARTITION!/init"] == INNER
+    assert opening.opened[0].form == "amlogic-image"
+
+
+def test_partitions_of_ambarella():
+    entries, opening = opened(ambarella(KERNEL) + ambarella(RAMDISK))
+    found = files_of(entries)
+    assert found["ambarella-partition@0x0!/partition"] == KERNEL
+    assert found[f"ambarella-partition@0x{256 + len(KERNEL):x}!/partition!/init"] == INNER
+    assert (opening.opened[0].label, opening.opened[0].created[:10]) == (
+        "version 1.2",
+        "2013-09-07",
+    )
+
+
 def test_trx():
     entries, opening = opened(trx(KERNEL, RAMDISK))
     assert files_of(entries)["part0"][: len(KERNEL)] == KERNEL
@@ -144,6 +192,8 @@ SEEDS = [
     trx(KERNEL, RAMDISK),
     android(KERNEL, RAMDISK),
     rockchip({"boot": KERNEL, "rootfs": RAMDISK}),
+    amlogic({"boot": KERNEL}),
+    ambarella(KERNEL),
     allwinner({"boot.fex": KERNEL}, 0x100),
     allwinner({"boot.fex": KERNEL}, 0x300),
 ]

@@ -143,6 +143,17 @@ def test_volumes_of_ubi_are_opened(tree, tmp_path):
         ("-t", "ext3"),
         ("-t", "ext4", "-b", "1024"),
         ("-t", "ext4", "-b", "4096", "-O", "64bit,metadata_csum"),
+        ("-t", "ext4", "-b", "1024", "-g", "512", "-O", "meta_bg,^resize_inode"),
+        (
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-g",
+            "512",
+            "-O",
+            "meta_bg,^resize_inode,^sparse_super,64bit",
+        ),
         ("-t", "ext4", "-O", "inline_data"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import lzma
 import os
+import socket
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -102,6 +103,27 @@ def test_an_outer_stream_does_not_run_into_a_filesystem(parts):
     entries, opening = opened(text(100) + cut + parts["root"])
     assert files_of(entries, opening.opened[-1].path) == FILES
     assert opening.opened[-1].offset == 100 + len(cut)
+
+
+def test_an_encrypted_part_beside_a_container_inside_a_file_is_named():
+    inner = padded(cpio({"etc/x": text(900)}), 0x1000) + noise(200_000, 9)
+    _, opening = opened(uimage(inner, kind=5))
+    (note,) = opening.unopened
+    assert (note.path, note.reason) == ("firmware", "encrypted")
+    assert 0x1000 <= note.offset < 0x1000 + (1 << 16) + 4096  # to a window
+
+
+def test_sockets_pipes_and_loops_of_a_tree_are_left_alone(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/file").write_bytes(b"server=x.example.net\n")
+    (tmp_path / "a/b").symlink_to("../a")
+    (tmp_path / "self").symlink_to("self")
+    os.mkfifo(tmp_path / "a/pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(tmp_path / "s"))
+        entries, opening = opened(tmp_path)
+    assert files_of(entries) == {"a/file": b"server=x.example.net\n"}
+    assert opening.unopened == []
 
 
 @pytest.mark.needs("mksquashfs")
@@ -295,7 +317,9 @@ def _all_magics() -> list[bytes]:
         b"DH\x03\x04", b"\x27\x05\x19\x56", b"\xd0\x0d\xfe\xed", b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x5d\0\0",
         b"BZh91AY&SY", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18", b"\x89LZO\0\r\n\x1a\n",
         b"\x13\x59\x72\x32", b"www.object-camera.com.by.hongzx.", b"\xe9\x9a\xf7\xb6", b"7z\xbc\xaf\x27\x1c",
-        b"LUKS\xba\xbe\0\1", b"Salted__", b"\xeb\x3c\x90MSDOS5.0\0\2", b"\x53\xef\1\0\1\0",
+        b"LUKS\xba\xbe\0\1", b"Salted__", b"shsq", b"sqlz", b"HDR0", b"ANDROID!", b"RKFW\x66\0", b"RKAF", b"IMAGEWTY",
+        b"\xe9\2\0\x20\0\0\0\x40", b"RBL\0", b"!<arch>\n", b"\0bootcmd=run x\0bootargs=y\0", b":10000000", b"S00600004844521B\n",
+        b"\1\0\0\0\1\0\0\0\xff\xffname\0", b"mtdparts=x:1k(a),-(b)\0", b"\xaa\x50\0\1", b"\xeb\x3c\x90MSDOS5.0\0\2", b"\x53\xef\1\0\1\0",
     ]  # fmt: skip
 
 

@@ -118,6 +118,12 @@ def test_a_stream_that_is_not_what_the_header_says_is_given_as_it_is():
     assert reasons(opening) == [("kernel", "damaged")]
 
 
+def test_a_header_that_names_the_wrong_compression_hides_nothing():
+    entries, opening = opened(uimage(lzma.compress(KERNEL), compression=1))
+    assert files_of(entries)["kernel!/data"] == KERNEL
+    assert opening.unopened == []
+
+
 @pytest.mark.needs("mksquashfs")
 def test_an_initramfs_and_a_filesystem_inside_a_kernel(tmp_path):
     flat = squashfs(write_tree(tmp_path / "root"), "xz")

@@ -15,14 +15,14 @@ KEY = bytes.fromhex("bacdbcfed6caddd3bab9a3abbfcbb5be")
 CONTENT = {"app.img": text(9000, 31), "web.img": cpio({"index.html": b"<html>x</html>\n" * 9})}
 
 
-def hikvision(files: dict[str, bytes]) -> bytes:
+def hikvision(files: dict[str, bytes], day: int = 0) -> bytes:
     length = 64 + 44 * len(files)
     place = length
     entries = b""
     for name, data in files.items():
         entries += struct.pack("<32sIII", name.encode(), len(data), place, sum(data) & 0xFFFFFFFF)
         place += len(data)
-    plain = struct.pack("<7I36x", 0x484B5753, 0, length, len(files), 1, 2, 1) + entries
+    plain = struct.pack("<7I24xI8x", 0x484B5753, 0, length, len(files), 1, 2, 1, day) + entries
     head = bytes(b ^ KEY[(i + (i >> 4)) & 15] for i, b in enumerate(plain))
     return head + b"".join(files.values())
 

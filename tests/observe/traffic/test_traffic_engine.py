@@ -419,7 +419,7 @@ def test_packets_that_repeat_others_are_told_once_with_their_number():
     assert (first.payload[1], first.times, round(first.at - 1_700_000_000, 3)) == (1, 2, 0.052)
     assert (ntp.dport, ntp.times) == (123, 1)
     fed.clear()
-    engine._candidates.tell()
+    engine.candidates.tell()
     assert fed == []
 
 

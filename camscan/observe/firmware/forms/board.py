@@ -1,13 +1,15 @@
-"""Which parts lie in the images boot loaders and chip makers defined: TRX, Android boot, Rockchip, Allwinner?
+"""Which parts lie in the images boot loaders and chip makers defined?
 
 Layouts: OpenWrt documentation (TRX), AOSP system/tools/mkbootimg/include/bootimg (boot images 0 to 4), the public
-unpackers of Rockchip (afptool, RKAF and RKFW) and Allwinner images (awimage, IMAGEWTY).
+unpackers of Rockchip (afptool, RKAF and RKFW) and Allwinner images (awimage, IMAGEWTY), pyamlboot AML-IMAGE-FORMAT.md
+(Amlogic), and a forum's description of Ambarella's partitions (dashcamtalk.com, "A7 R&D thread").
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
@@ -153,10 +155,56 @@ def _allwinner(view: memoryview, at: int, watch: Watch) -> Found | None:
     return _found(view, at, pieces, "allwinner-image")
 
 
+def _amlogic(view: memoryview, at: int, watch: Watch) -> Found | None:
+    """A checksum of all behind it (not inverted), version, magic, size; then a record for each part."""
+    del watch
+    stated, version, _, size, _, count = struct.unpack_from("<IIIQII", view, at)
+    if not 0 < count <= _FILES or not 64 < size <= len(view) - at or version not in {0, 1, 2}:
+        return None
+    if zlib.crc32(view[at + 4 : at + size]) ^ 0xFFFFFFFF != stated:
+        return None
+    for width in (32, 256):  # of the names in a record; documents differ on which version has which
+        pieces = list(_amlogic_records(view[at : at + size], count, width))
+        if len(pieces) == count:
+            found = _found(view, at, pieces, "amlogic-image")
+            return found and found._replace(size=size)
+    return None
+
+
+def _amlogic_records(view: memoryview, count: int, width: int) -> Iterator[Piece]:
+    for i in range(count):
+        begin = 64 + i * (64 + 2 * width)
+        raw = view[begin : begin + 64 + 2 * width]
+        place, length = struct.unpack_from("<QQ", raw, 16)
+        words = [bytes(raw[32 + width * n : 32 + width * (n + 1)]) for n in (0, 1)]
+        kind, name = (text_of(zero_ended(word)) for word in words)
+        filled_up = all(not word.split(b"\0", 1)[-1].strip(b"\0") for word in words)
+        if kind and name and filled_up and length > 0 and place + length <= len(view):
+            yield Piece(inner_path(f"{name}.{kind}") or f"part{i}", place, length)
+
+
+def _ambarella(view: memoryview, at: int, watch: Watch) -> Found | None:
+    """256 bytes before a partition: checksum, version, day, length, address, flag, magic."""
+    del watch
+    stated, minor, major, day, month, year, size = struct.unpack_from("<IHHBBHI", view, at)
+    data = view[at + 256 : at + 256 + size]
+    if not size or len(data) < size or stated not in {c := zlib.crc32(data), c ^ 0xFFFFFFFF}:
+        return None
+    try:
+        created = int(datetime(year, month, day, tzinfo=UTC).timestamp())
+    except ValueError:
+        created = 0
+    pieces = [Piece("partition", 256, size)]
+    label = f"version {major}.{minor}"
+    return _found(view, at, pieces, "ambarella-partition", label=label, created=created)
+
+
 BOARD = (
     Form("trx", FILESYSTEM, ((r"HDR0", 0),), _trx),
     Form("android-boot", FILESYSTEM, ((r"ANDROID!", 0),), _android),
     Form("rockchip-rkfw", FILESYSTEM, ((r"RKFW[\x66\x67]\x00", 0),), _rockchip),
     Form("rockchip-rkaf", FILESYSTEM, ((r"RKAF", 0),), _rockchip_parts),
     Form("allwinner-image", FILESYSTEM, ((r"IMAGEWTY", 0),), _allwinner),
+    Form("amlogic-image", FILESYSTEM, ((r"\x56\x19\xb5\x27", 8),), _amlogic),
+    Form("ambarella-partition", FILESYSTEM, ((r"\x90\xeb\x24\xa3", 24),), _ambarella),
 )

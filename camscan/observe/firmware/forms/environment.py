@@ -83,4 +83,5 @@ ENVIRONMENT = Form(
     FILESYSTEM,
     ((r"(?:bootargs|bootcmd|bootdelay|baudrate|ethaddr|stdin)=[\x20-\x7e]", 0),),
     _probe,
+    looks=512,  # each costs checksums of up to half a megabyte
 )

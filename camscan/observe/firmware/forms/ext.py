@@ -28,7 +28,6 @@ from camscan.observe.firmware.form import (
 from camscan.observe.firmware.watch import (
     BudgetError,
     EncryptedError,
-    NoLibraryError,
     PartialError,
     Watch,
 )
@@ -60,7 +59,7 @@ class _Reader:
         incompatible = struct.unpack_from("<I", head, 96)[0]
         if log > 6 or not 0 < per_group <= 1 << 19 or not 0 < self.inodes_per_group <= 1 << 19:
             raise DecodeError("ext: no superblock")
-        self.block_size = 1024 << log
+        self.block_size: int = 1024 << log
         self.inode_size = struct.unpack_from("<H", head, 88)[0] if revision else 128
         if not 128 <= self.inode_size <= self.block_size or first != (not log):
             raise DecodeError("ext: no superblock")
@@ -70,8 +69,11 @@ class _Reader:
             raise DecodeError("ext: empty")
         self.wide = bool(incompatible & _WIDE)
         size = struct.unpack_from("<H", head, 254)[0] if self.wide else 32
-        self.descriptor = max(32, size)
-        self.table = (first + 1) * self.block_size
+        self.descriptor = max(32, int(size))
+        self.first = int(first)
+        self.per_group = int(per_group)
+        self.sparse = bool(struct.unpack_from("<I", head, 100)[0] & 1)
+        self.first_meta = int(struct.unpack_from("<I", head, 0x104)[0])
         self.groups = (self.inodes + self.inodes_per_group - 1) // self.inodes_per_group
         self.meta_groups = bool(incompatible & _META_GROUPS)
         self.created = struct.unpack_from("<I", head, 0x108)[0]
@@ -88,7 +90,7 @@ class _Reader:
         if not 0 < number <= self.inodes:
             raise DecodeError("ext: inode out of range")
         group, index = divmod(number - 1, self.inodes_per_group)
-        at = self.table + group * self.descriptor
+        at = self._descriptor(group)
         (table,) = struct.unpack_from("<I", self.view, at + 8)
         if self.wide and self.descriptor >= 64:
             table |= struct.unpack_from("<I", self.view, at + 0x28)[0] << 32
@@ -100,6 +102,28 @@ class _Reader:
         (high,) = struct.unpack_from("<I", raw, 108)
         size = low | (high << 32 if mode >> 12 == 0o10 else 0)
         return _Inode(number, mode, size, flags, raw[40:100], raw[128:])
+
+    def _descriptor(self, group: int) -> int:
+        """Where the descriptor of a group lies: in one table, or with meta groups in the first group of its own."""
+        per = self.block_size // self.descriptor
+        meta = group // per
+        if not self.meta_groups or meta < self.first_meta:
+            return (self.first + 1) * self.block_size + group * self.descriptor
+        base = meta * per
+        block = self.first + base * self.per_group + (1 if self._has_super(base) else 0)
+        return block * self.block_size + group % per * self.descriptor
+
+    def _has_super(self, group: int) -> bool:
+        """With sparse superblocks the groups 0, 1 and the powers of 3, 5 and 7 have a copy."""
+        if not self.sparse or group < 2:
+            return True
+        for base in (3, 5, 7):
+            power = base
+            while power < group:
+                power *= base
+            if power == group:
+                return True
+        return False
 
     def runs(self, inode: _Inode, watch: Watch) -> Iterator[tuple[int, int, int]]:
         """(logical block, physical block or 0 for a hole, count) in no particular order."""
@@ -195,8 +219,6 @@ class _Reader:
             at += length
 
     def members(self, watch: Watch) -> Iterator[Member]:
-        if self.meta_groups:
-            raise NoLibraryError("ext: meta block groups are not read")
         stack: list[tuple[str, int, int]] = [("", _ROOT, 0)]
         walked: set[int] = set()
         damage = ""
@@ -263,7 +285,7 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
     root = reader.inode(_ROOT)
     if root.mode >> 12 != 0o4:
         return None
-    if not reader.meta_groups and next(reader.listing(root, watch), (b"",))[0] != b".":
+    if next(reader.listing(root, watch), (b"",))[0] != b".":
         return None
     stated = reader.blocks * reader.block_size
     size = min(stated, len(view) - at)

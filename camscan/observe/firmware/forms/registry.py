@@ -23,6 +23,7 @@ from camscan.observe.firmware.forms.tar import TAR
 from camscan.observe.firmware.forms.ubi import UBI
 from camscan.observe.firmware.forms.ubifs import UBIFS
 from camscan.observe.firmware.forms.uimage import FIT, UIMAGE
+from camscan.observe.firmware.forms.unread import UNREAD
 from camscan.observe.firmware.forms.vendor import BEKEN, HIKVISION, REOLINK, VSTARCAM
 from camscan.observe.firmware.forms.yaffs import YAFFS
 from camscan.observe.firmware.forms.zip import ZIP
@@ -53,6 +54,7 @@ FORMS: tuple[Form, ...] = (
     ZIP,
     AR,
     ENVIRONMENT,
+    *UNREAD,
     *CLOSED,
     *STREAMS,
 )

@@ -6,6 +6,7 @@ no images is a file of its own.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -26,6 +27,9 @@ from camscan.observe.firmware.forms.stream import payload
 from camscan.observe.firmware.watch import NoLibraryError, PartialError, Watch
 
 _COMPRESSIONS = {1: "gzip", 2: "bzip2", 3: "lzma", 4: "lzo", 5: "lz4", 6: "zstd"}
+_OTHERS = re.compile(
+    rb"\x1f\x8b\x08|\xfd7zXZ\0|BZh|\x28\xb5\x2f\xfd|\x02\x21\x4c\x18|\x89LZO|\x5d\0\0|hsqs|07070[12]"
+)
 _NAMES = {v: v for v in _COMPRESSIONS.values()}
 _TYPES = {
     2: "kernel",
@@ -50,6 +54,8 @@ def _expand(kind: str | None, data: memoryview, watch: Watch) -> Bytes:
         raise
     except DecodeError as error:
         raise PartialError(str(error), bytes(data)) from None
+    if made.damage and not len(made.data) and _OTHERS.match(data):
+        return data  # the header names the wrong compression: the right one is found by its own magic number
     if made.damage:
         raise PartialError(made.damage, made.data or bytes(data))
     return made.data

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache, partial
 
 import numpy as np
@@ -58,11 +59,20 @@ def _hikvision(view: memoryview, at: int, watch: Watch) -> Found | None:
     stated = max(p.at + p.size for p in pieces)
     end = min(stated, len(view) - at)
     label = f"language {language}, device class {device_class}, OEM code {oem}"
+    created = _decimal_day(struct.unpack_from("<I", head, 0x34)[0])
     damage = "hikvision: the end is missing" if end < stated else ""
     body = view[at : at + end]
-    return Found(
-        at, end, partial(given_out, body, tuple(pieces)), label, 0, "hikvision-dav", damage
-    )
+    members = partial(given_out, body, tuple(pieces))
+    return Found(at, end, members, label, created, "hikvision-dav", damage)
+
+
+def _decimal_day(value: int) -> int:
+    """0x20150315, the digits of a day, as Unix time; 0 where it is no day (public dumps of headers)."""
+    try:
+        day = datetime.strptime(f"{value:08x} +0000", "%Y%m%d %z")
+    except ValueError:
+        return 0
+    return int(day.timestamp()) if 2000 < day.year < 2100 else 0
 
 
 def _reolink(view: memoryview, at: int, watch: Watch) -> Found | None:
