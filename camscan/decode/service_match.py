@@ -216,7 +216,7 @@ def _patterns(one: _Compiled, transport: str) -> list[Pattern]:
     short = message.longest < _SHORT
     if ports and short and (len(found) > _MANY or _fixed(chosen) < _RARE):
         found = [(0, b"", b"")]
-    told = len(chosen) == len(one.tests) and any(mask for _, _, mask in found)
+    told = len(chosen) == len(visible) and any(mask for _, _, mask in found)
     told &= all(at + len(mask) <= HEAD for at, mask, _ in one.tests)
     plain = told and not (message.length or message.check or signature.announced)
     return [
