@@ -19,6 +19,8 @@ A, CNAME, AAAA, HTTPS = 1, 5, 28, 65
 MAX_RECORDS = 64
 """Records of the answer section that are read."""
 MAX_ALIASES = 16
+MAX_QUESTIONS = 32
+"""Of one message; mDNS asks several at once (RFC 6762 section 5.3)."""
 _MAX_LABELS = 128
 _TO_QUESTION = b"\xc0\x0c"
 """A pointer to the name behind the header."""
@@ -38,6 +40,8 @@ class DnsSeen(Struct, frozen=True):
     """Addresses at the end of the alias chain, in order."""
     aliases: tuple[str, ...]
     """The CNAME chain in order."""
+    also: tuple[str, ...] = ()
+    """Further questions of the same message."""
 
 
 def parse(data: bytes) -> DnsSeen:
@@ -50,14 +54,22 @@ def parse(data: bytes) -> DnsSeen:
     txid, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
     if flags & 0x0070 and flags & 0x0040:  # the Z bit must be zero (RFC 1035, 2535)
         raise DecodeError("reserved bit of a DNS header is set")
-    if questions != 1 or answers > 4096:
+    if not 0 < questions <= MAX_QUESTIONS or answers > 4096:
         raise DecodeError(f"{questions} questions and {answers} answers: no ordinary DNS message")
     name, at = read_name(data, _HEADER.size)
     if at + 4 > len(data):
         raise DecodeError("DNS question is cut off")
     (qtype,) = struct.unpack_from(">H", data, at)
+    at += 4
+    also: list[bytes] = []
+    for _ in range(questions - 1):
+        further, at = read_name(data, at)
+        also.append(further)
+        at += 4
+    if at > len(data):
+        raise DecodeError("DNS question is cut off")
     question = host_name(name)
-    records = _records(data, at + 4, min(answers, MAX_RECORDS), question)
+    records = _records(data, at, min(answers, MAX_RECORDS), question)
     found, aliases = _follow(question, records)
     return DnsSeen(
         txid=txid,
@@ -67,6 +79,7 @@ def parse(data: bytes) -> DnsSeen:
         qtype=qtype,
         answers=found,
         aliases=aliases,
+        also=tuple(host_name(further) for further in also),
     )
 
 

@@ -15,6 +15,8 @@ _SIP_WORDS = (b"REGI", b"INVI", b"SIP/", b"SUBS", b"MESS", b"NOTI")
 GATES: tuple[Gate, ...] = (
     # RFC 1035, 6762 (mDNS), 4795 (LLMNR); NBNS is RFC 1002.
     Gate(id="dns", ports=(53, 5353, 5355), shortest=12, alike="question"),
+    # Two bytes of length often come in a segment of their own (RFC 7766 section 8).
+    Gate(id="dns-tcp", transport="tcp", ports=(53,)),
     Gate(id="nbns", transport="udp", ports=(137,), shortest=12, alike="question"),
     Gate(id="dhcp", transport="udp", ports=(67, 68), shortest=240),
     Gate(id="dhcp6", transport="udp", ports=(546, 547), shortest=4),

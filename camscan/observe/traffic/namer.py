@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
 from camscan.decode.own_networks import Own, is_group
@@ -128,6 +129,9 @@ class Namer:
             return False
         if quic.is_initial(packet.payload):
             return self._quic(packet)
+        if packet.payload[:2] == b"\x16\xfe":
+            with suppress(DecodeError):
+                self._hello(packet, client_hello.of_datagram(packet.payload), "dtls")
         if packet.payload[:4] in {b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI"}:
             self._request(packet, packet.payload)
         return False
@@ -167,19 +171,21 @@ class Namer:
             return
         if proto == "dns":
             self.dns_visible = True
-        self._note(
-            self._register.name(
-                client=client,
-                mac=mac,
-                proto=proto,
-                name=seen.question,
-                at=packet.at,
-                answers=seen.answers,
-                aliases=seen.aliases,
-                answer=answer,
-                times=packet.times,
+        for name in (seen.question, *seen.also):
+            first = name == seen.question
+            self._note(
+                self._register.name(
+                    client=client,
+                    mac=mac,
+                    proto=proto,
+                    name=name,
+                    at=packet.at,
+                    answers=seen.answers if first else (),
+                    aliases=seen.aliases if first else (),
+                    answer=answer,
+                    times=packet.times,
+                )
             )
-        )
 
     def _parsed(self, payload: bytes) -> dns_seen.DnsSeen | None:
         """Parsed once per payload without its id: cameras ask the same again and again."""

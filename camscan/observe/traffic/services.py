@@ -29,7 +29,7 @@ class Services:
         self._table = ServiceTable(signatures)
         self._local = local
         self._register = register
-        self._runs = Runs()
+        self._runs = Runs(self._table.runs)
         self._known: dict[tuple[bytes, str], list[Matched]] = {}
 
     @property
@@ -45,11 +45,8 @@ class Services:
         matches = self._matches(packet)
         outward = self._local(packet.src)
         more = False
-        if outward and packet.transport == "udp" and (matches or self._runs):
-            size, more = self._runs.feed(packet, matches)
-            if size:
-                packet = packet._replace(times=size)
-                matches = [*matches, *self._table.runs]
+        if matches or self._runs:
+            packet, matches, more = self._runs.feed(packet, matches, outward=outward)
         if matches:
             matches = [m for m in matches if may_settle(m, (packet.sport, packet.dport))]
         if not matches or not (outward or self._local(packet.dst)):
