@@ -8,19 +8,21 @@ pass for one. Only the first is handed over; the others are counted, and told at
 from __future__ import annotations
 
 import secrets
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from camscan.observe.traffic import hellos
-from camscan.observe.traffic.batch import TCP, UDP, Bytes, Columns, Ints, Keys, gather
+from camscan.observe.traffic.batch import PAD, TCP, UDP, Bytes, Columns, Ints, Keys, gather
 from camscan.observe.traffic.gating import Looked
 from camscan.observe.traffic.packet import ALIKE, HEAD, Again
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 
-LONGEST = 128
+LONGEST = PAD
 """Payload bytes that are compared; longer packets are always handed over."""
+_WIDTHS = (0, 64, 128, LONGEST)
 MOST = 1 << 16
 """Forms remembered. When they are full, all is told and the memory begins anew."""
 _PAYLOAD, _QUESTION, _HELLO, _SEALED, _ENDS = range(1, len(ALIKE))
@@ -29,6 +31,8 @@ _HIGH, _BOTH = ~np.uint64(0xFFFF_FFFF), 0xFFFF_FFFF
 _MAC = 12
 _OWN_WORDS = 4
 """Ends, ports with kind and size, and the two MAC addresses."""
+_SILENT = 1
+"""The form of packets that say nothing: none of them is handed over."""
 LONGEST_CONTENT = max(LONGEST // 8, hellos.WORDS)
 _Content = tuple[Ints, Keys, Keys]
 
@@ -58,6 +62,7 @@ class Alike:
         self._known: NDArray[np.bool_] = np.zeros(1024, np.bool_)
         """Which forms were handed over."""
         self._again: dict[int, tuple[Again, ...]] = {}
+        self._begin()
         words = LONGEST_CONTENT + _OWN_WORDS
         self._odd = (_odd(words), _odd(words))
         self._veil, self._spread = _odd(words), _odd(words)
@@ -76,7 +81,12 @@ class Alike:
         """The form of each packet; 0: of none."""
         result = np.zeros(len(asked.rows), np.int32)
         before = self._table.count
-        contents = self._contents(data, asked, _PROTO[asked.ranks] == asked.looked.proto)
+        fits = _PROTO[asked.ranks] == asked.looked.proto
+        sealed = np.flatnonzero(fits & (asked.ranks == _SEALED))
+        if len(sealed):
+            places = asked.columns.payload[asked.rows[sealed]]
+            result[sealed[hellos.sealed(data, places, asked.looked.held[sealed])]] = _SILENT
+        contents = self._contents(data, asked, fits)
         which = np.concatenate([rows for rows, _, _ in contents])
         if len(which):
             first, second = self._ends(data, asked, which)
@@ -108,7 +118,7 @@ class Alike:
         columns, rows, ranks, passed, looked, _ = asked
         skip = np.where(ranks == _QUESTION, 2, 0)
         size = looked.held - skip
-        texts = fits & (ranks <= _QUESTION) & (size >= 0) & (looked.held == looked.length)
+        texts = fits & (ranks <= _QUESTION) & (size > 0) & (looked.held == looked.length)
         short = texts & (looked.held <= HEAD) & (skip == 0)
         texts &= ~short
         found = []
@@ -116,7 +126,7 @@ class Alike:
             which = np.flatnonzero(short)
             words = looked.head[which].view(np.uint64) & self._mask[size[which], :2]
             found.append((which, *self._sums(words)))
-        for least, most in ((-1, 64), (64, LONGEST)):
+        for least, most in pairwise(_WIDTHS):
             which = np.flatnonzero(texts & (size <= most) & (size > least))
             if len(which):
                 places = columns.payload[rows[which]] + skip[which]
@@ -127,11 +137,6 @@ class Alike:
         if len(which):
             said = hellos.client_hellos(data, columns.payload[rows[which]], looked.held[which])
             found.append((which[said.rows], *self._sums(said.words)))
-        which = np.flatnonzero(fits & (ranks == _SEALED))
-        if len(which):
-            which = which[hellos.sealed(data, columns.payload[rows[which]], looked.held[which])]
-            nothing = np.zeros(len(which), np.uint64)
-            found.append((which, nothing, nothing))
         which = np.flatnonzero(fits & (ranks == _ENDS))
         found.append((which, *self._sums(passed[which, None])))
         return found
@@ -141,7 +146,7 @@ class Alike:
         columns, rows, ranks, _, looked, sides = asked
         rows, ranks = rows[which], ranks[which]
         # A client's own port changes from question to question where the server's is known.
-        source = sides[0][which] | (ranks == _SEALED)
+        source = sides[0][which]
         target = sides[1][which] | (ranks == _HELLO)
         kept = self._ports_kept[source.view(np.uint8) + 2 * target.view(np.uint8)]
         words = np.empty((len(which), _OWN_WORDS), np.uint64)
@@ -194,3 +199,9 @@ class Alike:
     def clear(self) -> None:
         self._table.clear()
         self._again.clear()
+        self._begin()
+
+    def _begin(self) -> None:
+        nothing = np.zeros(1, np.uint64)
+        self._table.numbers(nothing, nothing)
+        self.remember(_SILENT, ())

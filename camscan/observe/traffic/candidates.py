@@ -46,6 +46,8 @@ class _Offered(NamedTuple):
     numbers: Numbers
     whole: list[tuple[int, Columns, Whole]]
     source: int
+    counted: Ints
+    """Rows that only repeated others: they are not handed over, whatever is wanted."""
 
 
 class _Picked(NamedTuple):
@@ -112,7 +114,7 @@ class Candidates:
         chosen, head = self._begin_well(batch, columns, numbers)
         if not len(chosen) and not whole:
             return
-        offered = _Offered(batch, columns, numbers, whole, source)
+        offered = _Offered(batch, columns, numbers, whole, source, chosen[:0])
         looked = Looked.at(columns, chosen, head)
         look = self._look[numbers[chosen]]
         ranks, passed = self._gating.ranks(look >> _PORT_BITS, looked)
@@ -121,6 +123,7 @@ class Candidates:
         self.read = columns.row[chosen[use]]
         forms = self._merge(offered, picked)
         use &= forms >= 0
+        offered = offered._replace(counted=chosen[forms < 0])
         self._deliver(offered, chosen[use], ranks[use] != NO_RANK, forms[use])
 
     def _begin_well(self, batch: Batch, columns: Columns, numbers: Numbers) -> tuple[Ints, Bytes]:
@@ -200,7 +203,7 @@ class Candidates:
     def _deliver(
         self, offered: _Offered, rows: Ints, gated: NDArray[np.bool_], forms: Numbers
     ) -> None:
-        batch, columns, numbers, whole, source = offered
+        batch, columns, numbers, whole, source, _ = offered
         pack = self._maker.packets(batch, columns, rows, source)
         owners = numbers[rows].tolist()
         feed, again, wanted = self._reader.feed, self._reader.again, self._wanted
@@ -254,6 +257,7 @@ class Candidates:
         self._look[number] |= _WANTED
         columns = offered.columns
         later = np.flatnonzero(offered.numbers[row + 1 :] == number) + row + 1
+        later = np.setdiff1d(later, offered.counted, assume_unique=True)
         speaks = (columns.held[later] > 0) | (columns.flags[later] & (FIN | RST) != 0)
         for following in later[speaks].tolist():
             heapq.heappush(extra, (following, -1))

@@ -40,6 +40,14 @@ GATES: tuple[Gate, ...] = (
         shortest=6,
         alike="sealed",
     ),
+    # RFC 6347 section 4.1: handshake record, version 254.x; byte 13 is ClientHello.
+    Gate(
+        id="dtls-client-hello",
+        transport="udp",
+        pattern=b"\x16\xfe" + bytes(11) + b"\x01",
+        mask=b"\xff\xff" + bytes(11) + b"\xff",
+        shortest=60,
+    ),
     # RFC 9000 section 17.2: long header; the version follows (v1, v2, drafts 0xff0000xx).
     Gate(
         id="quic-v1",

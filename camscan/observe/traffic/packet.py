@@ -72,7 +72,8 @@ class Gate(Struct, frozen=True, kw_only=True):
     """Which packets of the same direction, addresses and server port say the same, so that only the first is
     handed over, and the number of the others at the end. Empty: none. UDP: `payload`: those of the same payload;
     `question`: the same without its first two bytes, a transaction number; `ends`: those that pass the same gates. TCP: `hello`: whole
-    ClientHellos that name the same server and protocols; `sealed`: ServerHellos behind which nothing is in clear."""
+    ClientHellos that name the same server and protocols; `sealed`: ServerHellos behind which nothing is
+    in clear; not even the first is handed over."""
 
 
 ALIKE = ("", "payload", "question", "hello", "sealed", "ends")

@@ -14,7 +14,7 @@ from camscan.observe.traffic.packet import Packet
 
 MOST = 2048
 """Directions that are remembered, the oldest go first."""
-_PREPARED_BY = frozenset({"stun", "dtls"})
+PREPARED_BY = frozenset({"stun", "dtls"})
 
 _Key = tuple[str, int, str, int]
 
@@ -37,7 +37,7 @@ class Runs:
         key = (packet.src, packet.sport, packet.dst, packet.dport)
         run = self._runs.get(key)
         if run is None:
-            if not any(m.service.id in _PREPARED_BY for m in matches):
+            if not any(m.service.id in PREPARED_BY for m in matches):
                 return packet, matches, False
             run = self._runs[key] = Run()
             if len(self._runs) > MOST:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from camscan.decode.own_networks import is_group
-from camscan.decode.service_match import Matched, ServiceTable, may_settle
+from camscan.decode.service_match import Matched, Pattern, ServiceTable, may_settle
 from camscan.model.service import ServiceSignature
 from camscan.observe.traffic.facts import FACT_GATES
 from camscan.observe.traffic.packet import Again, Gate, Packet
 from camscan.observe.traffic.register import Register
-from camscan.observe.traffic.runs import Runs
+from camscan.observe.traffic.runs import PREPARED_BY, Runs
 
 _CACHE = 4096
 _SHORT = 16
@@ -85,8 +85,14 @@ def service_gates(signatures: Iterable[ServiceSignature]) -> tuple[Gate, ...]:
             mask=p.mask,
             shortest=p.shortest,
             longest=p.longest,
-            alike=("ends" if p.plain else "payload") if p.transport == "udp" else "",
+            alike=_alike(p),
         )
         for p in table.patterns()
     ]
     return (*dict.fromkeys(found), *FACT_GATES)
+
+
+def _alike(pattern: Pattern) -> str:
+    if pattern.transport != "udp" or pattern.service in PREPARED_BY:
+        return ""  # what follows such a packet may be wanted: none of them stands for another
+    return "ends" if pattern.plain else "payload"

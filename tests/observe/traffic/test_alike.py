@@ -27,6 +27,15 @@ def split(data, cut):
     return (data[:cut], data[cut:]) if cut else (data,)
 
 
+def dtls(name, kind):
+    """A ClientHello of DTLS (RFC 6347 section 4.2), or another message of the same form."""
+    body = wire.hello(name)[4:]
+    body = b"\xfe\xfd" + body[2:35] + b"\x00" + body[35:]
+    size = len(body).to_bytes(3, "big")
+    shake = bytes((kind,)) + size + bytes(5) + size + body
+    return b"\x16\xfe\xfd" + bytes(8) + len(shake).to_bytes(2, "big") + shake
+
+
 TCP_TALK = st.one_of(
     st.builds(
         lambda name, alpn, ech, cut: (True, 443, split(wire.records(wire.hello(name, alpn=alpn, ech=ech)), cut)),
@@ -77,6 +86,11 @@ UDP_TALK = st.one_of(
     st.builds(
         lambda size: (True, 3478, (b"\x00\x01" + size.to_bytes(2, "big") + b"\x21\x12\xa4\x42" + bytes(12),)),
         st.sampled_from((0, 4)),
+    ),
+    st.builds(
+        lambda name, kind: (True, 5684, (dtls(name, kind),)),
+        st.sampled_from(("g.example.com", "h.example.com")),
+        st.sampled_from((1, 16)),
     ),
     st.builds(
         lambda text: (True, 1900, (b"NOTIFY * HTTP/1.1\r\nNT: " + text + b"\r\n\r\n",)),

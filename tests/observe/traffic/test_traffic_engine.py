@@ -399,8 +399,8 @@ def test_packets_that_repeat_others_are_told_once_with_their_number():
         question(3, b"b"),
         question(4, b"a", client="10.0.0.3"),
         question(5, b"a", port=40002),
-        question(6, b"a" + bytes(200)),
-        question(7, b"a" + bytes(200)),
+        question(6, b"a" + bytes(600)),
+        question(7, b"a" + bytes(600)),
         f.ether(
             f.ip4("9.9.9.9", "10.0.0.2", 17, f.udp(53, 40000, frames_body := b"\0\1" + bytes(14)))
         ),
