@@ -82,7 +82,7 @@ def _of(place: int, name: str) -> Iterator[Line]:
             if name == STDIN
             else stack.enter_context(Path(name).open("rb", buffering=_READ))
         )
-        file = stack.enter_context(_unpacked(raw, name))
+        file = stack.enter_context(unpacked(raw, name))
         if _peek(file).lstrip(_BLANK).startswith(b"<"):
             yield from _nmap(place, file, name)
             return
@@ -121,7 +121,8 @@ def _nmap(place: int, file: io.BufferedReader, name: str) -> Iterator[Line]:
 
 
 @contextlib.contextmanager
-def _unpacked(raw: BinaryIO, name: str) -> Iterator[io.BufferedReader]:
+def unpacked(raw: BinaryIO, name: str) -> Iterator[io.BufferedReader]:
+    """The file itself, or what gzip or zstd made of it; InputError where that is beyond all measure."""
     reader = (
         raw
         if isinstance(raw, io.BufferedReader)

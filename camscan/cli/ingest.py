@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import zlib
 from pathlib import Path
 
 import click
+import zstandard
 
 from camscan import audit
 from camscan.captured import store
@@ -42,8 +44,8 @@ def ingest(
 ) -> int:
     """Add FILES that other tools wrote to RUN (made if it is not there).
 
-    nmap XML (-oX), Zeek and Suricata logs, observation NDJSON, lines of zgrab2; told by their content. NDJSON,
-    zgrab2 and nmap also as .gz or .zst. All logs of one call are one window; captures: camscan traffic.
+    nmap XML (-oX), Zeek and Suricata logs, observation NDJSON, lines of zgrab2; told by their content, and read as
+    .gz or .zst as well. All logs of one call are one window; captures: camscan traffic.
     """
     clock = SystemClock()
     options = read_options(site_file, networks, jurisdiction, as_of)
@@ -88,17 +90,26 @@ def _info(clock: Clock, knowledge_hash: str, inputs: tuple[Input, ...]) -> Intak
 def _take(path: Path, writer: IntakeWriter, logs: dict[str, TrafficLog]) -> bool:
     """Read one file; False if a part of it could not be read. What was read before that is kept."""
     try:
-        with path.open("rb") as file:
-            head = file.read(4096).lstrip()
-        if head.startswith(b"<"):
+        with path.open("rb") as raw, identify_input.unpacked(raw, str(path)) as file:
+            head = file.peek(4096)[:4096].lstrip()
+            if zeek.looks_like(head):
+                zeek.read(
+                    exchange.bounded(file), path.name, logs.setdefault("Zeek", TrafficLog("Zeek"))
+                )
+                return True
+            if suricata.looks_like(head):
+                suricata.read(
+                    exchange.bounded(file), logs.setdefault("Suricata", TrafficLog("Suricata"))
+                )
+                return True
+            packed = file is not raw
+        if head.startswith(b"<") and not packed:
             return _take_nmap(path, writer)
-        if zeek.looks_like(head) or suricata.looks_like(head):
-            return _take_log(path, head, logs)
         return _take_lines(path, writer)
     except InputError as error:
         why = str(error)
-    except OSError as error:
-        why = f"{path}: cannot be read ({error.strerror})"
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        why = f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})"
     click.echo(f"camscan: {why}", err=True)
     writer.attempt(device_id="", test=f"ingest {path.name}", reason=Reason.ERROR, detail=why)
     return False
@@ -119,20 +130,6 @@ def _take_nmap(path: Path, writer: IntakeWriter) -> bool:
             at=record.at,
             flags=record.flags,
         )
-    return True
-
-
-def _take_log(path: Path, head: bytes, logs: dict[str, TrafficLog]) -> bool:
-    """A Zeek or Suricata log; True: what could not be read of it is counted in the record of the window."""
-    with path.open("rb") as file:
-        if zeek.looks_like(head):
-            zeek.read(
-                exchange.bounded(file), path.name, logs.setdefault("Zeek", TrafficLog("Zeek"))
-            )
-        else:
-            suricata.read(
-                exchange.bounded(file), logs.setdefault("Suricata", TrafficLog("Suricata"))
-            )
     return True
 
 

@@ -65,6 +65,23 @@ def of_handshake(data: bytes) -> ClientHello | None:
     return parse(data[4 : 4 + size])
 
 
+def of_datagram(data: bytes) -> ClientHello:
+    """The ClientHello of one DTLS datagram (RFC 6347 section 4.2); DecodeError where it is none, or in parts.
+
+    Its body is that of TLS with a cookie between session id and cipher suites.
+    """
+    if len(data) < 60 or data[0] != _HANDSHAKE or data[1] != 0xFE or data[13] != _CLIENT_HELLO:
+        raise DecodeError("no ClientHello of DTLS")
+    size, begin, part = (int.from_bytes(data[n : n + 3], "big") for n in (14, 19, 22))
+    body = data[25 : 25 + size]
+    if begin or part != size or len(body) < size:
+        raise DecodeError("ClientHello of DTLS in parts")
+    behind = 35 + body[34]
+    if behind >= size:
+        raise DecodeError("ClientHello of DTLS is cut off")
+    return parse(b"\x03\x03" + body[2:behind] + body[behind + 1 + body[behind] :])
+
+
 def parse(body: bytes) -> ClientHello:
     """Read the body of a ClientHello; raises DecodeError where its frame is damaged."""
     try:

@@ -94,6 +94,8 @@ def test_tls_of_any_bytes_reads_or_refuses(data, place):
         with suppress(DecodeError):
             client_hello.of_records(stream)
         client_hello.partial(stream)
+        with suppress(DecodeError):
+            client_hello.of_datagram(b"\x16\xfe\xff" + stream)
 
 
 def test_quic_keys_are_those_of_the_standards():

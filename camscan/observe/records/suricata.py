@@ -1,10 +1,11 @@
-"""What does Suricata's EVE log say of names and volumes (flow, dns, tls, http, quic, stats)?
+"""What does Suricata's EVE log say of names and volumes (flow, dns, tls, http, quic, dhcp, mqtt, stats)?
 
 Alerts are not read: camscan judges by what was exchanged, not by another tool's verdicts.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -12,9 +13,11 @@ from msgspec import Struct
 
 from camscan.clock import parse_iso
 from camscan.decode.host_name import authority, is_address
+from camscan.decode.text import clean
 from camscan.observe.records.traffic_log import TrafficLog
 
 MAX_LINE = 1 << 20
+_CN = re.compile(r"(?:^|, ?)CN=([^,]{1,256})")
 
 
 class _Flow(Struct, frozen=True):
@@ -49,6 +52,26 @@ class _Dns(Struct, frozen=True):
 
 class _Tls(Struct, frozen=True):
     sni: str = ""
+    subject: str = ""
+    subjectaltname: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+
+class _Dhcp(Struct, frozen=True):
+    type: str = ""
+    client_mac: str = ""
+    client_ip: str = ""
+    assigned_ip: str = ""
+    hostname: str = ""
+    vendor_class_identifier: str = ""
+
+
+class _Connect(Struct, frozen=True):
+    client_id: str = ""
+
+
+class _Mqtt(Struct, frozen=True):
+    connect: _Connect | None = None
 
 
 class _Http(Struct, frozen=True):
@@ -84,6 +107,8 @@ class Record(Struct, frozen=True, kw_only=True):
     tls: _Tls | None = None
     quic: _Tls | None = None
     http: _Http | None = None
+    dhcp: _Dhcp | None = None
+    mqtt: _Mqtt | None = None
     ether: _Ether | None = None
     stats: _Stats | None = None
 
@@ -122,12 +147,28 @@ def _take(r: Record, at: float, into: TrafficLog) -> None:
         _dns(r, r.dns, at, into)
     elif r.event_type == "stats" and r.stats is not None and r.stats.capture is not None:
         into.lost = max(into.lost or 0, r.stats.capture.kernel_drops)
+    elif r.event_type == "dhcp" and r.dhcp is not None:
+        _lease(r.dhcp, at, into)
+    elif r.event_type == "mqtt" and r.mqtt is not None and r.mqtt.connect is not None:
+        into.service(
+            client=r.src_ip,
+            remote=r.dest_ip,
+            port=r.dest_port,
+            transport="tcp",
+            service="mqtt",
+            at=at,
+            announced=clean(r.mqtt.connect.client_id)[:64],
+        )
     elif r.event_type in {"tls", "quic", "http"}:
         named = r.tls or r.quic
         proto, name = r.event_type, named.sni if named is not None else ""
         if r.http is not None:
             name, _ = authority(r.http.hostname)
             proto = "http-connect" if r.http.http_method == "CONNECT" else "http"
+        if r.tls is not None and (r.tls.subject or r.tls.subjectaltname):
+            key = r.tls.fingerprint or r.tls.subject
+            into.certificate(key, [*r.tls.subjectaltname, *_CN.findall(r.tls.subject)])
+            into.shown(client=r.src_ip, remote=r.dest_ip, port=r.dest_port, key=key, at=at)
         into.name(
             client=r.src_ip,
             proto=proto,
@@ -139,6 +180,17 @@ def _take(r: Record, at: float, into: TrafficLog) -> None:
         )
     else:
         into.not_examined[f"log lines of other kinds ({r.event_type[:20]})"] += 1
+
+
+def _lease(dhcp: _Dhcp, at: float, into: TrafficLog) -> None:
+    client = next((a for a in (dhcp.assigned_ip, dhcp.client_ip) if a not in {"", "0.0.0.0"}), "")
+    into.lease(
+        client=client,
+        mac=dhcp.client_mac,
+        host=dhcp.hostname,
+        vendor=dhcp.vendor_class_identifier,
+        at=at,
+    )
 
 
 def _flow(r: Record, flow: _Flow, at: float, into: TrafficLog) -> None:

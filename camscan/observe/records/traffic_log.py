@@ -11,10 +11,22 @@ from collections.abc import Iterable, Sized
 
 from camscan.decode.host_name import host_name, is_address, is_odd
 from camscan.decode.layout import mac_of_text
-from camscan.model.traffic import Captured, CaptureSummary, Flow, NameSeen
+from camscan.decode.text import clean
+from camscan.model.observation import Kind
+from camscan.model.traffic import (
+    Captured,
+    CaptureSummary,
+    ClientFact,
+    Flow,
+    NameSeen,
+    ServiceSeen,
+)
 
 MAX_FLOWS = 200_000
 MAX_NAMES = 100_000
+MAX_CERTIFICATES = 50_000
+MAX_FACTS = 20_000
+_MAX_SHOWN = 32
 _MAX_ANSWERS = 64
 
 
@@ -60,6 +72,10 @@ class TrafficLog:
         self.dns_visible = False
         self._flows: dict[tuple[str, str, int, str], _Flow] = {}
         self._names: dict[tuple[str, str, str, str | None, int | None], _Name] = {}
+        self._certificates: dict[str, tuple[str, ...]] = {}
+        self._shown: dict[tuple[str, str, int, str], _Span] = {}
+        self._facts: dict[tuple[str, bytes], ClientFact] = {}
+        self._services: dict[tuple[str, str, str, int, str, str], _Span] = {}
 
     def flow(
         self,
@@ -130,8 +146,56 @@ class TrafficLog:
         record.alpn = (alpn,) if alpn else record.alpn
         record.mac = record.mac or _mac(mac)
 
+    def certificate(self, key: str, names: Iterable[str]) -> None:
+        """The names of a certificate, under what the log calls it."""
+        found = dict.fromkeys(host_name(n) for n in names)
+        if key and not self._full(self._certificates, MAX_CERTIFICATES):
+            self._certificates[key] = tuple(n for n in found if "." in n)[:_MAX_SHOWN]
+
+    def shown(self, *, client: str, remote: str, port: int, key: str, at: float) -> None:
+        """A server showed a certificate to a client."""
+        place = (client, remote, port, key)
+        if place not in self._shown and self._full(self._shown, MAX_CERTIFICATES):
+            return
+        self._shown.setdefault(place, _Span(at)).widen(at, at)
+
+    def lease(self, *, client: str, mac: str, host: str, vendor: str, at: float) -> None:
+        """What a client said of itself when it asked for an address."""
+        lines = [f"hostname {host}" if host else "", f"vendor-class {vendor}" if vendor else ""]
+        payload = "\n".join(clean(line) for line in lines if line).encode()
+        hardware = _mac(mac)
+        name = client if is_address(client) and client != "0.0.0.0" else hardware
+        if not payload or name is None or self._full(self._facts, MAX_FACTS):
+            return
+        fact = ClientFact(client=name, kind=Kind.DHCP.value, payload=payload, at=at, port=68, client_mac=hardware)  # fmt: skip
+        self._facts.setdefault((name, payload), fact)
+
+    def service(
+        self, *, client: str, remote: str, port: int, transport: str, service: str, at: float, announced: str = ""
+    ) -> None:  # fmt: skip
+        """A client spoke a service that the log tells by its protocol."""
+        if not (is_address(client) and is_address(remote)):
+            self.not_examined["log lines without addresses"] += 1
+            return
+        key = (client, service, remote, port, transport, announced)
+        if key not in self._services and self._full(self._services, MAX_FACTS):
+            return
+        self._services.setdefault(key, _Span(at)).widen(at, at)
+
+    def _of_certificates(self) -> None:
+        for (client, remote, port, key), span in self._shown.items():
+            for name in self._certificates.get(key, ()):
+                for at in (span.first, span.last):
+                    self.name(client=client, proto="tls-cert", name=name, at=at, remote=remote, port=port)  # fmt: skip
+        self._shown.clear()
+        # QUIC is told by two logs of some versions; the handshake is one.
+        for who, proto, name, server, at_port in list(self._names):
+            if proto == "quic":
+                self._names.pop((who, "tls", name, server, at_port), None)
+
     def done(self) -> Captured:
         """Everything that was added, sorted."""
+        self._of_certificates()
         flows = tuple(
             Flow(
                 client=client,
@@ -168,7 +232,29 @@ class TrafficLog:
                 self._names.items(), key=lambda i: (*i[0][:3], i[0][3] or "", i[0][4] or 0)
             )
         )
-        return Captured(summary=self._summary(flows, names), names=names, flows=flows)
+        services = tuple(
+            ServiceSeen(
+                client=client,
+                service=service,
+                remote=remote,
+                port=port,
+                transport=transport,
+                first=span.first,
+                last=span.last,
+                packets=0,
+                announced=announced,
+            )
+            for (client, service, remote, port, transport, announced), span in sorted(
+                self._services.items(), key=lambda item: item[0]
+            )
+        )
+        return Captured(
+            summary=self._summary(flows, names),
+            names=names,
+            flows=flows,
+            services=services,
+            facts=tuple(self._facts[key] for key in sorted(self._facts)),
+        )
 
     def _summary(self, flows: tuple[Flow, ...], names: tuple[NameSeen, ...]) -> CaptureSummary:
         begins = [*(f.first for f in flows), *(n.first for n in names)]

@@ -1,4 +1,4 @@
-"""What do Zeek's logs (conn, dns, ssl, http, quic; tab-separated or JSON) say of names and volumes?
+"""What do Zeek's logs say (conn, dns, ssl, x509, http, quic, dhcp, ntp, mqtt_connect; tab-separated or JSON)?
 
 Volumes are those of the IP layer where Zeek counted them. Columns are read by their names, so sites that
 add or drop columns are read too.
@@ -6,24 +6,33 @@ add or drop columns are read too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
 
+from camscan.clock import parse_iso
 from camscan.decode.host_name import authority, is_address
+from camscan.decode.text import clean
 from camscan.observe.records.traffic_log import TrafficLog
 
 MAX_LINE = 1 << 20
-_PATHS = frozenset({"conn", "dns", "ssl", "http", "quic"})
-_VECTORS = frozenset({"answers"})
+_PATHS = ("conn", "dns", "ssl", "x509", "http", "quic", "dhcp", "ntp", "mqtt_connect")
+_VECTORS = frozenset({"answers", "cert_chain_fps", "cert_chain_fuids", "san.dns"})
 _MULTICAST_DNS = {5353: "mdns", 5355: "llmnr"}
 
 
-class Record(Struct, frozen=True, kw_only=True, rename=lambda n: n.replace("__", ".")):
+def _column(name: str) -> str:
+    return "_path" if name == "log" else name.replace("__", ".")
+
+
+class Record(Struct, frozen=True, kw_only=True, rename=_column):
     """The columns that are read, of any of the logs; Zeek leaves out what it does not know."""
 
-    ts: float | None = None
+    ts: float | str | None = None
+    """Seconds, or ISO 8601 where the site has chosen that for JSON."""
+    log: str = ""
     id__orig_h: str = ""
     id__orig_p: int = 0
     id__resp_h: str = ""
@@ -49,13 +58,30 @@ class Record(Struct, frozen=True, kw_only=True, rename=lambda n: n.replace("__",
     version: str | None = None
     host: str = ""
     method: str = ""
+    cert_chain_fps: tuple[str, ...] = ()
+    cert_chain_fuids: tuple[str, ...] = ()
+    fingerprint: str = ""
+    id: str = ""
+    san__dns: tuple[str, ...] = ()
+    certificate__subject: str | None = None
+    mac: str = ""
+    client_addr: str = ""
+    assigned_addr: str = ""
+    host_name: str = ""
+    client_software: str = ""
+    client_id: str = ""
 
 
 def looks_like(head: bytes) -> bool:
     """Whether the first bytes of a file are those of a Zeek log."""
     first = head.lstrip().split(b"\n", 1)[0]
     return first.startswith(b"#separator") or (
-        first.startswith(b"{") and b'"id.orig_h"' in first and b'"ts"' in first
+        first.startswith(b"{")
+        and b'"ts"' in first
+        and any(
+            word in first
+            for word in (b'"id.orig_h"', b'"certificate.subject"', b'"client_addr"', b'"_path"')
+        )
     )
 
 
@@ -63,7 +89,7 @@ def read(lines: Iterable[bytes], name: str, into: TrafficLog) -> None:
     """Add every line of one log; `name` is the file's, it tells the log where the lines do not."""
     path = next((p for p in _PATHS if name.lower().startswith(p)), "")
     for given, record in _records(lines, into):
-        _take(record, given or path or _guess(record), into)
+        _take(record, given or record.log or path or _guess(record), into)
 
 
 def _records(lines: Iterable[bytes], into: TrafficLog) -> Iterator[tuple[str, Record]]:
@@ -115,6 +141,8 @@ def _of_cells(row: Mapping[str, str], nothing: tuple[str, str], inner: str) -> R
 
 
 def _guess(record: Record) -> str:
+    if record.certificate__subject is not None:
+        return "x509"
     if record.query or record.qtype_name is not None:
         return "dns"
     if record.conn_state is not None:
@@ -127,7 +155,8 @@ def _guess(record: Record) -> str:
 
 
 def _take(r: Record, path: str, into: TrafficLog) -> None:
-    if r.ts is None or path not in _PATHS:
+    at = _moment(r.ts)
+    if at is None or path not in _PATHS:
         into.not_examined["log lines of other kinds"] += 1
         return
     if path == "conn":
@@ -136,8 +165,8 @@ def _take(r: Record, path: str, into: TrafficLog) -> None:
             remote=r.id__resp_h,
             port=r.id__resp_p,
             transport=r.proto,
-            begin=r.ts,
-            end=r.ts + max(r.duration, 0.0),
+            begin=at,
+            end=at + max(r.duration, 0.0),
             up=r.orig_ip_bytes or r.orig_bytes,
             down=r.resp_ip_bytes or r.resp_bytes,
             packets_up=r.orig_pkts,
@@ -148,15 +177,24 @@ def _take(r: Record, path: str, into: TrafficLog) -> None:
             into.not_examined["connections of which Zeek missed bytes"] += 1
         return
     if path == "dns":
+        proto = _MULTICAST_DNS.get(r.id__resp_p, "dns")
+        if proto == "mdns" and r.answers:
+            return  # an announcement of a service, no question of a client
         into.name(
             client=r.id__orig_h,
-            proto=_MULTICAST_DNS.get(r.id__resp_p, "dns"),
+            proto=proto,
             name=r.query,
-            at=r.ts,
+            at=at,
             answers=r.answers,
             aliases=[a for a in r.answers if not is_address(a) and "." in a],
         )
         return
+    if path in _OTHERS:
+        _OTHERS[path](r, at, into)
+        return
+    for key in (*r.cert_chain_fps[:1], *r.cert_chain_fuids[:1]):
+        # The certificate of the server stands first; how often it was shown is not counted.
+        into.shown(client=r.id__orig_h, remote=r.id__resp_h, port=r.id__resp_p, key=key, at=at)
     name, _ = authority(r.host)
     into.name(
         client=r.id__orig_h,
@@ -164,8 +202,58 @@ def _take(r: Record, path: str, into: TrafficLog) -> None:
             path, "http-connect" if r.method == "CONNECT" else "http"
         ),
         name=name if path == "http" else r.server_name,
-        at=r.ts,
+        at=at,
         remote=r.id__resp_h,
         port=r.id__resp_p,
         alpn=r.next_protocol or r.client_protocol or "",
     )
+
+
+def _x509(r: Record, at: float, into: TrafficLog) -> None:
+    del at
+    names = [*r.san__dns, *_CN.findall(r.certificate__subject or "")]
+    for key in (r.fingerprint, r.id):
+        if key:
+            into.certificate(key, names)
+
+
+def _dhcp(r: Record, at: float, into: TrafficLog) -> None:
+    client = r.assigned_addr or r.client_addr
+    into.lease(client=client, mac=r.mac, host=r.host_name, vendor=r.client_software, at=at)
+
+
+def _service(name: str, transport: str) -> Callable[[Record, float, TrafficLog], None]:
+    def take(r: Record, at: float, into: TrafficLog) -> None:
+        into.service(
+            client=r.id__orig_h,
+            remote=r.id__resp_h,
+            port=r.id__resp_p,
+            transport=transport,
+            service=name,
+            at=at,
+            announced=clean(r.client_id)[:64],
+        )
+
+    return take
+
+
+_CN = re.compile(r"(?:^|,)CN=([^,]{1,256})")
+_OTHERS: Mapping[str, Callable[[Record, float, TrafficLog], None]] = {
+    "x509": _x509,
+    "dhcp": _dhcp,
+    "ntp": _service("ntp", "udp"),
+    "mqtt_connect": _service("mqtt", "tcp"),
+}
+
+
+def _moment(ts: float | str | None) -> float | None:
+    if not isinstance(ts, str):
+        return ts
+    try:
+        return float(ts)
+    except ValueError:
+        pass
+    try:
+        return parse_iso(ts)
+    except (ValueError, OverflowError):
+        return None

@@ -15,6 +15,8 @@ _SIP_WORDS = (b"REGI", b"INVI", b"SIP/", b"SUBS", b"MESS", b"NOTI")
 GATES: tuple[Gate, ...] = (
     # RFC 1035, 6762 (mDNS), 4795 (LLMNR); NBNS is RFC 1002.
     Gate(id="dns", ports=(53, 5353, 5355), shortest=12, alike="question"),
+    # Two bytes of length often come in a segment of their own (RFC 7766 section 8).
+    Gate(id="dns-tcp", transport="tcp", ports=(53,)),
     Gate(id="nbns", transport="udp", ports=(137,), shortest=12, alike="question"),
     Gate(id="dhcp", transport="udp", ports=(67, 68), shortest=240),
     Gate(id="dhcp6", transport="udp", ports=(546, 547), shortest=4),
@@ -28,6 +30,7 @@ GATES: tuple[Gate, ...] = (
         pattern=b"\x16\x03\x00\x00\x00\x01",
         mask=b"\xff\xff\xf8\x00\x00\xff",
         shortest=6,
+        alike="hello",
     ),
     Gate(
         id="tls-server-hello",
@@ -35,6 +38,7 @@ GATES: tuple[Gate, ...] = (
         pattern=b"\x16\x03\x00\x00\x00\x02",
         mask=b"\xff\xff\xf8\x00\x00\xff",
         shortest=6,
+        alike="sealed",
     ),
     # RFC 9000 section 17.2: long header; the version follows (v1, v2, drafts 0xff0000xx).
     Gate(

@@ -6,7 +6,7 @@ Only what a client of the owner sends is looked at, and only the first packets o
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from camscan.decode.rtp import Run
 from camscan.decode.service_match import Matched
@@ -20,22 +20,32 @@ _Key = tuple[str, int, str, int]
 
 
 class Runs:
-    def __init__(self) -> None:
+    def __init__(self, services: Sequence[Matched]) -> None:
+        """`services`: what a run is."""
+        self._services = services
         self._runs: OrderedDict[_Key, Run] = OrderedDict()
 
-    def feed(self, packet: Packet, matches: Iterable[Matched]) -> tuple[int, bool]:
-        """(packets of a run that this one completes, else 0; whether more of this direction is wanted)."""
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def feed(
+        self, packet: Packet, matches: list[Matched], *, outward: bool
+    ) -> tuple[Packet, list[Matched], bool]:
+        """(the packet, standing for the run it completes; its matches and the run; whether more is wanted)."""
+        if packet.transport != "udp" or not outward:
+            return packet, matches, False
         key = (packet.src, packet.sport, packet.dst, packet.dport)
         run = self._runs.get(key)
         if run is None:
             if not any(m.service.id in _PREPARED_BY for m in matches):
-                return 0, False
+                return packet, matches, False
             run = self._runs[key] = Run()
             if len(self._runs) > MOST:
                 self._runs.popitem(last=False)
         had = run.found
-        run.add(packet.payload)
-        return (0 if had else run.found), not (run.found or run.over)
+        if run.add(packet.payload) and not had:
+            packet, matches = packet._replace(times=run.found), [*matches, *self._services]
+        return packet, matches, not (run.found or run.over)
 
     @property
     def wanted(self) -> frozenset[_Key]:

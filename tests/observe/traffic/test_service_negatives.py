@@ -180,10 +180,13 @@ def test_directions_that_are_watched_are_bounded(monkeypatch):
     from camscan.observe.traffic import runs as module
 
     monkeypatch.setattr(module, "MOST", 5)
-    table, runs = ServiceTable(KNOWLEDGE.services), Runs()
+    table = ServiceTable(KNOWLEDGE.services)
+    runs = Runs(table.runs)
     for sport in range(50):
         packet = wire.datagram(stun(), sport=sport)
-        assert runs.feed(packet, table.match(packet.payload, "udp")) == (0, True)
+        found = table.match(packet.payload, "udp")
+        assert runs.feed(packet, found, outward=True) == (packet, found, True)
+        assert runs.feed(packet, found, outward=False) == (packet, found, False)
     assert len(runs.wanted) == 5
 
 
