@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from camscan import lookups, site
-from camscan.assess_options import AssessOptions
 from camscan.errors import UsageError
-from camscan.knowledge import load
-from camscan.model.knowledge import Knowledge, Network
-from camscan.model.site import Site
+
+if TYPE_CHECKING:
+    # Imported where they are needed: a command that reads captures makes its child before it imports anything large.
+    from camscan.assess_options import AssessOptions
+    from camscan.model.knowledge import Knowledge, Network
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -42,6 +42,8 @@ def judging_options(command: _F) -> _F:
 
 
 def read_knowledge(local: Path | None) -> Knowledge:
+    from camscan.knowledge import load
+
     return load(None, local)
 
 
@@ -52,7 +54,10 @@ def read_options(
     as_of: str,
 ) -> AssessOptions:
     """Read and check the files before anything is sent or judged."""
+    from camscan import lookups, site
+    from camscan.assess_options import AssessOptions
     from camscan.clock import iso, parse_iso
+    from camscan.model.site import Site
 
     if jurisdiction and not site.is_jurisdiction(jurisdiction):
         raise UsageError(f"--jurisdiction {jurisdiction!r}: RS or EU:xx (for example EU:HR)")

@@ -14,7 +14,6 @@ from camscan.cli.traffic_wish import Known, Wish
 from camscan.clock import Clock, SystemClock
 from camscan.errors import CamscanError, RunError, UsageError
 from camscan.limited import Limited
-from camscan.model.knowledge import Knowledge
 from camscan.model.run import Input
 from camscan.model.traffic import Captured
 from camscan.observe.traffic import checkpoint, messages, plan, sets
@@ -26,6 +25,7 @@ from camscan.observe.traffic.standard_input import StandardInput
 
 if TYPE_CHECKING:
     from camscan.cli.traffic_intake import Intake
+    from camscan.model.knowledge import Knowledge
 
 _EVERY = 1.0
 """Least seconds between two states, at the end of a file."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from camscan.assess_options import AssessOptions
 from camscan.cli.judging import read_knowledge, read_options
-from camscan.model.knowledge import Knowledge
 from camscan.observe.traffic.phases import Phase
+
+if TYPE_CHECKING:
+    from camscan.assess_options import AssessOptions
+    from camscan.model.knowledge import Knowledge
 
 
 class Judging(NamedTuple):

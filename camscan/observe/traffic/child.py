@@ -21,8 +21,9 @@ import numpy as np
 from camscan.errors import InputError
 from camscan.limited import Line
 from camscan.observe.traffic import messages as m
-from camscan.observe.traffic.engine import Engine, Progress
+from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.keep import Keeper
+from camscan.observe.traffic.messages import Progress
 from camscan.observe.traffic.places import INSIDE
 from camscan.observe.traffic.rotating import first_time, in_time_order
 from camscan.observe.traffic.source import Source, open_descriptor, widen

@@ -7,8 +7,7 @@ flows; the few packets that pass a gate go to the feed. Nothing else is kept of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -23,11 +22,11 @@ from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
 from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.ledger import Ledger
-from camscan.observe.traffic.messages import Problem
+from camscan.observe.traffic.messages import Problem, Progress
 from camscan.observe.traffic.minutes import Lot
 from camscan.observe.traffic.packet import Feed, Gate, Reader, nothing
 from camscan.observe.traffic.places import Places
-from camscan.observe.traffic.source import Place, Source, open_source
+from camscan.observe.traffic.source import Place, Source
 from camscan.observe.traffic.table import Numbers, PairTable
 
 BUFFER = 32 << 20
@@ -35,20 +34,6 @@ BUFFER = 32 << 20
 _MOST_ADDRESSES = 1 << 20
 _NO_ROWS: Ints = np.empty(0, np.int64)
 _LEFT_OUT_MINUTES = "minutes of flows beyond those kept (totals are exact)"
-
-
-class Progress(NamedTuple):
-    """After each buffer."""
-
-    source: str
-    done: int
-    """Bytes taken, decompressed."""
-    size: int
-    """Bytes of the input on disk, 0 = not known."""
-    packets: int
-    """In all inputs so far."""
-    at: float
-    """Time of the newest packet."""
 
 
 class Chooser(Protocol):
@@ -235,18 +220,3 @@ class Engine:
             encapsulations=tuple(sorted(self.tally.unwrapped.items())),
             not_examined=tuple(sorted(missed.items())),
         )
-
-
-def read(
-    paths: Sequence[str | Path],
-    *,
-    gates: Sequence[Gate] = GATES,
-    feed: Feed = nothing,
-    scope: Sequence[str] = (),
-    on_chunk: Callable[[Progress], None] | None = None,
-) -> Engine:
-    """Captures, in the order given, as one; InputError where none of them can be opened."""
-    engine = Engine(gates=gates, feed=feed, scope=scope)
-    for path in paths:
-        engine.read(open_source(path), on_chunk=on_chunk)
-    return engine

@@ -140,6 +140,20 @@ class Gap(Struct, frozen=True):
     why: str
 
 
+class Progress(NamedTuple):
+    """After each buffer."""
+
+    source: str
+    done: int
+    """Bytes taken, decompressed."""
+    size: int
+    """Bytes of the input on disk, 0 = not known."""
+    packets: int
+    """In all inputs so far."""
+    at: float
+    """Time of the newest packet."""
+
+
 class Problem(NamedTuple):
     """Why an input was not read to its end, or not wholly."""
 

@@ -18,10 +18,10 @@ from camscan.decode.own_networks import Own
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import Captured, Flow
 from camscan.observe.traffic.beside import WORTH, Beside, named_by
-from camscan.observe.traffic.engine import Engine, Progress
+from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.memory import taken_up, written
-from camscan.observe.traffic.messages import Problem
+from camscan.observe.traffic.messages import Problem, Progress
 from camscan.observe.traffic.namer import Namer
 from camscan.observe.traffic.remembered import decoded, encoded
 from camscan.observe.traffic.services import service_gates
