@@ -52,17 +52,20 @@ def _dated(component: ImageComponent, known: dict[str, Component]) -> ImageCompo
     flaws = [
         f for f in record.flaw if component.version is not None and affected(component.version, f)
     ]
-    ended = ""
-    if component.version is not None:
-        lines = [s for s in record.support if in_line(component.version, s.line)]
-        ended = max(lines, key=lambda s: len(s.line)).ended if lines else ""
+    lines = [
+        s
+        for s in record.support
+        if component.version is not None and in_line(component.version, s.line)
+    ]
+    ended = [max(lines, key=lambda s: len(s.line))] if lines else []
     exploited = sorted(f.known_exploited for f in flaws if f.known_exploited)
     return replace(
         component,
-        support_ended=ended,
+        support_ended=ended[0].ended if ended else "",
         advisories=tuple(f"{_cve(f)}{': ' + f.title if f.title else ''}" for f in flaws),
         known_exploited=exploited[0] if exploited else "",
-        unverified=record.verification == "unverified" and bool(ended or flaws),
+        unverified=any(s.verification == "unverified" for s in ended)
+        or any(f.verification == "unverified" for f in flaws),
     )
 
 

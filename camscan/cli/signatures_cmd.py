@@ -188,6 +188,8 @@ def _tables(known: Knowledge) -> list[tuple[str, list[Any]]]:
         ("product lines", list(known.lines)),
         ("camera services", list(known.services)),
         ("components", list(known.firmware.components)),
+        ("component support", [s for c in known.firmware.components for s in c.support]),
+        ("component flaws", [f for c in known.firmware.components for f in c.flaw]),
         ("imprints", list(known.firmware.imprints)),
         ("withdrawn", list(known.withdrawn.values())),
         ("platforms", list(known.platforms.values())),

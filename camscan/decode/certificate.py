@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from msgspec import Struct
 
 from camscan.decode import ber
-from camscan.decode.collect import Collector
+from camscan.decode.collect import Collector, Wanted
 from camscan.decode.text import clean, decode_text
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
@@ -56,6 +56,10 @@ _SIGNATURES = {
     "1.3.101.112": "ed25519",
 }
 _NAME_FIELDS = {"CN": "cn", "O": "o", "OU": "ou", "EMAILADDRESS": "email", "L": "l", "C": "c"}
+_NAMES = frozenset({"subject", "issuer", "issuer.cn", "issuer.o"}) | {
+    f"subject.{name}" for name in _NAME_FIELDS.values()
+}
+"""Fields that the two names give."""
 # What `cryptography` raises for parts that are wrong; its own classes are plain Exceptions.
 _ODD = (
     ValueError,
@@ -86,9 +90,9 @@ class Certificate(Struct, frozen=True, kw_only=True):
     spki_sha256: str = ""
     sha256: str = ""
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.HTTPS_CERT]`; dates in ISO 8601 UTC, serial in hex."""
-        out = Collector()
+        out = Collector(wanted)
         out.add("subject", name_text(self.subject))
         for short, value in self.subject:
             if short.upper() in _NAME_FIELDS:
@@ -111,8 +115,11 @@ class Certificate(Struct, frozen=True, kw_only=True):
         return out.done()
 
 
-def parse(data: bytes) -> Certificate:
-    """Read PEM, DER, or lines `subject=CN=..` and `issuer=..`; raises DecodeError otherwise."""
+def parse(data: bytes, wanted: Wanted = None) -> Certificate:
+    """Read PEM, DER, or lines `subject=CN=..` and `issuer=..`; raises DecodeError otherwise.
+
+    `wanted`: the fields that will be looked at; where they are of the names alone, the rest stays empty.
+    """
     pem = _PEM.search(data)
     if pem is not None:
         try:
@@ -120,7 +127,7 @@ def parse(data: bytes) -> Certificate:
         except binascii.Error:
             der = b""
         if der:
-            found = parse_der(der)
+            found = parse_der(der, wanted)
             if found.subject or found.issuer:
                 return found
     text = decode_text(data[:65_536]) if not data.startswith(b"\x30\x82") else ""
@@ -137,12 +144,15 @@ def parse(data: bytes) -> Certificate:
             self_signed=subject == issuer if subject and issuer else None,
         )
     if data[:1] == b"\x30":
-        return parse_der(data)
+        return parse_der(data, wanted)
     raise DecodeError("neither a certificate in PEM or DER nor lines subject=, issuer=")
 
 
-def parse_der(der: bytes) -> Certificate:
-    """Read DER; a certificate that cannot be read at all gives its hash alone, never an error."""
+def parse_der(der: bytes, wanted: Wanted = None) -> Certificate:
+    """Read DER; a certificate that cannot be read at all gives its hash alone, never an error.
+
+    `wanted`: as for `parse`.
+    """
     digest = hashlib.sha256(der).hexdigest()
     with warnings.catch_warnings():
         # Negative serial numbers and the like are warnings in some versions, errors in others.
@@ -151,14 +161,16 @@ def parse_der(der: bytes) -> Certificate:
             loaded = x509.load_der_x509_certificate(der)
         except _ODD:
             return _walk(der, digest)
-        return _read(loaded, digest)
+        return _read(loaded, digest, names_alone=wanted is not None and wanted <= _NAMES)
 
 
-def _read(loaded: x509.Certificate, digest: str) -> Certificate:
+def _read(loaded: x509.Certificate, digest: str, *, names_alone: bool) -> Certificate:
     nameless: Name = ()
     keyless: tuple[str, int | None] = ("", None)
     subject = _part(lambda: _name(loaded.subject), nameless)
     issuer = _part(lambda: _name(loaded.issuer), nameless)
+    if names_alone:  # a key and its hash cost three times as much
+        return Certificate(subject=subject, issuer=issuer)
     key_type, key_bits = _part(lambda: _key(loaded), keyless)
     oid = _part(lambda: loaded.signature_algorithm_oid.dotted_string, "")
     return Certificate(

@@ -8,7 +8,7 @@ message can make the reader loop.
 from __future__ import annotations
 
 import struct
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 
 from msgspec import Struct
 
@@ -22,6 +22,8 @@ MAX_ALIASES = 16
 MAX_QUESTIONS = 32
 """Of one message; mDNS asks several at once (RFC 6762 section 5.3)."""
 _MAX_LABELS = 128
+_TO_QUESTION = b"\xc0\x0c"
+"""A pointer to the name behind the header."""
 _HEADER = struct.Struct(">HHHHHH")
 _RECORD = struct.Struct(">HHIH")
 
@@ -66,8 +68,8 @@ def parse(data: bytes) -> DnsSeen:
         at += 4
     if at > len(data):
         raise DecodeError("DNS question is cut off")
-    records = _records(data, at, min(answers, MAX_RECORDS))
     question = host_name(name)
+    records = _records(data, at, min(answers, MAX_RECORDS), question)
     found, aliases = _follow(question, records)
     return DnsSeen(
         txid=txid,
@@ -126,12 +128,16 @@ def messages(stream: bytes) -> tuple[tuple[bytes, ...], int]:
     return tuple(found), at
 
 
-def _records(data: bytes, at: int, count: int) -> list[tuple[str, int, str]]:
+def _records(data: bytes, at: int, count: int, question: str) -> list[tuple[str, int, str]]:
     """(owner, type, address or alias) of the records that matter."""
     found: list[tuple[str, int, str]] = []
     for _ in range(count):
         try:
-            owner, at = read_name(data, at)
+            if data[at : at + 2] == _TO_QUESTION:  # nearly all are
+                owner, at = question, at + 2
+            else:
+                name, at = read_name(data, at)
+                owner = host_name(name)
             kind, _, _, size = _RECORD.unpack_from(data, at)
         except (DecodeError, struct.error):
             break
@@ -140,12 +146,12 @@ def _records(data: bytes, at: int, count: int) -> list[tuple[str, int, str]]:
             break
         raw = data[at : at + size]
         if kind == A and size == 4:
-            found.append((host_name(owner), kind, str(IPv4Address(raw))))
+            found.append((owner, kind, f"{raw[0]}.{raw[1]}.{raw[2]}.{raw[3]}"))
         elif kind == AAAA and size == 16:
-            found.append((host_name(owner), kind, str(IPv6Address(raw))))
+            found.append((owner, kind, str(IPv6Address(raw))))
         elif kind == CNAME:
             try:
-                found.append((host_name(owner), kind, host_name(read_name(data, at)[0])))
+                found.append((owner, kind, host_name(read_name(data, at)[0])))
             except DecodeError:
                 break
         at += size

@@ -7,6 +7,7 @@ Names in captures are hostile and sometimes junk: a camera was seen to send `*.e
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 
 from camscan.decode.text import clean, decode_text
@@ -19,8 +20,13 @@ _PLAIN = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_-]{1,63})*")
 
 def host_name(raw: bytes | str) -> str:
     """Lower case, no last dot, no control or bidi characters, at most 253 characters."""
-    text = decode_text(raw[: 4 * MAX_NAME]) if isinstance(raw, bytes) else raw[: 4 * MAX_NAME]
-    text = clean(text).lower()
+    return _host_name(raw[: 4 * MAX_NAME])
+
+
+@lru_cache(4096)
+def _host_name(raw: bytes | str) -> str:
+    """A capture holds few names, many times."""
+    text = clean(decode_text(raw) if isinstance(raw, bytes) else raw).lower()
     if not text.isprintable():  # unassigned characters have no place in a name
         text = "".join(c for c in text if c.isprintable())
     return text.rstrip(".")[:MAX_NAME].strip()
@@ -41,6 +47,8 @@ def authority(raw: bytes | str) -> tuple[str, int | None]:
 
 def is_address(name: str) -> bool:
     """Whether the text is an address literal and no name."""
+    if ":" not in name and not name[-1:].isdigit():
+        return False  # told without an exception: this is asked for every name
     try:
         ip_address(name)
     except ValueError:
@@ -50,4 +58,6 @@ def is_address(name: str) -> bool:
 
 def is_odd(name: str) -> bool:
     """Whether the text cannot be a host name that a client looked up: an asterisk, a space, one label."""
-    return not is_address(name) and ("." not in name or _PLAIN.fullmatch(name) is None)
+    if "." in name and _PLAIN.fullmatch(name):
+        return False
+    return not is_address(name)

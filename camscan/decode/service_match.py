@@ -38,6 +38,8 @@ class Matched(Struct, frozen=True):
     service: ServiceSignature
     message: ServiceMessage
     announced: str
+    by_port: bool = False
+    """Nothing but a port of the service can settle it: one message does not, however many come."""
 
 
 class Pattern(Struct, frozen=True):
@@ -52,6 +54,8 @@ class Pattern(Struct, frozen=True):
     longest: int
     ports: tuple[int, ...] = ()
     """Where given, the message counts on these alone."""
+    plain: bool = False
+    """The pattern and the length are all there is to the message: what stands behind them says nothing."""
 
 
 class _Compiled(Struct, frozen=True):
@@ -59,6 +63,9 @@ class _Compiled(Struct, frozen=True):
     message: ServiceMessage
     tests: tuple[tuple[int, bytes, tuple[bytes, ...]], ...]
     """(offset, mask, allowed values under the mask)"""
+    numbers: tuple[tuple[int, int, int, frozenset[int]], ...]
+    """The same as (begin, end, mask, values): big-endian numbers."""
+    by_port: bool
 
 
 class ServiceTable:
@@ -103,7 +110,7 @@ class ServiceTable:
             announced = READERS[one.service.announced](payload)
             if message.check == "announced" and not announced:
                 continue
-            found.append(Matched(one.service, message, announced))
+            found.append(Matched(one.service, message, announced, one.by_port))
         return found
 
     def patterns(self) -> tuple[Pattern, ...]:
@@ -116,11 +123,16 @@ class ServiceTable:
         )
 
 
+def may_settle(matched: Matched, ports: Iterable[int]) -> bool:
+    """Whether messages between these ports can ever settle the service."""
+    return not matched.by_port or not set(matched.service.ports).isdisjoint(ports)
+
+
 def enough(
     signature: ServiceSignature, message: ServiceMessage, ports: Iterable[int], seen: int
 ) -> bool:
     """Whether `seen` messages in one flow with these ports settle the service."""
-    if message.enough or set(ports) & set(signature.ports):
+    if message.enough or any(map(signature.ports.__contains__, ports)):
         return True
     return signature.needs > 0 and seen >= signature.needs
 
@@ -137,7 +149,17 @@ def _compile(signature: ServiceSignature, message: ServiceMessage) -> _Compiled:
         tests = tuple(_test(b) for b in message.bytes)
     except ValueError as error:
         raise KnowledgeError(f"{where}: {error}") from error
-    return _Compiled(signature, message, tests)
+    numbers = tuple(
+        (
+            at,
+            at + len(mask),
+            int.from_bytes(mask, "big"),
+            frozenset(int.from_bytes(value, "big") for value in values),
+        )
+        for at, mask, values in tests
+    )
+    by_port = not message.enough and signature.needs <= 0
+    return _Compiled(signature, message, tests, numbers, by_port)
 
 
 def _test(given: BytesAt) -> tuple[int, bytes, tuple[bytes, ...]]:
@@ -156,9 +178,9 @@ def _may_begin(one: _Compiled, byte: int) -> bool:
 
 
 def _fits(one: _Compiled, payload: bytes) -> bool:
-    for at, mask, values in one.tests:
-        part = payload[at : at + len(mask)]
-        if len(part) < len(mask) or _and(part, mask) not in values:
+    size = len(payload)
+    for begin, end, mask, values in one.numbers:
+        if end > size or int.from_bytes(payload[begin:end], "big") & mask not in values:
             return False
     return True
 
@@ -189,14 +211,25 @@ def _patterns(one: _Compiled, transport: str) -> list[Pattern]:
     # The author of a signature lists first what is rarest.
     chosen = next((b for b in begins if _fixed(b) >= _RARE), max(begins, key=_fixed))
     # Where one message is never enough but on ports of the service, the others need no look.
-    ports = signature.ports if signature.needs == 0 and not message.enough else ()
+    ports = signature.ports if one.by_port else ()
     found = _joined(chosen)
     short = message.longest < _SHORT
     if ports and short and (len(found) > _MANY or _fixed(chosen) < _RARE):
         found = [(0, b"", b"")]
+    told = len(chosen) == len(visible) and any(mask for _, _, mask in found)
+    told &= all(at + len(mask) <= HEAD for at, mask, _ in one.tests)
+    plain = told and not (message.length or message.check or signature.announced)
     return [
         Pattern(
-            signature.id, transport, offset, value, mask, message.shortest, message.longest, ports
+            service=signature.id,
+            transport=transport,
+            offset=offset,
+            value=value,
+            mask=mask,
+            shortest=message.shortest,
+            longest=message.longest,
+            ports=ports,
+            plain=plain,
         )
         for offset, value, mask in found
     ]

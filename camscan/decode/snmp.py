@@ -7,7 +7,7 @@ import re
 from msgspec import Struct
 
 from camscan.decode import ber
-from camscan.decode.collect import Collector
+from camscan.decode.collect import Collector, Wanted
 from camscan.decode.layout import ipv4_of_bytes, ipv6_of_bytes, mac_of_bytes
 from camscan.decode.text import decode_text
 from camscan.errors import DecodeError
@@ -52,11 +52,13 @@ class SnmpAnswer(Struct, frozen=True):
     bindings: tuple[tuple[str, str], ...]
     engine: EngineId | None
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.SNMP]`; enterprise from sysObjectID, without the engine's."""
-        out = Collector()
+        out = Collector(wanted)
+        whole = out.wants("varbind")
         for name, text in self.bindings:
-            out.add("varbind", f"{name}={text}")
+            if whole:
+                out.add("varbind", f"{name}={text}")
             field = _field(name)
             if field == "sysobjectid":
                 text = text.removeprefix(".")

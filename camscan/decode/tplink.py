@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from camscan.decode import json_text
-from camscan.decode.collect import Collector
+from camscan.decode.collect import Collector, Wanted
 from camscan.decode.layout import mac_of_text
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
@@ -35,6 +35,7 @@ MEMBERS = {
     "description": "description",
     "dev_name": "description",
 }
+_OTHERS = frozenset({"children", "child_list", "ctrl_protocols"})
 
 
 class TplinkAnswer(Struct, frozen=True):
@@ -43,18 +44,20 @@ class TplinkAnswer(Struct, frozen=True):
     form: str
     document: json_text.JsonDocument
 
-    def fields(self) -> Fields:
+    def fields(self, wanted: Wanted = None) -> Fields:
         """Fields of `FIELDS[Kind.KASA]`; the owner's identifier is reduced to whether it is set."""
-        out = Collector()
+        out = Collector(wanted)
+        whole = out.wants("field")
         out.add("form", self.form)
         for leaf in self.document.leaves:
             # A child of a power strip or hub describes another unit.
-            if {"children", "child_list", "ctrl_protocols"} & set(leaf.path):
+            if not _OTHERS.isdisjoint(leaf.path):
                 continue
             if leaf.name == "owner":
                 out.add_once("owner-set", "true" if leaf.text.strip("0 ") else "false")
                 continue
-            out.add("field", f"{'/'.join(leaf.path)}={leaf.text}")
+            if whole:
+                out.add("field", f"{'/'.join(leaf.path)}={leaf.text}")
             field = MEMBERS.get(leaf.name)
             if field is not None:
                 out.add_once(field, mac_of_text(leaf.text) if field == "mac" else leaf.text)

@@ -39,6 +39,10 @@ _STRING = re.compile(rb'\s*"([ !#-Z^-z|~]*)"([\s}\]]*)')
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}")
 
 
+_WHOLE = "whole"
+"""Stands for the conditions that hold where the value itself is left."""
+
+
 class Left(NamedTuple):
     """What is left of a piece with a value that signatures look at."""
 
@@ -98,6 +102,7 @@ class HeaderLines:
         `one`: as `told`, for a field of which there is one value.
         """
         self._asked = asked
+        self._lines = "header" in asked
         self._told = told
         self._one = one
         self._kept: dict[bytes, frozenset[str]] = {}
@@ -109,6 +114,16 @@ class HeaderLines:
 
     def short(self, line: bytes) -> Hashable:
         """`Date:`, or what signatures find in the value."""
+        left = self._short(line)
+        if left is line or not self._lines:
+            return left
+        name, _, value = line.decode().partition(":")
+        told = self._told("header", bounded(f"{name.lower()}: {value.strip()}"))
+        if not told:
+            return line if told is None else left
+        return Left(name.encode(), (left, told), left.held if isinstance(left, Left) else _WHOLE)
+
+    def _short(self, line: bytes) -> Hashable:
         name, colon, value = line.partition(b":")
         if not colon or not value.isascii():
             return line
@@ -120,6 +135,8 @@ class HeaderLines:
         if not fields:
             return line
         if lower == b"www-authenticate":
+            if "www-authenticate" in fields:
+                return line
             line = _without(b'nonce="', line)
             return self._challenges[_without(b'opaque="', line) if b"opaque" in line else line]
         if not _PLAIN.fullmatch(value):
@@ -149,7 +166,7 @@ class HeaderLines:
         for line in lines:
             left = self.short(line)
             name = line.partition(b":")[0].strip().lower()
-            seen.setdefault(name, set()).add(left.held if isinstance(left, Left) else "whole")
+            seen.setdefault(name, set()).add(left.held if isinstance(left, Left) else _WHOLE)
         return all(len(held) == 1 for name, held in seen.items() if name in self._kept)
 
     def _challenge(self, line: bytes) -> Hashable:

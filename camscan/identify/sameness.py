@@ -101,12 +101,12 @@ def _reader(kind: Kind, matcher: Matcher) -> _Reader | None:
         case Kind.WSD if not asked & {"path", "xaddr", "xaddr-host", "endpoint"}:
             names = frozenset({b"action", b"types", b"scopes"})
             return _xml(Elements(names, ScopeWords(asked, finds.held)))
-        case Kind.RTSP if "header" not in asked:
+        case Kind.RTSP:
             lines = HeaderLines(rtsp.HEADERS, asked, finds.held, finds.one)
             return _message(lines, sdp=SdpLines(asked, finds.held))
-        case Kind.SSDP if "header" not in asked:
+        case Kind.SSDP:
             return _message(HeaderLines(ssdp.HEADERS, asked, finds.held, finds.one))
-        case _ if kind in _WEB and not asked & {"header", "www-authenticate"}:
+        case _ if kind in _WEB:
             clock = Clock(matcher, finds) if kind is Kind.ONVIF else None
             return _message(HeaderLines(http.HEADERS, asked, finds.held, finds.one), clock=clock)
     return None

@@ -6,8 +6,6 @@ once in linear time however many there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import re2
 
 from camscan.decode.recent import Recent
@@ -50,21 +48,23 @@ class FieldTable:
             self._recent.put(value, known, len(value) + 100)
         return known
 
-    def look(self, value: str) -> Iterable[int]:
+    def look(self, value: str) -> list[int]:
         """The same, nothing remembered: for values that hardly come again."""
-        yield from self.present
-        yield from self.equals.get(value, ())
+        found = list(self.present)
+        if self.equals:
+            found += self.equals.get(value, ())
         if self.iequals:
-            yield from self.iequals.get(value.casefold(), ())
+            found += self.iequals.get(value.casefold(), ())
         if self.known and self.names.find(value):
-            yield from self.known
+            found += self.known
         if self.set is not None:
             if not self._joined:
                 # Most of what a Matcher costs to make, and many kinds are never asked.
                 self.set.Compile()
                 self._joined = True
-            for number in self.set.Match(value) or ():
-                yield self.patterns[number][1]
+            if hits := self.set.Match(value):
+                found += [self.patterns[number][1] for number in hits]
+        return found
 
 
 class KindTable:

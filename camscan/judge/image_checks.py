@@ -136,7 +136,8 @@ def components(subject: ImageSubject) -> Answer:
         words = f"{subject.name}: no component was recognised."
         return Answer(state=State.NOT_OBSERVED, statement=words, reason=Reason.NO_DATABASE)
     day = subject.as_of.isoformat()
-    ended = [c for c in every if c.support_ended and c.support_ended <= day]
+    # A month that is all its source names is over at its end.
+    ended = [c for c in every if c.support_ended and f"{c.support_ended}-31"[:10] <= day]
     flawed = [c for c in every if c.advisories]
     exploited = [c for c in flawed if c.known_exploited]
     lines = [

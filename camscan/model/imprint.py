@@ -28,8 +28,11 @@ class Support(Struct, frozen=True, kw_only=True, omit_defaults=True):
     line: str
     """First numbers of the versions it covers: `1.0.2`."""
     ended: str
+    """A day, or a month where the source names no day."""
     source: str
     as_of: str
+    verification: str = "sourced"
+    """`unverified`: no page was read that says so."""
 
 
 class Flaw(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -47,6 +50,8 @@ class Flaw(Struct, frozen=True, kw_only=True, omit_defaults=True):
     known_exploited: str = ""
     """Date added to the known-exploited list, empty if not on it."""
     known_exploited_as_of: str = ""
+    verification: str = "sourced"
+    """`unverified`: no page was read that names this range."""
 
 
 class Component(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,7 +73,6 @@ class Component(Struct, frozen=True, kw_only=True, omit_defaults=True):
     flaw: tuple[Flaw, ...] = ()
     sample: tuple[ImprintSample, ...] = ()
     near_miss: tuple[ImprintSample, ...] = ()
-    verification: str = "sourced"
 
 
 class Imprint(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -94,7 +94,7 @@ class Flow(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     media_why: str = ""
 
 
-class ClientFact(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ClientFact(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a client said of itself in a capture: a DHCP request, an announcement, an answer."""
 
     client: str

@@ -288,3 +288,14 @@ def test_strings_of_an_image_that_cannot_be_read_end_with_two(tmp_path, image, c
     command = ["firmware", missing, str(image), "-o", str(tmp_path / "r"), "--export", "strings"]
     assert run([*command, str(file)]) == 2
     assert "image\tusr/bin/app\t" in file.read_text("utf-8")
+
+
+@pytest.mark.parametrize(("day", "ended"), [("2022-02-15", False), ("2022-03-01", True)])
+def test_a_month_of_an_end_of_support_is_over_at_its_end(tmp_path, capsys, day, ended):
+    image = tree(tmp_path / "i", bin__kernel=elf("Linux version 4.4.100 (a@b)"))
+    out = tmp_path / "r"
+    assert run(["firmware", str(image), "-o", str(out), "--as-of", day]) == 0
+    capsys.readouterr()
+    (finding,) = (f for f in assessments.read(out).findings if f.condition == "image-component-outdated")  # fmt: skip
+    said = " ".join([finding.statement, *finding.details])
+    assert ("support ended 2022-02" in said) is ended

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from camscan import knowledge
+from camscan.decode.registry import decode
+from camscan.errors import DecodeError
 from camscan.identify.devices import Identifier
 from camscan.identify.naming import Namer
 from camscan.knowledge_lint import sample_observation
@@ -18,6 +20,7 @@ from camscan.model.observation import Kind, Observation
 KNOWN = knowledge.load()
 IDENTIFIER = Identifier(KNOWN)
 NAMER = Namer(IDENTIFIER)
+MATCHER = IDENTIFIER.matcher
 
 
 def slow(name, observations):
@@ -93,3 +96,24 @@ def test_any_bytes(kind, data):
 def test_the_value_is_the_line():
     found = NAMER.identity("d", SAMPLES[:3])
     assert msgspec.json.encode(found) == slow("d", SAMPLES[:3])
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_fields_nobody_asks_for_change_none_that_somebody_does(data):
+    """Every decoder, of whole answers and broken ones."""
+    for kind in Kind:
+        asked = MATCHER.asked(kind)
+        mine = [s.response for s in SAMPLES if s.kind is kind] or [b""]
+        response = data.draw(st.sampled_from(mine))
+        cut = data.draw(st.integers(0, len(response)))
+        for whole in (response, response[:cut] + data.draw(st.binary(max_size=3)) + response[cut:]):
+            seen = Observation(id="1", device_id="d", kind=kind, response=whole, port=80)
+            assert found(seen, asked) == {k: v for k, v in found(seen, None).items() if k in asked}
+
+
+def found(seen, wanted):
+    try:
+        return {k: v for k, v in decode(seen, wanted).items() if wanted is None or k in wanted}
+    except DecodeError:
+        return {}

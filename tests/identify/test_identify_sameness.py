@@ -234,6 +234,10 @@ def asking(kind, field, test=Test.CONTAINS, value="1", extract=()):
     ("kind", "field", "value", "document", "old", "new"),
     [
         (Kind.HTTP, "header", "date: Mon", ONE, b"Mon", b"Tue"),
+        (Kind.HTTP, "www-authenticate", 'nonce="6f1d', ONE, b"6f1d", b"7f1d"),
+        (Kind.SSDP, "header", "usn: uuid:24bb", SSDP, b"24bb", b"25bb"),
+        (Kind.RTSP, "header", "content-base: rtsp://10.0.0.7", SDP, b"rtsp://10.0.0.7/\r", b"rtsp://10.0.0.8/\r"),
+        (Kind.RTSP, "header", "nonce=8e", TWICE.replace(b'"', b""), b"8e", b"9e"),
         (Kind.HTTP, "realm", "5H0", ONE.replace(b"DS-2CD", b"Login to 5H0414"), b"5H0", b"6H0"),
         (Kind.HTTP, "auth-params", "qop=auth", ONE, b'auth"', b'int"'),
         (Kind.HTTP, "cookie-names", "sid", ONE, b"sid=", b"tid="),
@@ -262,10 +266,19 @@ def test_what_a_signature_asks_for_stays_in(kind, field, value, document, old, n
     assert not same(kind, document, document.replace(old, new), sameness, matcher)
 
 
+def test_beside_a_header_that_is_asked_for_the_others_are_left_out():
+    sameness, matcher = asking(Kind.HTTP, "header", value="x-id: 17")
+    other = ONE.replace(b"10:00:00", b"11:12:13").replace(b"6f1d", b"77")
+    assert same(Kind.HTTP, ONE, other, sameness, matcher)
+    one, two = (TWICE.replace(b"8e", nonce) for nonce in (b"1", b"2"))
+    assert same(Kind.RTSP, one, two, *asking(Kind.RTSP, "header", value="cseq: 2"))
+
+
 @pytest.mark.parametrize(
     ("kind", "field", "pattern", "document", "old", "new"),
     [
         (Kind.HTTP, "realm", "to (.+)", ONE.replace(b"DS-2CD", b"Login to 5H0414"), b"5H0", b"6H0"),
+        (Kind.HTTP, "header", "date: (.+)", ONE, b"10:00", b"11:00"),
         (Kind.DHDISCOVER, "mac", "(.+)", DHIP, b"f0:fd", b"f0:fe"),
         (Kind.WSD, "scope.macaddr", "(.+)", WSD, b"c0:56", b"c1:56"),
         (Kind.ONVIF, "body", "Minute>([0-9]+)", CLOCK, b"16<", b"17<"),

@@ -1,14 +1,15 @@
 """Which names does a flash image itself give to its parts?
 
-Sources: `mtdparts=` of the kernel's command line (Linux drivers/mtd/parsers/cmdlinepart.c), the partition lines of
-TP-Link's boot loader (OpenWrt wiki, SafeLoader), the partition table of ESP-IDF (Espressif documentation). A table
-counts when all of it fits into the image; of two that differ none does.
+Sources: the GUID partition table of a disk (UEFI specification 5.3), `mtdparts=` of the kernel's command line (Linux
+drivers/mtd/parsers/cmdlinepart.c), the partition lines of TP-Link's boot loader (OpenWrt wiki, SafeLoader), the partition
+table of ESP-IDF (Espressif documentation). A table counts when all of it fits into the image; of two that differ none does.
 """
 
 from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -44,6 +45,8 @@ Table = tuple[Partition, ...]
 def find(view: memoryview) -> Table:
     """The one table that fits, empty where there is none or where several differ."""
     end = len(view)
+    if end > 1024 and (disk := _disk(view)):
+        return disk
     if end > _FLASH:
         return ()
     for tables in (_mtdparts(view), _lines(view), _esp(view)):
@@ -61,6 +64,27 @@ def named(table: Table, at: int) -> str:
     """Name of the smallest partition the place lies in, "" where there is none."""
     holds = [p for p in table if p.at <= at < p.at + p.size]
     return min(holds, key=lambda p: p.size).name if holds else ""
+
+
+def _disk(view: memoryview) -> Table:
+    """The GUID partition table in the second sector; its header has a checksum."""
+    head = bytes(view[512:604])
+    if head[:8] != b"EFI PART":
+        return ()
+    (stated,) = struct.unpack_from("<I", head, 16)
+    if zlib.crc32(head[:16] + bytes(4) + head[20:]) != stated:
+        return ()
+    place, count, step = struct.unpack_from("<QII", head, 72)
+    parts: list[Partition] = []
+    for i in range(min(count, 2 * _MOST)):
+        raw = bytes(view[place * 512 + i * step : place * 512 + i * step + 128])
+        if len(raw) < 128 or not any(raw[:16]):
+            continue
+        first, last = struct.unpack_from("<QQ", raw, 32)
+        name = text_of(raw[56:128].decode("utf-16-le", "replace").split("\0", 1)[0].encode())
+        if first <= last:
+            parts.append(Partition(name, first * 512, (last - first + 1) * 512))
+    return tuple(parts)
 
 
 def _in_order(table: Table) -> bool:

@@ -1,8 +1,8 @@
 """Which packets say what one before them said?
 
-A camera asks for the same name every minute. Such packets are told by two 64-bit sums over their payload, mixed
-with secret numbers that are drawn anew for every reading, so that nobody can craft two payloads that pass for one.
-Only the first is handed over; the others are counted, and told as one packet that stands for them all.
+A camera asks for the same name every minute. Such packets are told by two 64-bit sums over what matters of their
+payload, mixed with secret numbers that are drawn anew for every reading, so that nobody can craft two payloads that
+pass for one. Only the first is handed over; the others are counted, and told at the end.
 """
 
 from __future__ import annotations
@@ -13,18 +13,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from camscan.observe.traffic.batch import Bytes, Columns, Ints, Keys, gather
+from camscan.observe.traffic import hellos
+from camscan.observe.traffic.batch import TCP, UDP, Bytes, Columns, Ints, Keys, gather
 from camscan.observe.traffic.gating import Looked
-from camscan.observe.traffic.packet import ALIKE, Packet
+from camscan.observe.traffic.packet import ALIKE, HEAD, Again
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 
 LONGEST = 128
 """Payload bytes that are compared; longer packets are always handed over."""
 MOST = 1 << 16
 """Forms remembered. When they are full, all is told and the memory begins anew."""
-_QUESTION, _ENDS = ALIKE.index("question"), ALIKE.index("ends")
-_LOW16, _HIGH = np.uint64(0xFFFF), ~np.uint64(0xFFFF_FFFF)
-_16 = np.uint64(16)
+_PAYLOAD, _QUESTION, _HELLO, _SEALED, _ENDS = range(1, len(ALIKE))
+_PROTO = np.array([0, UDP, UDP, TCP, TCP, UDP], np.int64)
+_HIGH, _BOTH = ~np.uint64(0xFFFF_FFFF), 0xFFFF_FFFF
+_MAC = 12
+_OWN_WORDS = 4
+"""Ends, ports with kind and size, and the two MAC addresses."""
+LONGEST_CONTENT = max(LONGEST // 8, hellos.WORDS)
+_Content = tuple[Ints, Keys, Keys]
 
 
 def _odd(count: int) -> Keys:
@@ -32,11 +38,13 @@ def _odd(count: int) -> Keys:
 
 
 class Asked(NamedTuple):
-    """Packets that passed gates; `looked`, `ranks` and `sides` are of `rows` of `columns`."""
+    """Packets that passed gates; all but `columns` is of `rows` of it."""
 
     columns: Columns
     rows: Ints
     ranks: Bytes
+    passed: Keys
+    """A number for the gates that each passed."""
     looked: Looked
     sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]
     """Whether source and destination port are ones a gate names."""
@@ -47,83 +55,142 @@ class Alike:
         self._table = PairTable(MOST)
         self._times: Ints = np.zeros(1024, np.int64)
         self._last = np.zeros(1024, np.float64)
-        self._packets: dict[int, Packet] = {}
-        self._sums = (_odd(LONGEST // 8 + 2), _odd(LONGEST // 8 + 2))
-        self._veil, self._spread = _odd(LONGEST // 8), _odd(LONGEST // 8)
+        self._known: NDArray[np.bool_] = np.zeros(1024, np.bool_)
+        """Which forms were handed over."""
+        self._again: dict[int, tuple[Again, ...]] = {}
+        words = LONGEST_CONTENT + _OWN_WORDS
+        self._odd = (_odd(words), _odd(words))
+        self._veil, self._spread = _odd(words), _odd(words)
         # Row n keeps the first n bytes of LONGEST.
         mask = np.tri(LONGEST + 1, LONGEST, -1, np.uint8) * np.uint8(255)
         self._mask: Keys = mask.view(np.uint64)
+        # By whether source (1) and target (2) are servers' ports.
+        kept = [_HIGH | np.uint64(ports) for ports in (_BOTH, 0xFFFF0000, 0xFFFF, _BOTH)]
+        self._ports_kept = np.array(kept, np.uint64)
 
     @property
     def full(self) -> bool:
         return self._table.count >= MOST * 7 // 8
 
-    def numbers(self, data: Bytes, asked: Asked) -> tuple[Numbers, int]:
-        """The form of each packet (0: of none), and how many forms there were before."""
-        columns, rows, ranks, looked, sides = asked
-        held = columns.held[rows]
-        skip = np.where(ranks == _QUESTION, 2, 0)
-        size = np.where(ranks == _ENDS, 0, held - skip)
-        fits = (size <= LONGEST) & (size >= 0) & (held == columns.length[rows])
-        which = np.flatnonzero(fits)
-        result = np.zeros(len(rows), np.int32)
+    def numbers(self, data: Bytes, asked: Asked) -> Numbers:
+        """The form of each packet; 0: of none."""
+        result = np.zeros(len(asked.rows), np.int32)
         before = self._table.count
-        if not len(which):
-            return result, before
-        words: Keys = gather(data, columns.payload[rows[which]] + skip[which], LONGEST).view(
-            np.uint64
-        )
-        words = words.reshape(-1, LONGEST // 8) & self._mask[size[which]]
-        words ^= self._veil
-        words *= self._spread
-        words ^= words >> np.uint64(32)
-        # A client's own port changes from question to question where the server's is known.
-        known = sides[0] | sides[1]
-        ports = (looked.source << 16) | looked.target
-        ports &= np.where(
-            known, np.where(sides[0], 0xFFFF0000, 0) | np.where(sides[1], 0xFFFF, 0), -1
-        )
-        b = (columns.b[rows[which]] & _HIGH) | ports[which].astype(np.uint64)
-        b ^= ranks[which].astype(np.uint64) << np.uint64(48)
-        b ^= size[which].astype(np.uint64) << np.uint64(56)
-        a = columns.a[rows[which]]
-        sums = []
-        for odd in self._sums:
-            total = (words * odd[:-2]).sum(axis=1, dtype=np.uint64)
-            total += a * odd[-2] + b * odd[-1]
-            sums.append(total ^ total >> np.uint64(31))
-        result[which] = self._table.numbers(sums[0], sums[1])
+        contents = self._contents(data, asked, _PROTO[asked.ranks] == asked.looked.proto)
+        which = np.concatenate([rows for rows, _, _ in contents])
+        if len(which):
+            first, second = self._ends(data, asked, which)
+            first += np.concatenate([one for _, one, _ in contents])
+            second += np.concatenate([two for _, _, two in contents])
+            first ^= first >> np.uint64(31)
+            second ^= second >> np.uint64(31)
+            result[which] = self._table.numbers(first, second)
         size_now = self._table.count + 1
+        fresh = slice(before + 1, size_now)
         self._times, self._last = grown(self._times, size_now), grown(self._last, size_now)
-        self._times[before + 1 : size_now] = 0
-        self._last[before + 1 : size_now] = -np.inf
-        return result, before
+        self._known = grown(self._known, size_now)
+        self._times[fresh], self._last[fresh], self._known[fresh] = 0, -np.inf, False
+        return result
+
+    def repeats(self, numbers: Numbers) -> Ints:
+        """Which of these packets repeat one that was handed over, or one before them."""
+        new = np.flatnonzero((numbers > 0) & ~self._known[numbers])
+        is_first = np.zeros(len(numbers), np.bool_)
+        if len(new):
+            # Written last to first, so that the first packet of each form stays.
+            first = np.empty(self._table.count + 1, np.int64)
+            first[numbers[new[::-1]]] = new[::-1]
+            is_first[first[numbers[new]]] = True
+        return np.flatnonzero((numbers > 0) & ~is_first)
+
+    def _contents(self, data: Bytes, asked: Asked, fits: NDArray[np.bool_]) -> list[_Content]:
+        """Rows that have a form, and the sums of what matters of their payload."""
+        columns, rows, ranks, passed, looked, _ = asked
+        skip = np.where(ranks == _QUESTION, 2, 0)
+        size = looked.held - skip
+        texts = fits & (ranks <= _QUESTION) & (size >= 0) & (looked.held == looked.length)
+        short = texts & (looked.held <= HEAD) & (skip == 0)
+        texts &= ~short
+        found = []
+        if short.any():
+            which = np.flatnonzero(short)
+            words = looked.head[which].view(np.uint64) & self._mask[size[which], :2]
+            found.append((which, *self._sums(words)))
+        for least, most in ((-1, 64), (64, LONGEST)):
+            which = np.flatnonzero(texts & (size <= most) & (size > least))
+            if len(which):
+                places = columns.payload[rows[which]] + skip[which]
+                words = gather(data, places, most).view(np.uint64).reshape(-1, most // 8)
+                words &= self._mask[size[which], : most // 8]
+                found.append((which, *self._sums(words)))
+        which = np.flatnonzero(fits & (ranks == _HELLO))
+        if len(which):
+            said = hellos.client_hellos(data, columns.payload[rows[which]], looked.held[which])
+            found.append((which[said.rows], *self._sums(said.words)))
+        which = np.flatnonzero(fits & (ranks == _SEALED))
+        if len(which):
+            which = which[hellos.sealed(data, columns.payload[rows[which]], looked.held[which])]
+            nothing = np.zeros(len(which), np.uint64)
+            found.append((which, nothing, nothing))
+        which = np.flatnonzero(fits & (ranks == _ENDS))
+        found.append((which, *self._sums(passed[which, None])))
+        return found
+
+    def _ends(self, data: Bytes, asked: Asked, which: Ints) -> tuple[Keys, Keys]:
+        """Sums of addresses, ports, kind and size, and the MAC addresses of ClientHellos."""
+        columns, rows, ranks, _, looked, sides = asked
+        rows, ranks = rows[which], ranks[which]
+        # A client's own port changes from question to question where the server's is known.
+        source = sides[0][which] | (ranks == _SEALED)
+        target = sides[1][which] | (ranks == _HELLO)
+        kept = self._ports_kept[source.view(np.uint8) + 2 * target.view(np.uint8)]
+        words = np.empty((len(which), _OWN_WORDS), np.uint64)
+        words[:, 0] = columns.a[rows]
+        words[:, 1] = columns.b[rows] & kept
+        words[:, 1] ^= ranks.astype(np.uint64) << np.uint64(44)
+        sized = np.where(ranks <= _QUESTION, looked.held[which], 0)
+        words[:, 1] ^= sized.astype(np.uint64) << np.uint64(48)
+        words[:, 2:] = 0
+        mac = columns.mac[rows]
+        named = np.flatnonzero((ranks == _HELLO) & (mac >= 0))
+        if len(named):
+            macs = gather(data, mac[named], _MAC)
+            words[named, 2] = np.ndarray((len(named),), "<u8", macs, strides=(_MAC,))
+            words[named, 3] = np.ndarray((len(named),), "<u4", macs, offset=8, strides=(_MAC,))
+        return self._sums(words, LONGEST_CONTENT)
+
+    def _sums(self, words: Keys, begin: int = 0) -> tuple[Keys, Keys]:
+        """Two sums of each row, with the secret numbers from `begin` on."""
+        part = slice(begin, begin + words.shape[1])
+        words = (words ^ self._veil[part]) * self._spread[part]
+        words ^= words >> np.uint64(32)
+        return words @ self._odd[0][part], words @ self._odd[1][part]
 
     def count(self, numbers: Numbers, at: NDArray[np.float64]) -> None:
         """These packets repeat forms that were handed over."""
         np.add.at(self._times, numbers, 1)
         np.maximum.at(self._last, numbers, at)
 
-    def remember(self, number: int, packet: Packet) -> None:
-        self._packets[number] = packet
+    def remember(self, number: int, again: tuple[Again, ...]) -> None:
+        """The first packet of a form was handed over; what to call for those that repeat it."""
+        self._known[number] = True
+        self._again[number] = again
 
-    def told(self) -> list[Packet]:
-        """One packet for every form that was repeated since the last call."""
+    def tell(self) -> None:
+        """Count all that was repeated since the last call, in order of the last time."""
         repeated = np.flatnonzero(self._times[: self._table.count + 1])
-        found = [
-            self._packets[number]._replace(times=times, at=last)
-            for number, times, last in zip(
-                repeated.tolist(),
-                self._times[repeated].tolist(),
-                self._last[repeated].tolist(),
-                strict=True,
-            )
-            if number in self._packets
-        ]
+        repeated = repeated[np.argsort(self._last[repeated], kind="stable")]
+        again = self._again
+        for number, times, last in zip(
+            repeated.tolist(),
+            self._times[repeated].tolist(),
+            self._last[repeated].tolist(),
+            strict=True,
+        ):
+            for count in again[number]:
+                count(times, last)
         self._times[repeated] = 0
-        found.sort(key=lambda packet: packet.at)
-        return found
 
     def clear(self) -> None:
         self._table.clear()
-        self._packets.clear()
+        self._again.clear()

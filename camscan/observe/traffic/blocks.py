@@ -10,9 +10,10 @@ import struct
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from camscan.observe.traffic.batch import Batch, Bytes, Ints, gather
-from camscan.observe.traffic.boundary import LARGEST
+from camscan.observe.traffic.boundary import LARGEST, Chain, Walker, words
 from camscan.observe.traffic.framing import FRAME, Framed, row_type, wire_lengths
 
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _STATISTICS, _ENHANCED = (
@@ -25,6 +26,8 @@ _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _STATISTICS, _ENHANCED = (
 )
 _PACKETS = (_OLD_PACKET, _SIMPLE, _ENHANCED)
 _LARGEST_BLOCK = LARGEST + 65_536
+_OTHERS = 64
+"""Blocks stepped over one by one before lanes are tried again."""
 _MOST_INTERFACES = 4096
 _LAST_TIME = 253_402_300_799.0
 
@@ -38,11 +41,64 @@ class _Interface(NamedTuple):
     """Seconds added (if_tsoffset)."""
 
 
+class Enhanced(Walker):
+    """Runs of enhanced packet blocks, told by their kind; every block of another kind ends a run."""
+
+    HEAD = 12
+    LENGTH_AT = 4
+    EXTRA = 0
+
+    @property
+    def order(self) -> str:
+        return self._order
+
+    def step(
+        self, view: memoryview, begin: int, end: int, most: int, *, until: int | None = None
+    ) -> Chain:
+        head, length = struct.Struct(f"{self._order}II").unpack_from, self._length
+        found: list[int] = []
+        place, last = begin, end - 12 if until is None else min(end - 12, until - 1)
+        while place <= last and len(found) < most:
+            kind, size = head(view, place)
+            if kind != _ENHANCED or size < 12 or size & 3 or size > _LARGEST_BLOCK:
+                break
+            following = place + size
+            if following > end or length(view, following - 4)[0] != size:
+                break
+            found.append(place)
+            place = following
+        return Chain(np.array(found, np.int64), place, damaged=False)
+
+    def mark(self, view: memoryview, begin: int) -> bytes:
+        del view, begin
+        return struct.pack(f"{self._order}I", _ENHANCED)
+
+    def next_mark(self, mark: bytes) -> bytes:
+        return mark
+
+    def is_likely(self, view: memoryview, place: int, end: int, mark: bytes) -> bool:
+        """Whether its two lengths agree."""
+        del mark
+        (size,) = self._length(view, place + 4)
+        if size < 12 or size & 3 or place + size > end:
+            return False
+        return bool(self._length(view, place + size - 4)[0] == size)
+
+    def are_sound(self, data: Bytes, here: Ints, following: Ints, end: int) -> NDArray[np.bool_]:
+        word = words(data, self._order)
+        size = following - here
+        sound: NDArray[np.bool_] = (size >= 12) & (size & 3 == 0) & (size <= _LARGEST_BLOCK)
+        sound &= word[np.minimum(here, end - 12)] == _ENHANCED
+        sound &= word[np.minimum(following, end) - 4] == size
+        return sound
+
+
 class PcapngFramer:
     def __init__(self) -> None:
         self.lost: int | None = None
         self._losses: dict[int, int] = {}
         self._order = "<"
+        self._walker: Enhanced | None = None
         self._interfaces: list[_Interface] = []
         self._section = 0
         self.last = 0.0
@@ -53,7 +109,7 @@ class PcapngFramer:
         batches: list[Batch] = []
         place = begin
         while True:
-            places, kinds, stop, problem = self._walk(view, place, end)
+            places, kinds, stop, problem = self._walk(data, view, place, end)
             self._packets(data, places, kinds, offset, batches)
             place = stop
             # Sections and interfaces change how packets are read: everything before them is done.
@@ -77,30 +133,52 @@ class PcapngFramer:
         return int(struct.unpack_from(f"{self._order}I", view, place + 4)[0])
 
     def _walk(
-        self, view: memoryview, place: int, end: int
-    ) -> tuple[list[int], list[int], int, str]:
-        """Blocks up to one that has to be read first, the end, or damage."""
+        self, data: Bytes, view: memoryview, place: int, end: int
+    ) -> tuple[Ints, Ints, int, str]:
+        """Blocks up to one that has to be read first, the end, or damage: places, kinds, where it stopped, why."""
+        if self._walker is None or self._walker.order != self._order:
+            self._walker = Enhanced(self._order)
+        places: list[Ints] = []
+        kinds: list[Ints] = []
+        while True:
+            chain = self._walker.chain(data, view, place, end)
+            places.append(chain.offsets)
+            kinds.append(np.full(len(chain.offsets), _ENHANCED))
+            # Where lanes found little, other blocks are so many that they are stepped over at once.
+            most = _OTHERS if len(chain.offsets) >= _OTHERS else 1 << 30
+            some, their, place, problem, over = self._others(view, chain.end, end, most)
+            places.append(np.array(some, np.int64))
+            kinds.append(np.array(their, np.int64))
+            if over:
+                return np.concatenate(places), np.concatenate(kinds), place, problem
+
+    def _others(
+        self, view: memoryview, place: int, end: int, most: int
+    ) -> tuple[list[int], list[int], int, str, bool]:
+        """Blocks of any kind one by one, at most `most`; last, whether the walk ends here."""
         places: list[int] = []
         kinds: list[int] = []
         head = struct.Struct(f"{self._order}II").unpack_from
         tail = struct.Struct(f"{self._order}I").unpack_from
         last = end - 12
-        while place <= last:
+        stepped = 0
+        while place <= last and stepped < most:
             kind, size = head(view, place)
             if kind in (_SECTION, _INTERFACE, _STATISTICS):
-                return places, kinds, place, ""
+                return places, kinds, place, "", True
             if size < 12 or size & 3 or size > _LARGEST_BLOCK:
-                return places, kinds, place, "a block length that cannot be"
+                return places, kinds, place, "a block length that cannot be", True
             following = place + size
             if following > end:
-                break
+                return places, kinds, place, "", True
             if tail(view, following - 4)[0] != size:
-                return places, kinds, place, "the two lengths of a block differ"
+                return places, kinds, place, "the two lengths of a block differ", True
             if kind in _PACKETS:
                 places.append(place)
                 kinds.append(kind)
             place = following
-        return places, kinds, place, ""
+            stepped += 1
+        return places, kinds, place, "", place > last
 
     def _describe(self, view: memoryview, place: int, size: int) -> None:
         """A whole section, interface or statistics block."""
@@ -150,12 +228,7 @@ class PcapngFramer:
             self._losses[self._section << 32 | number] = min(sum(values), 1 << 53)
             self.lost = sum(self._losses.values())
 
-    def _packets(
-        self, data: Bytes, places: list[int], kinds: list[int], offset: int, out: list[Batch]
-    ) -> None:
-        if not places:
-            return
-        at, kind = np.array(places, np.int64), np.array(kinds, np.int64)
+    def _packets(self, data: Bytes, at: Ints, kind: Ints, offset: int, out: list[Batch]) -> None:
         for number, reader in (
             (_ENHANCED, self._enhanced),
             (_OLD_PACKET, self._enhanced),

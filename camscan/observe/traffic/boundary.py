@@ -1,8 +1,8 @@
-"""Where does each record of a pcap chunk begin?
+"""Where does each record of a capture begin?
 
 Records are a chain: each states its length, so a reader must go one by one, about 300 ns each in Python.
-Here many chains are followed at once by numpy, each from a place where a record probably begins: one that
-shows nearly the same time as the records before it. What a lane found counts only if the lane before it,
+Here many chains are followed at once by numpy, each from a place where a record probably begins (in pcap one
+that shows nearly the same time as the records before it). What a lane found counts only if the lane before it,
 and so the chain from the proved beginning, leads exactly to its first record: the result is the chain
 itself, whatever the payloads contain.
 """
@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,47 +46,62 @@ class Chain(NamedTuple):
     """The record at `end` states a length that cannot be."""
 
 
-def step(
-    data: memoryview, begin: int, end: int, order: str, most: int, *, until: int | None = None
-) -> Chain:
-    """One by one, at most `most` records, those that begin before `until`."""
-    length = struct.Struct(f"{order}I").unpack_from
-    found: list[int] = []
-    append = found.append
-    place, last = begin, end - 16 if until is None else min(end - 16, until - 1)
-    while place <= last and len(found) < most:
-        (size,) = length(data, place + 8)
-        if size > LARGEST:
-            return Chain(np.array(found, np.int64), place, damaged=True)
-        following = place + 16 + size
-        if following > end:
-            break
-        append(place)
-        place = following
-    return Chain(np.array(found, np.int64), place, damaged=False)
+def words(data: NDArray[np.uint8], order: str, at: int = 0) -> NDArray[np.uint32]:
+    """The 32-bit number that begins `at` bytes behind each place of `data`, as far as there is one."""
+    return np.ndarray((len(data) - at - 3,), f"{order}u4", data, offset=at, strides=(1,))
 
 
-class Walker:
-    """Finds chains in chunks of one byte order."""
+class Walker(ABC):
+    """Finds chains in chunks of one byte order; what a record looks like is told by those derived from it."""
+
+    HEAD: ClassVar[int]
+    """Bytes at the beginning of a record that must be there."""
+    LENGTH_AT: ClassVar[int]
+    EXTRA: ClassVar[int]
+    """Bytes of a record that its length does not count."""
+    MARK_AT: ClassVar[int] = 0
+    """Where the mark is in a record of little-endian order, and in the other one."""
+    MARK_AT_BIG: ClassVar[int] = 0
 
     def __init__(self, order: str) -> None:
         self._order = order
         self._length = struct.Struct(f"{order}I").unpack_from
-        # The two upper bytes of a time in seconds change every 18 hours.
-        self._upper = 2 if order == "<" else 0
-        self._after = struct.Struct(f"{order}H")
         self._steps = 0
         """In which most lanes end."""
+
+    @abstractmethod
+    def step(
+        self, view: memoryview, begin: int, end: int, most: int, *, until: int | None = None
+    ) -> Chain:
+        """One by one, at most `most` records, those that begin before `until`."""
+
+    @abstractmethod
+    def mark(self, view: memoryview, begin: int) -> bytes:
+        """What shows that a record begins, by one that does."""
+
+    @abstractmethod
+    def next_mark(self, mark: bytes) -> bytes:
+        """What shows it a little later."""
+
+    @abstractmethod
+    def is_likely(self, view: memoryview, place: int, end: int, mark: bytes) -> bool:
+        """Whether a record seems to begin at `place`."""
+
+    @abstractmethod
+    def are_sound(
+        self, data: NDArray[np.uint8], here: Offsets, following: Offsets, end: int
+    ) -> NDArray[np.bool_]:
+        """Whether records may begin `here` and end at `following`; both may lie anywhere behind `end`."""
 
     def chain(self, data: NDArray[np.uint8], view: memoryview, begin: int, end: int) -> Chain:
         """The records from `begin` on that end before `end`."""
         parts: list[Offsets] = []
         place = begin
         for _ in range(_TURNS):
-            first = step(view, place, end, self._order, _FEW)
+            first = self.step(view, place, end, _FEW)
             parts.append(first.offsets)
             mean, place = (first.end - place) / _FEW, first.end
-            if first.damaged or len(first.offsets) < _FEW:
+            if first.damaged or len(first.offsets) < _FEW or place > end - self.HEAD:
                 return Chain(np.concatenate(parts), place, first.damaged)
             if mean < _SMALL:
                 # Lanes jump; one pass in order brings what they need into the processor's cache.
@@ -98,7 +114,7 @@ class Walker:
             parts.append(offsets)
             if proved:
                 break
-        rest = step(view, place, end, self._order, end)
+        rest = self.step(view, place, end, end)
         return Chain(np.concatenate((*parts, rest.offsets)), rest.end, rest.damaged)
 
     def _starts(self, view: memoryview, begin: int, end: int, mean: float) -> Offsets:
@@ -106,45 +122,40 @@ class Walker:
         least, most = _LANE
         lane = int(min(max(math.sqrt((end - begin) * mean / _STEP_COST), least), most))
         width = min(int(2 * mean) + 256, lane)
-        upper = bytes(view[begin + self._upper : begin + self._upper + 2])
-        later = self._next(upper)
+        mark = self.mark(view, begin)
+        later = self.next_mark(mark)
         starts = [begin]
         for at in range(begin + lane, end - width, lane):
             piece = bytes(view[at : at + width])
-            place = self._guess(view, piece, at, end, upper)
-            if place < 0 and later in piece:
+            place = self._guess(view, piece, at, end, mark)
+            if place < 0 and later != mark and later in piece:
                 place = self._guess(view, piece, at, end, later)
                 if place >= 0:
-                    upper, later = later, self._next(later)
+                    mark, later = later, self.next_mark(later)
             if place >= 0:
                 starts.append(place)
         return np.array(starts, np.int64)
 
-    def _next(self, upper: bytes) -> bytes:
-        return self._after.pack(self._after.unpack(upper)[0] + 1 & 0xFFFF)
-
-    def _guess(self, view: memoryview, piece: bytes, at: int, end: int, upper: bytes) -> int:
-        """A place in `piece` that shows a time like `upper`, and so does what follows; -1 = none found."""
-        spot = piece.find(upper)
+    def _guess(self, view: memoryview, piece: bytes, at: int, end: int, mark: bytes) -> int:
+        """A place in `piece` where a record seems to begin; -1 = none found."""
+        shift = self.MARK_AT if self._order == "<" else self.MARK_AT_BIG
+        spot = piece.find(mark)
         for _ in range(_GUESSES):
             if spot < 0:
                 return -1
-            place = at + spot - self._upper
-            if place + 16 <= end:
-                (size,) = self._length(view, place + 8)
-                time = place + 16 + size + self._upper
-                if size <= LARGEST and time + 2 <= end and view[time : time + 2] == upper:
-                    return place
-            spot = piece.find(upper, spot + 1)
+            place = at + spot - shift
+            if place + self.HEAD <= end and self.is_likely(view, place, end, mark):
+                return place
+            spot = piece.find(mark, spot + 1)
         return -1
 
     def _walk(
         self, data: NDArray[np.uint8], view: memoryview, starts: Offsets, end: int
     ) -> tuple[Offsets, int, bool]:
         """All lanes in step: what they found up to the first that does not lead to the next, and where it ends."""
-        sizes = np.ndarray((len(data) - 12,), f"{self._order}u4", data, offset=8, strides=(1,))
-        limits = np.append(starts[1:], end - 15)
-        last = end - 16
+        sizes = words(data, self._order, self.LENGTH_AT)
+        last = end - self.HEAD
+        limits = np.append(starts[1:], last + 1)
         ends = np.empty(len(starts), np.int64)
         lanes, place, steps = np.arange(len(starts)), starts, self._steps
         found: list[Offsets] = []
@@ -158,12 +169,12 @@ class Walker:
                 np.minimum(here, last, out=index)
                 following = grid[k]
                 np.add(here, sizes[index], out=following)
-                following += 16
+                following += self.EXTRA
                 here = following
             here, following = grid[:-1], grid[1:]
             good = here < limits
             good &= following <= end
-            good &= following - here <= LARGEST + 16
+            good &= self.are_sound(data, here, following, end)
             # A lane goes on until something is wrong; what it finds behind that is nothing.
             stops = np.where(good.all(axis=0), steps, good.argmin(axis=0))
             good &= np.arange(steps)[:, None] < stops
@@ -176,7 +187,7 @@ class Walker:
             steps = steps // 4 + 8
         # The few that are far from the mean.
         for lane, at, limit in zip(lanes.tolist(), place.tolist(), limits.tolist(), strict=True):
-            one = step(view, at, end, self._order, end, until=limit)
+            one = self.step(view, at, end, end, until=limit)
             found.append(one.offsets)
             owners.append(np.full(len(one.offsets), lane))
             ends[lane] = one.end
@@ -187,13 +198,3 @@ class Walker:
         if not proved:
             offsets = offsets[np.concatenate(owners) <= stop]
         return np.sort(offsets, kind="stable"), int(ends[stop]), proved
-
-
-def headers_at(data: NDArray[np.uint8], places: Offsets) -> NDArray[np.uint32]:
-    """Captured lengths of the records that would begin at `places`."""
-    return gather4(data, places + 8)
-
-
-def gather4(data: NDArray[np.uint8], places: Offsets) -> NDArray[np.uint32]:
-    """Little-endian words at any places."""
-    return np.ndarray((len(data) - 4,), "V4", data, strides=(1,))[places].view("<u4")

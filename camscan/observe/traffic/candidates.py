@@ -17,22 +17,24 @@ from camscan.observe.traffic.alike import Alike, Asked
 from camscan.observe.traffic.batch import (
     FIN,
     RST,
-    UDP,
+    TCP,
     Batch,
     Bytes,
     Columns,
     Ints,
+    Keys,
     gather,
 )
 from camscan.observe.traffic.echo import Echoes
 from camscan.observe.traffic.fragments import Whole
-from camscan.observe.traffic.gating import NO_RANK, Gating, Looked
+from camscan.observe.traffic.gating import NO_RANK, Bits, Gating, Looked
 from camscan.observe.traffic.handing import Maker
-from camscan.observe.traffic.packet import ALIKE, HEAD, Feed, Gate
+from camscan.observe.traffic.packet import ALIKE, HEAD, Feed, Gate, Reader, Told
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 
-_PORT, _WANTED = 1, 2
+_WANTED, _PORT_BITS = np.uint32(1), np.uint32(1)
+"""What is known of a five-tuple: whether more is wanted of it, and above that one bit per gate of its ports."""
 _PAYLOAD = ALIKE.index("payload")
 
 
@@ -46,14 +48,27 @@ class _Offered(NamedTuple):
     source: int
 
 
+class _Picked(NamedTuple):
+    """Rows that passed the look-up tables, and what the gates say of each."""
+
+    rows: Ints
+    ranks: NDArray[np.uint8]
+    passed: Keys
+    looked: Looked
+    pending: NDArray[np.bool_]
+    """More of their five-tuple is wanted."""
+
+
 class Candidates:
-    def __init__(self, gates: Sequence[Gate], feed: Feed, places: Places) -> None:
-        self._feed = feed
+    def __init__(self, gates: Sequence[Gate], feed: Feed | Reader, places: Places) -> None:
+        self._reader = feed if isinstance(feed, Reader) else Told(feed)
         self._gating = Gating(gates)
         self._alike = Alike()
         self._echoes = Echoes()
         self._maker = Maker(places)
-        self._look: Bytes = np.zeros(1024, np.uint8)
+        self._look: Bits = np.zeros(1024, np.uint32)
+        self._slow: NDArray[np.bool_] = np.zeros(1024, np.bool_)
+        """Scratch, all False between uses."""
         self._wanted: set[int] = set()
         self.fed = 0
         self.read: Ints = np.empty(0, np.int64)
@@ -65,10 +80,9 @@ class Candidates:
         if count == before:
             return
         self._echoes.welcome(before, count)
-        self._look = grown(self._look, count + 1)
-        self._look[before + 1 : count + 1] = np.where(
-            self._gating.by_port(table.b[before + 1 : count + 1]), _PORT, 0
-        )
+        self._look, self._slow = grown(self._look, count + 1), grown(self._slow, count + 1)
+        fresh = slice(before + 1, count + 1)
+        self._look[fresh] = self._gating.by_port(table.b[fresh]) << _PORT_BITS
 
     def wanted(self) -> Ints:
         """Numbers of the five-tuples that more is wanted of."""
@@ -82,9 +96,8 @@ class Candidates:
         self._look[numbers] |= _WANTED
 
     def tell(self) -> None:
-        """Hand over what was only counted so far: one packet for all that are alike."""
-        for packet in self._alike.told():
-            self._feed(packet)
+        """Hand over what was only counted so far: one number for all that are alike."""
+        self._alike.tell()
 
     def offer(
         self,
@@ -95,62 +108,53 @@ class Candidates:
         source: int,
     ) -> None:
         """Feed what is to be fed of these packets."""
-        look = self._look[numbers]
-        filled = columns.held > 0
         self.read = columns.row[:0]
-        rows = np.flatnonzero(filled)
-        interesting = look != 0
-        interesting &= filled | (look & _WANTED != 0)
-        heads = gather(batch.data, columns.payload[rows], HEAD)
-        rows, heads = self._without_echoes(columns, numbers, rows, heads, interesting)
-        interesting[rows[self._gating.by_bytes(heads)]] = True
-        chosen = np.flatnonzero(interesting)
+        chosen, head = self._begin_well(batch, columns, numbers)
         if not len(chosen) and not whole:
             return
         offered = _Offered(batch, columns, numbers, whole, source)
-        at = np.minimum(np.searchsorted(rows, chosen), max(len(rows) - 1, 0))
-        head = (heads[at] if len(rows) else np.zeros(len(chosen), f"V{HEAD}")).view(np.uint8)
-        looked = Looked.at(columns, chosen, head.reshape(-1, HEAD))
-        ranks = self._gating.ranks(looked)
-        pending = look[chosen] & _WANTED != 0
-        use = (ranks != NO_RANK) | pending
+        looked = Looked.at(columns, chosen, head)
+        look = self._look[numbers[chosen]]
+        ranks, passed = self._gating.ranks(look >> _PORT_BITS, looked)
+        picked = _Picked(chosen, ranks, passed, looked, look & _WANTED != 0)
+        use = (ranks != NO_RANK) | picked.pending
         self.read = columns.row[chosen[use]]
-        forms = self._merge(offered, chosen, ranks, looked, use & ~pending)
+        forms = self._merge(offered, picked)
         use &= forms >= 0
         self._deliver(offered, chosen[use], ranks[use] != NO_RANK, forms[use])
 
-    def _without_echoes(
-        self,
-        columns: Columns,
-        numbers: Numbers,
-        rows: Ints,
-        heads: NDArray[np.void],
-        interesting: NDArray[np.bool_],
-    ) -> tuple[Ints, NDArray[np.void]]:
-        """Count what repeats the last short payload of its flow; the other rows."""
-        held, length = columns.held[rows], columns.length[rows]
-        echoes, forms = self._echoes.heard(numbers[rows], held, length, heads)
+    def _begin_well(self, batch: Batch, columns: Columns, numbers: Numbers) -> tuple[Ints, Bytes]:
+        """Rows that may pass a gate, and those that were asked for; HEAD bytes of the payload of each."""
+        rows = np.flatnonzero(columns.held > 0)
+        heads = gather(batch.data, columns.payload[rows], HEAD)
+        look = self._look[numbers[rows]]
+        hit = self._gating.by_bytes(heads)
+        hit |= look != 0
+        few = np.flatnonzero(hit)
+        rows, heads, look = rows[few], heads[few], look[few]
+        owners = numbers[rows]
+        echoes, forms = self._echoes.heard(
+            owners, columns.held[rows], columns.length[rows], heads, look & _WANTED == 0
+        )
         if len(echoes):
-            free = self._look[numbers[rows[echoes]]] & _WANTED == 0
-            echoes, forms = echoes[free], forms[free]
             self._alike.count(forms, columns.at[rows[echoes]])
-            interesting[rows[echoes]] = False
             others = np.ones(len(rows), np.bool_)
             others[echoes] = False
             rows, heads = rows[others], heads[others]
-        return rows, heads
+        head = heads.view(np.uint8).reshape(-1, HEAD)
+        if not self._wanted:
+            return rows, head
+        empty = np.flatnonzero((self._look[numbers] & _WANTED != 0) & (columns.held <= 0))
+        every = np.concatenate((rows, empty))
+        order = np.argsort(every, kind="stable")
+        nothing = np.zeros((len(empty), HEAD), np.uint8)
+        return every[order], np.concatenate((head, nothing))[order]
 
-    def _merge(
-        self,
-        offered: _Offered,
-        chosen: Ints,
-        ranks: NDArray[np.uint8],
-        looked: Looked,
-        free: NDArray[np.bool_],
-    ) -> Numbers:
+    def _merge(self, offered: _Offered, picked: _Picked) -> Numbers:
         """Per packet: -1 where it only repeats another and was counted; else its form, 0 = of none."""
+        chosen, ranks, passed, looked, pending = picked
         forms = np.zeros(len(chosen), np.int32)
-        some = np.flatnonzero(free & (ranks > 0) & (ranks != NO_RANK) & (looked.proto == UDP))
+        some = np.flatnonzero(~pending & (ranks > 0) & (ranks != NO_RANK))
         if not len(some):
             return forms
         alike = self._alike
@@ -160,14 +164,17 @@ class Candidates:
             self._echoes.clear()
         part = Looked._make(column[some] for column in looked)
         sides = self._gating.port_side(part)
-        asked = Asked(offered.columns, chosen[some], ranks[some], part, sides)
-        numbers, before = alike.numbers(offered.batch.data, asked)
-        _, first = np.unique(numbers, return_index=True)
-        is_first = np.zeros(len(some), np.bool_)
-        is_first[first] = True
-        new = (numbers > before) & is_first
-        repeats = (numbers > 0) & ~new
-        alike.count(numbers[repeats], offered.columns.at[chosen[some[repeats]]])
+        asked = Asked(offered.columns, chosen[some], ranks[some], passed[some], part, sides)
+        forms[some] = alike.numbers(offered.batch.data, asked)
+        streams = (ranks != NO_RANK) & (looked.proto == TCP) | pending
+        self._without_streams(offered, chosen, forms, streams)
+        numbers = forms[some]
+        repeats = alike.repeats(numbers)
+        at = offered.columns.at[chosen[some[repeats]]]
+        alike.count(numbers[repeats], at)
+        counted_tcp = at[part.proto[repeats] == TCP]
+        if len(counted_tcp):
+            self._reader.passed(float(counted_tcp.max()))
         payloads = ranks[some] == _PAYLOAD
         self._echoes.learn(
             offered.numbers[chosen[some[payloads]]],
@@ -175,8 +182,20 @@ class Candidates:
             part.held[payloads],
             part.head[payloads],
         )
-        forms[some] = np.where(repeats, -1, np.where(new, numbers, 0))
+        forms[some[repeats]] = -1
         return forms
+
+    def _without_streams(
+        self, offered: _Offered, chosen: Ints, forms: Numbers, streams: NDArray[np.bool_]
+    ) -> None:
+        """Packets of a direction of which another may begin a stream in this lot have no form."""
+        owners = offered.numbers[chosen]
+        slow = owners[streams & (forms == 0)]
+        if not len(slow):
+            return
+        self._slow[slow] = True
+        forms[self._slow[owners]] = 0
+        self._slow[slow] = False
 
     def _deliver(
         self, offered: _Offered, rows: Ints, gated: NDArray[np.bool_], forms: Numbers
@@ -184,7 +203,7 @@ class Candidates:
         batch, columns, numbers, whole, source = offered
         pack = self._maker.packets(batch, columns, rows, source)
         owners = numbers[rows].tolist()
-        feed, wanted = self._feed, self._wanted
+        feed, again, wanted = self._reader.feed, self._reader.again, self._wanted
         # Later packets of directions that were asked for in this lot, and datagrams put together.
         extra: list[tuple[int, int]] = [
             (int(np.searchsorted(columns.row, row)), place)
@@ -214,7 +233,7 @@ class Candidates:
                 continue
             more = feed(packet)
             if form:
-                self._alike.remember(form, packet)
+                self._alike.remember(form, again())
             if more or owner in wanted:
                 self._hand(offered, row, owner, more, extra)
             else:
@@ -227,7 +246,7 @@ class Candidates:
         self.fed += 1
         if not more:
             self._wanted.discard(number)
-            self._look[number] &= ~_WANTED & 0xFF
+            self._look[number] &= ~_WANTED
             return
         if number in self._wanted:
             return

@@ -51,14 +51,19 @@ class Echoes:
         self._any = True
 
     def heard(
-        self, numbers: Numbers, held: Ints, length: Ints, heads: NDArray[np.void]
+        self,
+        numbers: Numbers,
+        held: Ints,
+        length: Ints,
+        heads: NDArray[np.void],
+        free: NDArray[np.bool_],
     ) -> tuple[Ints, Numbers]:
-        """Which rows repeat what is remembered, and the form of each."""
+        """Which rows, of those that are free, repeat what is remembered, and the form of each."""
         none = np.empty(0, np.int64)
         if not self._any:
             return none, none.astype(np.int32)
         forms = self._forms[numbers]
-        rows = np.flatnonzero((forms > 0) & (held <= HEAD))
+        rows = np.flatnonzero((forms > 0) & (held <= HEAD) & free)
         if not len(rows):
             return none, none.astype(np.int32)
         to, size = numbers[rows], held[rows]

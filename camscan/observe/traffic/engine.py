@@ -27,7 +27,7 @@ from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.ledger import Ledger
 from camscan.observe.traffic.messages import Problem
 from camscan.observe.traffic.minutes import Lot
-from camscan.observe.traffic.packet import Feed, Gate, nothing
+from camscan.observe.traffic.packet import Feed, Gate, Reader, nothing
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.records import HEADER, PcapFramer
 from camscan.observe.traffic.source import Place, Source, open_source
@@ -92,7 +92,7 @@ class Engine:
         self,
         *,
         gates: Sequence[Gate] = GATES,
-        feed: Feed = nothing,
+        feed: Feed | Reader = nothing,
         scope: Sequence[str] = (),
         most_tuples: int = MOST_TUPLES,
         most_flows: int = MOST_FLOWS,

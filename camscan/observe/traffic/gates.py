@@ -30,6 +30,7 @@ GATES: tuple[Gate, ...] = (
         pattern=b"\x16\x03\x00\x00\x00\x01",
         mask=b"\xff\xff\xf8\x00\x00\xff",
         shortest=6,
+        alike="hello",
     ),
     Gate(
         id="tls-server-hello",
@@ -37,6 +38,7 @@ GATES: tuple[Gate, ...] = (
         pattern=b"\x16\x03\x00\x00\x00\x02",
         mask=b"\xff\xff\xf8\x00\x00\xff",
         shortest=6,
+        alike="sealed",
     ),
     # RFC 9000 section 17.2: long header; the version follows (v1, v2, drafts 0xff0000xx).
     Gate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,10 @@ from camscan.observe.traffic.packet import ALIKE, HEAD, Gate
 
 _NUMBER = {"tcp": TCP, "udp": UDP}
 _LOW16 = np.uint64(0xFFFF)
+_WORD = 0xFFFF
+Bits = NDArray[np.uint32]
 NO_RANK = 255
+MOST_PORT_GATES = 31
 
 
 class Looked(NamedTuple):
@@ -26,6 +30,7 @@ class Looked(NamedTuple):
     length: Ints
     held: Ints
     head: Bytes
+    """HEAD bytes each."""
 
     @classmethod
     def at(cls, columns: Columns, rows: Ints, head: Bytes) -> Looked:
@@ -40,10 +45,19 @@ class Looked(NamedTuple):
         )
 
 
-class _Compiled:
-    """A gate as numbers."""
+class _Group(NamedTuple):
+    """Gates that differ in their patterns alone."""
 
-    def __init__(self, gate: Gate) -> None:
+    proto: int
+    ports: tuple[int, ...]
+    offset: int
+    mask: bytes
+    shortest: int
+    longest: int
+    rank: int
+
+    @classmethod
+    def of(cls, gate: Gate) -> _Group:
         size = len(gate.pattern)
         if gate.offset + max(size, 2) > HEAD or (gate.mask and len(gate.mask) != size):
             raise UsageError(f"gate {gate.id}: pattern or mask outside the first {HEAD} bytes")
@@ -51,103 +65,168 @@ class _Compiled:
             raise UsageError(f"gate {gate.id}: neither ports nor pattern")
         if gate.alike not in ALIKE:
             raise UsageError(f"gate {gate.id}: alike is one of {', '.join(ALIKE[1:])}, or empty")
-        self.proto = _NUMBER.get(gate.transport, 0)
-        self.ports = np.array(gate.ports, np.int64)
-        self._named = np.zeros(65_536, np.bool_)
-        self._named[self.ports] = True
-        self.size = size
-        self.offset = gate.offset
-        mask = gate.mask or b"\xff" * size
-        self.mask = np.frombuffer(mask, np.uint8)
-        self.value = np.frombuffer(gate.pattern, np.uint8) & self.mask
-        self.shortest = max(gate.shortest, 1)
-        self.longest = gate.longest
-        self.rank = ALIKE.index(gate.alike)
+        return cls(
+            proto=_NUMBER.get(gate.transport, 0),
+            ports=gate.ports,
+            offset=gate.offset,
+            mask=gate.mask or b"\xff" * size,
+            shortest=max(gate.shortest, 1),
+            longest=gate.longest,
+            rank=ALIKE.index(gate.alike),
+        )
 
-    def passes(self, rows: Looked) -> NDArray[np.bool_]:
-        result = (rows.length >= self.shortest) & (rows.length <= self.longest)
-        if self.proto:
-            result &= rows.proto == self.proto
-        if len(self.ports):
-            result &= self._named[rows.source] | self._named[rows.target]
-        if self.size:
-            end = self.offset + self.size
-            result &= rows.held >= end
-            result &= ((rows.head[:, self.offset : end] & self.mask) == self.value).all(axis=1)
-        return result
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.mask)
 
-    def words(self) -> NDArray[np.bool_]:
-        """Which little-endian 16-bit words at its offset begin its pattern."""
-        every = np.arange(65_536)
-        possible: NDArray[np.bool_] = (every & 0xFF & int(self.mask[0])) == int(self.value[0])
-        if self.size > 1:
-            possible &= (every >> 8 & int(self.mask[1])) == int(self.value[1])
-        return possible
+
+class _Patterns:
+    """The patterns of one group as numbers."""
+
+    def __init__(self, group: _Group, patterns: Sequence[bytes], *, told: bool) -> None:
+        """`told`: no other group has the bit of this one in the tables of words."""
+        self.group = group
+        self.word_mask = int.from_bytes(group.mask[:2], "little")
+        fixed = [bytes(v & m for v, m in zip(p, group.mask, strict=True)) for p in patterns]
+        self.words = sorted({int.from_bytes(value[:2], "little") for value in fixed})
+        # Where two bytes are all there is, the table of words has told already.
+        whole = [] if told and len(group.mask) <= 2 else [_halves(v, group.offset) for v in fixed]
+        self._values = np.array(whole, np.uint64).reshape(-1, 2)
+        self._mask = np.array(_halves(group.mask, group.offset), np.uint64)
+        self._named = np.zeros(65_536, np.bool_) if group.ports else None
+        if self._named is not None:
+            self._named[list(group.ports)] = True
+
+    def enter(self, bits: Keys, bit: np.uint64) -> None:
+        """Set the bit at all words that begin one of the patterns."""
+        if self.word_mask == _WORD:
+            bits[self.words] |= bit
+            return
+        every = np.arange(65_536) & self.word_mask
+        for word in self.words:
+            bits[every == word] |= bit
+
+    def passes(self, rows: Looked, which: Ints) -> Ints:
+        """Those of `which` that pass."""
+        group = self.group
+        length = rows.length[which]
+        result = (length >= group.shortest) & (rows.held[which] >= group.end)
+        if group.longest < 65_535:
+            result &= length <= group.longest
+        if group.proto:
+            result &= rows.proto[which] == group.proto
+        if self._named is not None:
+            result &= self._named[rows.source[which]] | self._named[rows.target[which]]
+        if len(self._values):
+            halves = rows.head[which].view(np.uint64) & self._mask
+            same = halves[:, None, :] == self._values
+            result &= (same[:, :, 0] & same[:, :, 1]).any(axis=1)
+        return which[result]
+
+
+def _halves(value: bytes, offset: int) -> tuple[int, int]:
+    head = bytes(offset) + value + bytes(HEAD - offset - len(value))
+    return int.from_bytes(head[:8], "little"), int.from_bytes(head[8:], "little")
 
 
 class Gating:
     """All gates of a reading."""
 
     def __init__(self, gates: Sequence[Gate]) -> None:
-        self._by_port = [_Compiled(g) for g in gates if not g.pattern]
-        self._by_bytes = [_Compiled(g) for g in gates if g.pattern]
+        groups: dict[_Group, list[bytes]] = {}
+        by_port: dict[_Group, list[int]] = {}
+        for gate in gates:
+            group = _Group.of(gate)
+            if gate.pattern:
+                groups.setdefault(group, []).append(gate.pattern)
+            else:
+                by_port.setdefault(group._replace(ports=()), []).extend(group.ports)
+        self._by_port = [group._replace(ports=tuple(ports)) for group, ports in by_port.items()]
+        if len(self._by_port) > MOST_PORT_GATES:
+            raise UsageError(f"{len(self._by_port)} gates of ports; {MOST_PORT_GATES} is the limit")
+        self._weights = _weights(len(self._by_port) + len(groups))
         self._ports = {proto: self._port_table(proto) for proto in (TCP, UDP)}
-        self._words: list[tuple[np.dtype[np.void], NDArray[np.bool_], NDArray[np.uint64]]] = []
-        for offset in sorted({g.offset for g in self._by_bytes}):
+        told = len(groups) <= 64
+        self._by_bytes = [_Patterns(group, found, told=told) for group, found in groups.items()]
+        self._words: list[tuple[int, NDArray[np.bool_], Keys]] = []
+        for offset in sorted({p.group.offset for p in self._by_bytes}):
             bits = np.zeros(65_536, np.uint64)
-            for place, gate in enumerate(self._by_bytes):
-                if gate.offset == offset:
-                    bits[gate.words()] |= np.uint64(1) << np.uint64(place % 64)
-            word = np.dtype(
-                {"names": ["word"], "formats": ["<u2"], "offsets": [offset], "itemsize": HEAD}
-            )
-            self._words.append((word, bits != 0, bits))
+            for place, patterns in enumerate(self._by_bytes):
+                if patterns.group.offset == offset:
+                    patterns.enter(bits, np.uint64(1 << place % 64))
+            self._words.append((offset, bits != 0, bits))
 
-    def _port_table(self, proto: int) -> NDArray[np.bool_]:
-        table = np.zeros(65_536, np.bool_)
-        for gate in self._by_port:
-            if gate.proto in {0, proto}:
-                table[gate.ports] = True
+    def _port_table(self, proto: int) -> Bits:
+        """Bit n: gate n names the port."""
+        table = np.zeros(65_536, np.uint32)
+        for place, group in enumerate(self._by_port):
+            if group.proto in {0, proto}:
+                table[list(group.ports)] |= np.uint32(1 << place)
         return table
 
-    def by_port(self, b: Keys) -> NDArray[np.bool_]:
-        """Which five-tuples have a port some gate names."""
+    def by_port(self, b: Keys) -> Bits:
+        """Which gates of ports name a port of each five-tuple: one bit per gate."""
         source, target = (b >> np.uint64(16) & _LOW16), b & _LOW16
         proto = b >> np.uint64(32) & np.uint64(0xFF)
-        result = np.zeros(len(b), np.bool_)
+        result = np.zeros(len(b), np.uint32)
         for number, ports in self._ports.items():
-            result |= (proto == np.uint64(number)) & (ports[source] | ports[target])
+            which = proto == np.uint64(number)
+            result |= np.where(which, ports[source] | ports[target], np.uint32(0))
         return result
 
     def by_bytes(self, heads: NDArray[np.void]) -> NDArray[np.bool_]:
         """Which payloads (first HEAD bytes) may begin like a pattern."""
         hit = np.zeros(len(heads), np.bool_)
-        for word, table, _ in self._words:
-            hit |= table[heads.view(word)["word"]]
+        if not len(heads):
+            return hit
+        for offset, table, _ in self._words:
+            hit |= table[_word(heads, offset)]
         return hit
 
-    def ranks(self, rows: Looked) -> NDArray[np.uint8]:
-        """Per packet NO_RANK where no gate lets it pass, else the lowest place in ALIKE of those that do."""
+    def ranks(self, ports: Bits, rows: Looked) -> tuple[NDArray[np.uint8], Keys]:
+        """Per packet NO_RANK where no gate lets it pass, else the lowest place in ALIKE of those that do.
+
+        `ports`: what `by_port` says of its five-tuple. Second, a number for the set of gates that it passed.
+        """
         result = np.full(len(rows.proto), NO_RANK, np.uint8)
-        for gate in self._by_port:
-            passed = gate.passes(rows)
-            result[passed] = np.minimum(result[passed], gate.rank)
+        passed = np.zeros(len(rows.proto), np.uint64)
+        if not len(result):
+            return result, passed
+        some = int(np.bitwise_or.reduce(ports))
+        for place, group in enumerate(self._by_port):
+            if some >> place & 1:
+                which = np.flatnonzero(ports & np.uint32(1 << place))
+                length = rows.length[which]
+                found = which[(length >= group.shortest) & (length <= group.longest)]
+                result[found] = np.minimum(result[found], group.rank)
+                passed[found] += self._weights[place]
         bits = np.zeros(len(rows.proto), np.uint64)
-        if len(rows.head):
-            heads = rows.head.view(f"V{HEAD}")[:, 0]
-            for word, _, table in self._words:
-                bits |= table[heads.view(word)["word"]]
-        some = int(np.bitwise_or.reduce(bits)) if len(bits) else 0
-        for place, gate in enumerate(self._by_bytes):
+        for offset, _, table in self._words:
+            bits |= table[_word(rows.head, offset)]
+        some = int(np.bitwise_or.reduce(bits))
+        for place, patterns in enumerate(self._by_bytes):
             if some >> place % 64 & 1:
-                # Few rows begin like the pattern of this gate.
+                # Few rows begin like a pattern of this group.
                 which = np.flatnonzero(bits & np.uint64(1 << place % 64))
-                found = which[gate.passes(Looked._make(column[which] for column in rows))]
-                result[found] = np.minimum(result[found], gate.rank)
+                found = patterns.passes(rows, which)
+                result[found] = np.minimum(result[found], patterns.group.rank)
+                passed[found] += self._weights[len(self._by_port) + place]
         result[rows.held <= 0] = NO_RANK
-        return result
+        return result, passed
 
     def port_side(self, rows: Looked) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether source and destination port are ones that a port gate names."""
         udp = self._ports[UDP]
-        return udp[rows.source], udp[rows.target]
+        return udp[rows.source] != 0, udp[rows.target] != 0
+
+
+def _weights(count: int) -> Keys:
+    """Numbers of which different sets have different sums; beyond 64, all but certainly."""
+    if count <= 64:
+        return np.uint64(1) << np.arange(count, dtype=np.uint64)
+    return np.array([secrets.randbits(64) for _ in range(count)], np.uint64)
+
+
+def _word(heads: NDArray[np.generic], offset: int) -> NDArray[np.uint16]:
+    """The little-endian 16-bit word at an offset of heads that lie one behind the other."""
+    return np.ndarray((len(heads),), "<u2", heads, offset=offset, strides=(HEAD,))

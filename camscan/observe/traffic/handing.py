@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import numpy as np
 
 from camscan.observe.traffic.batch import (
@@ -11,6 +13,7 @@ from camscan.observe.traffic.batch import (
     SYN,
     TCP,
     Batch,
+    Bytes,
     Columns,
     Ints,
     Keys,
@@ -31,13 +34,16 @@ class Maker:
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._ends: dict[tuple[int, bool], tuple[str, str]] = {}
-        self._macs: dict[bytes, tuple[str, str | None]] = {}
+        self._texts: dict[int, str] = {}
+        """IPv6 addresses by the complement of their number."""
+        self._macs: dict[bytes | None, str | None] = {None: None}
 
     def packets(self, batch: Batch, columns: Columns, rows: Ints, source: int) -> list[Packet]:
         """One packet per row, in the same order."""
         if not len(rows):
             return []
+        if len(self._texts) > _MOST_TEXTS:
+            self._texts.clear()
         b = columns.b[rows]
         proto = (b >> np.uint64(32) & np.uint64(0xFF)).astype(np.int64)
         flags = columns.flags[rows]
@@ -46,25 +52,30 @@ class Maker:
         seq = gather(batch.data, columns.transport[rows] + 4, 4).view(">u4").astype(np.int64)
         seq[proto != TCP] = 0
         frame = batch.frame[columns.row[rows]] + (batch.offset - batch.head)
-        return [
-            Packet(at, ends[0], ends[1], ports >> 16, ports & 0xFFFF, transport,
-                   bytes(view[start:stop]), number, syn, macs[0], macs[1], offset, length, fin, source)
-            for at, ends, ports, transport, start, stop, number, syn, macs, offset, length, fin in zip(
-                columns.at[rows].tolist(),
-                self._ends_of(columns.a[rows], b),
-                (b & np.uint64(0xFFFF_FFFF)).tolist(),
-                [_TRANSPORT.get(p, "") for p in proto.tolist()],
-                begin.tolist(),
-                (begin + columns.held[rows]).tolist(),
-                seq.tolist(),
-                (flags & SYN != 0).tolist(),
-                self._macs_of(batch, columns, rows),
-                frame.tolist(),
-                columns.length[rows].tolist(),
-                (flags & (FIN | RST) != 0).tolist(),
-                strict=True,
-            )
-        ]  # fmt: skip
+        sources, targets = self._ends_of(columns.a[rows], b)
+        source_macs, target_macs = self._macs_of(batch, columns, rows)
+        ends = (begin + columns.held[rows]).tolist()
+        fields = zip(
+            columns.at[rows].tolist(),
+            sources,
+            targets,
+            (b >> np.uint64(16) & np.uint64(0xFFFF)).tolist(),
+            (b & np.uint64(0xFFFF)).tolist(),
+            [_TRANSPORT.get(p, "") for p in proto.tolist()],
+            [bytes(view[start:stop]) for start, stop in zip(begin.tolist(), ends, strict=True)],
+            seq.tolist(),
+            (flags & SYN != 0).tolist(),
+            source_macs,
+            target_macs,
+            frame.tolist(),
+            columns.length[rows].tolist(),
+            (flags & (FIN | RST) != 0).tolist(),
+            repeat(source, len(rows)),
+            repeat(1, len(rows)),
+            strict=True,
+        )
+        # The constructor of a named tuple would cost as much as all of the above.
+        return [tuple.__new__(Packet, values) for values in fields]
 
     def one(self, batch: Batch, columns: Columns, row: int, source: int) -> Packet:
         """The packet of one row; for few rows far cheaper than `packets`."""
@@ -73,26 +84,19 @@ class Maker:
         view = memoryview(batch.data.data)
         begin, flags = int(columns.payload[row]), int(columns.flags[row])
         at = int(columns.transport[row]) + 4
-        ends = self._ends.get((a, six))
-        if ends is None:
-            ends = (
-                self._places.text(a >> 32, six=six),
-                self._places.text(a & 0xFFFF_FFFF, six=six),
-            )
-            self._ends[a, six] = ends
-        macs = self._macs_of(batch, columns, np.array([row]))[0]
+        source_mac, target_mac = self._macs_of(batch, columns, np.array([row]))
         return Packet(
             float(columns.at[row]),
-            ends[0],
-            ends[1],
+            self._text(a >> 32, six=six),
+            self._text(a & 0xFFFF_FFFF, six=six),
             b >> 16 & 0xFFFF,
             b & 0xFFFF,
             _TRANSPORT.get(proto, ""),
             bytes(view[begin : begin + int(columns.held[row])]),
             int.from_bytes(view[at : at + 4], "big") if proto == TCP else 0,
             flags & SYN != 0,
-            macs[0],
-            macs[1],
+            source_mac[0],
+            target_mac[0],
             int(batch.frame[columns.row[row]]) + batch.offset - batch.head,
             int(columns.length[row]),
             flags & (FIN | RST) != 0,
@@ -109,36 +113,48 @@ class Maker:
             length=len(datagram.payload),
         )
 
-    def _ends_of(self, a: Keys, b: Keys) -> list[tuple[str, str]]:
-        if len(self._ends) > _MOST_TEXTS:
-            self._ends.clear()
-        known = self._ends
-        found = []
-        for ends, six in zip(a.tolist(), (b & np.uint64(FAMILY6) != 0).tolist(), strict=True):
-            texts = known.get((ends, six))
-            if texts is None:
-                text = self._places.text
-                texts = (text(ends >> 32, six=six), text(ends & 0xFFFF_FFFF, six=six))
-                known[ends, six] = texts
-            found.append(texts)
-        return found
+    def _ends_of(self, a: Keys, b: Keys) -> tuple[list[str], list[str]]:
+        ends = (a >> np.uint64(32)).tolist(), (a & np.uint64(0xFFFF_FFFF)).tolist()
+        six = b & np.uint64(FAMILY6) != 0
+        if not six.any():
+            return self._texts4(ends[0]), self._texts4(ends[1])
+        sources, targets = (
+            [self._text(end, six=is6) for end, is6 in zip(side, six.tolist(), strict=True)]
+            for side in ends
+        )
+        return sources, targets
+
+    def _texts4(self, numbers: list[int]) -> list[str]:
+        known = self._texts
+        for number in set(numbers).difference(known):
+            self._text(number, six=False)
+        return [known[number] for number in numbers]
+
+    def _text(self, number: int, *, six: bool) -> str:
+        place = ~number if six else number
+        text = self._texts.get(place)
+        if text is None:
+            text = self._texts[place] = self._places.text(number, six=six)
+        return text
 
     def _macs_of(
         self, batch: Batch, columns: Columns, rows: Ints
-    ) -> list[tuple[str | None, str | None]]:
+    ) -> tuple[list[str | None], list[str | None]]:
+        """Source and destination."""
         if len(self._macs) > _MOST_TEXTS:
-            self._macs.clear()
+            self._macs = {None: None}
         place = columns.mac[rows]
-        known, both = self._macs, batch.link == ETHERNET
-        found: list[tuple[str | None, str | None]] = []
-        pairs = gather(batch.data, np.maximum(place, 0), 12).tolist()
-        for pair, there in zip(pairs, (place >= 0).tolist(), strict=True):
-            if not there:
-                found.append((None, None))
-                continue
-            texts = known.get(pair)
-            if texts is None:
-                target = mac_text(int.from_bytes(pair[:6], "big")) if both else None
-                texts = known[pair] = (mac_text(int.from_bytes(pair[6:], "big")), target)
-            found.append(texts)
-        return found
+        both = gather(batch.data, np.maximum(place, 0), 12).view(np.uint8).reshape(-1, 12)
+        sources, targets = self._mac_texts(both, 6, place), self._mac_texts(both, 0, place)
+        return sources, targets if batch.link == ETHERNET else [None] * len(rows)
+
+    def _mac_texts(self, both: Bytes, begin: int, place: Ints) -> list[str | None]:
+        part = np.ascontiguousarray(both[:, begin : begin + 6]).view("V6")[:, 0].tolist()
+        macs: list[bytes | None] = part
+        if (place < 0).any():
+            pairs = zip(part, (place >= 0).tolist(), strict=True)
+            macs = [mac if there else None for mac, there in pairs]
+        known = self._macs
+        for mac in set(macs).difference(known):
+            known[mac] = None if mac is None else mac_text(int.from_bytes(mac, "big"))
+        return [known[mac] for mac in macs]

@@ -13,16 +13,15 @@ from contextlib import suppress
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
 from camscan.decode.own_networks import Own, is_group
-from camscan.decode.service_match import ServiceTable
 from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
-from camscan.observe.traffic.facts import FACT_GATES, Facts
+from camscan.observe.traffic.facts import Facts
 from camscan.observe.traffic.memory import Parts
-from camscan.observe.traffic.packet import Gate, Packet
+from camscan.observe.traffic.packet import Again, Packet
 from camscan.observe.traffic.register import Register
-from camscan.observe.traffic.runs import Runs
 from camscan.observe.traffic.server_names import certificate_names
+from camscan.observe.traffic.services import Services
 from camscan.observe.traffic.stream import Stream
 
 MAX_PENDING = 2048
@@ -52,16 +51,16 @@ class Namer:
         resolvers: Mapping[str, str] | None = None,
     ) -> None:
         """`local`: whether an address is the owner's. `resolvers`: name or address -> whose resolver."""
-        self._table = ServiceTable(signatures)
         self._local = local or Own()
         self._resolvers = dict(resolvers or {})
         self._register = Register()
+        self._services = Services(signatures, self._local, self._register)
         self._facts = Facts(self._local)
-        self._runs = Runs(self._table.runs)
         self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
         self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
         self._held = 0
         self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
+        self._again: list[Again] = []
         self._encrypted: dict[str, None] = {}
         self.dns_visible = False
 
@@ -72,16 +71,24 @@ class Namer:
             frozenset(self._streams)
             | frozenset(self._hellos)
             | self._facts.wanted
-            | self._runs.wanted
+            | self._services.wanted
         )
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
-        more = self._services(packet) if packet.payload else False
+        self._again, more = self._services.feed(packet) if packet.payload else ([], False)
         if packet.payload or packet.fin:
             more = self._facts.feed(packet) or more
         own = self._datagram if packet.transport == "udp" else self._segment
         return own(packet) or more
+
+    def again(self) -> tuple[Again, ...]:
+        """What to call when the packet that was fed last is repeated."""
+        return tuple(self._again)
+
+    def passed(self, at: float) -> None:
+        """Time went on with packets that were not fed: heads that are old now will never be whole."""
+        self._make_room(at)
 
     @property
     def count(self) -> int:
@@ -115,11 +122,11 @@ class Namer:
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
-        ports = (packet.dport, packet.sport)
-        for port, proto in _DATAGRAM_DNS.items():
-            if port in ports:
-                self._dns_message(packet, packet.payload, proto)
-                return False
+        if packet.dport in _DATAGRAM_DNS or packet.sport in _DATAGRAM_DNS:
+            ports = (packet.dport, packet.sport)
+            proto = next(proto for port, proto in _DATAGRAM_DNS.items() if port in ports)
+            self._dns_message(packet, packet.payload, proto)
+            return False
         if quic.is_initial(packet.payload):
             return self._quic(packet)
         if packet.payload[:2] == b"\x16\xfe":
@@ -154,11 +161,10 @@ class Namer:
         seen = self._parsed(payload)
         if seen is None or not seen.question:
             return
-        port = {"dns": _DNS, "mdns": _MDNS, "llmnr": _LLMNR}[proto]
         answer = seen.is_response
         if proto == "mdns" and answer:
             return  # an announcement of a service: a fact about the sender, no question of a client
-        if answer and packet.sport != port:
+        if answer and _DATAGRAM_DNS.get(packet.sport) != proto:
             return
         client, mac = (packet.dst, packet.dst_mac) if answer else (packet.src, packet.src_mac)
         if not self._local(client) or is_group(client):
@@ -167,16 +173,18 @@ class Namer:
             self.dns_visible = True
         for name in (seen.question, *seen.also):
             first = name == seen.question
-            self._register.name(
-                client=client,
-                mac=mac,
-                proto=proto,
-                name=name,
-                at=packet.at,
-                answers=seen.answers if first else (),
-                aliases=seen.aliases if first else (),
-                answer=answer,
-                times=packet.times,
+            self._note(
+                self._register.name(
+                    client=client,
+                    mac=mac,
+                    proto=proto,
+                    name=name,
+                    at=packet.at,
+                    answers=seen.answers if first else (),
+                    aliases=seen.aliases if first else (),
+                    answer=answer,
+                    times=packet.times,
+                )
             )
 
     def _parsed(self, payload: bytes) -> dns_seen.DnsSeen | None:
@@ -206,8 +214,12 @@ class Namer:
             if packet.fin and stream is not None:
                 self._give_up(packet, key, stream)
             return stream is not None and not packet.fin
+        fresh = stream is None
         if stream is None:
             if not _starts_something(packet):
+                return False
+            if self._read_stream(packet, key, packet.payload):  # nothing to put together
+                self._make_room(packet.at)
                 return False
             stream = Stream(packet.seq + (1 if packet.syn else 0), packet.at, _STREAM)
             self._streams[key] = stream
@@ -215,7 +227,7 @@ class Namer:
         cut = 0 < len(packet.payload) < packet.length
         stream.add(packet.seq + (1 if packet.syn else 0), packet.payload, cut=cut)
         self._held += stream.size - before
-        done = self._read_stream(packet, key, stream)
+        done = not fresh and self._read_stream(packet, key, bytes(stream.data))
         if done:
             self._drop(key)
         elif stream.over or stream.short or packet.fin:
@@ -224,9 +236,8 @@ class Namer:
         self._make_room(packet.at)
         return not done
 
-    def _read_stream(self, packet: Packet, key: _FlowKey, stream: Stream) -> bool:
-        """True when nothing more is wanted of this direction."""
-        data = bytes(stream.data)
+    def _read_stream(self, packet: Packet, key: _FlowKey, data: bytes) -> bool:
+        """`data`: the stream so far. True when nothing more is wanted of this direction."""
         _, sport, _, dport = key
         try:
             if _DNS in {sport, dport}:
@@ -268,16 +279,18 @@ class Namer:
             how = "DoQ" if doq else "DoT" if packet.dport == _DOT else "DoH"
             named = hello.name or packet.dst
             self._encrypted.setdefault(f"{named} ({how}{', ' + whose if whose else ''})")
-        self._register.name(
-            client=packet.src,
-            mac=packet.src_mac,
-            proto=proto,
-            name=hello.name,
-            at=packet.at,
-            remote=packet.dst,
-            port=packet.dport,
-            alpn=hello.alpn,
-            ech=hello.ech,
+        self._note(
+            self._register.name(
+                client=packet.src,
+                mac=packet.src_mac,
+                proto=proto,
+                name=hello.name,
+                at=packet.at,
+                remote=packet.dst,
+                port=packet.dport,
+                alpn=hello.alpn,
+                ech=hello.ech,
+            )
         )
 
     def _certificate(self, packet: Packet, names: tuple[str, ...], der: bytes) -> None:
@@ -318,23 +331,9 @@ class Namer:
         if head.content_type == "application/dns-message":
             self._encrypted.setdefault(f"{head.host} (DoH)")
 
-    # Services
-
-    def _services(self, packet: Packet) -> bool:
-        """True: the following packets of this direction are wanted."""
-        matches = self._table.match(packet.payload, packet.transport, packet.length)
-        outward = self._local(packet.src)
-        packet, matches, more = self._runs.feed(packet, matches, outward=outward)
-        if not matches or not (outward or self._local(packet.dst)):
-            return more
-        if outward and self._local(packet.dst) and packet.sport < packet.dport:
-            outward = packet.sport not in {p for m in matches for p in m.service.ports}
-        client, mac = (packet.src, packet.src_mac) if outward else (packet.dst, packet.dst_mac)
-        if is_group(client):
-            return more
-        for matched in matches:
-            self._register.service(matched, packet, client=client, mac=mac, outward=outward)
-        return more
+    def _note(self, again: Again | None) -> None:
+        if again is not None:
+            self._again.append(again)
 
     # Bounds
 
@@ -377,23 +376,3 @@ def _starts_something(packet: Packet) -> bool:
         return len(head) < 3 or head[1] == 3
     word = head.partition(b" ")[0]
     return word.isalpha() and word.isupper() and len(word) > 2
-
-
-def service_gates(signatures: Iterable[ServiceSignature]) -> tuple[Gate, ...]:
-    """Gates of the engine for the camera services and for what devices say of themselves."""
-    table = ServiceTable(signatures)
-    found = [
-        Gate(
-            id=f"service:{p.service}",
-            transport=p.transport,
-            ports=p.ports,
-            offset=p.offset,
-            pattern=p.value,
-            mask=p.mask,
-            shortest=p.shortest,
-            longest=p.longest,
-            alike="payload" if p.transport == "udp" else "",
-        )
-        for p in table.patterns()
-    ]
-    return (*dict.fromkeys(found), *FACT_GATES)

@@ -8,7 +8,8 @@ same direction of that flow too, gate or not, until it answers False.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -68,15 +69,57 @@ class Gate(Struct, frozen=True, kw_only=True):
     """Payload bytes on the wire, at least."""
     longest: int = 65_535
     alike: str = ""
-    """UDP: which packets say the same, so that only the first is handed over, and the number of the others
-    at the end (`Packet.times`). `payload`: same direction, addresses and payload; `question`: the same without
-    its first two bytes, a transaction number; `ends`: same direction, addresses and server port. Empty: none."""
+    """Which packets of the same direction, addresses and server port say the same, so that only the first is
+    handed over, and the number of the others at the end. Empty: none. UDP: `payload`: those of the same payload;
+    `question`: the same without its first two bytes, a transaction number; `ends`: those that pass the same gates. TCP: `hello`: whole
+    ClientHellos that name the same server and protocols; `sealed`: ServerHellos behind which nothing is in clear."""
 
 
-ALIKE = ("", "payload", "question", "ends")
+ALIKE = ("", "payload", "question", "hello", "sealed", "ends")
+"""A packet that passes several gates is as the first of these says."""
 
 Feed = Callable[[Packet], bool]
 """True: hand over the next packets of this direction of the flow as well."""
+
+
+Again = Callable[[int, float], None]
+"""The same was seen so often again, the last time at."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A feed that need not read a packet twice."""
+
+    def feed(self, packet: Packet) -> bool:
+        """As `Feed`."""
+
+    def again(self) -> tuple[Again, ...]:
+        """What to call when the packet that was fed last is repeated."""
+
+    def passed(self, at: float) -> None:
+        """TCP packets up to this time were counted without being fed."""
+
+
+class Told:
+    """Reader of a plain feed: told of repeats with one packet that stands for them all (`Packet.times`)."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._last: Packet | None = None
+
+    def feed(self, packet: Packet) -> bool:
+        self._last = packet
+        return self._feed(packet)
+
+    def again(self) -> tuple[Again, ...]:
+        return () if self._last is None else (partial(_tell, self._feed, self._last),)
+
+    def passed(self, at: float) -> None:
+        """A plain feed is not told."""
+
+
+def _tell(feed: Feed, packet: Packet, times: int, at: float) -> None:
+    feed(packet._replace(times=times, at=at))
 
 
 def nothing(packet: Packet) -> bool:

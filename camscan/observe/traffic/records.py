@@ -8,9 +8,10 @@ from __future__ import annotations
 import struct
 
 import numpy as np
+from numpy.typing import NDArray
 
-from camscan.observe.traffic.batch import Batch, Bytes, gather
-from camscan.observe.traffic.boundary import Chain, Walker
+from camscan.observe.traffic.batch import Batch, Bytes, Ints, gather
+from camscan.observe.traffic.boundary import LARGEST, Chain, Walker
 from camscan.observe.traffic.framing import FRAME, Framed, row_type, wire_lengths
 
 MAGICS = {
@@ -23,6 +24,52 @@ HEADER = 24
 _TRIES = 100_000
 
 
+class Records(Walker):
+    """Records of pcap, told by the two upper bytes of their time: those change every 18 hours."""
+
+    HEAD = 16
+    LENGTH_AT = 8
+    EXTRA = 16
+    MARK_AT = 2
+
+    def step(
+        self, view: memoryview, begin: int, end: int, most: int, *, until: int | None = None
+    ) -> Chain:
+        length = self._length
+        found: list[int] = []
+        append = found.append
+        place, last = begin, end - 16 if until is None else min(end - 16, until - 1)
+        while place <= last and len(found) < most:
+            (size,) = length(view, place + 8)
+            if size > LARGEST:
+                return Chain(np.array(found, np.int64), place, damaged=True)
+            following = place + 16 + size
+            if following > end:
+                break
+            append(place)
+            place = following
+        return Chain(np.array(found, np.int64), place, damaged=False)
+
+    def mark(self, view: memoryview, begin: int) -> bytes:
+        at = begin + (self.MARK_AT if self._order == "<" else self.MARK_AT_BIG)
+        return bytes(view[at : at + 2])
+
+    def next_mark(self, mark: bytes) -> bytes:
+        (upper,) = struct.unpack(f"{self._order}H", mark)
+        return struct.pack(f"{self._order}H", upper + 1 & 0xFFFF)
+
+    def is_likely(self, view: memoryview, place: int, end: int, mark: bytes) -> bool:
+        """Whether what follows shows a time as well."""
+        (size,) = self._length(view, place + 8)
+        time = place + 16 + size + (self.MARK_AT if self._order == "<" else self.MARK_AT_BIG)
+        return size <= LARGEST and time + 2 <= end and view[time : time + 2] == mark
+
+    def are_sound(self, data: Bytes, here: Ints, following: Ints, end: int) -> NDArray[np.bool_]:
+        del data, end
+        sound: NDArray[np.bool_] = following - here <= LARGEST + 16
+        return sound
+
+
 class PcapFramer:
     """Classic pcap (draft-ietf-opsawg-pcap)."""
 
@@ -32,7 +79,7 @@ class PcapFramer:
         self.link = struct.unpack_from(f"{self.order}I", header, 20)[0] & 0x03FF_FFFF
         self.lost: int | None = None
         self.no_interface = 0
-        self._walker = Walker(self.order)
+        self._walker = Records(self.order)
         fields = tuple(
             (name, f"{self.order}u4", at)
             for name, at in (("seconds", 0), ("fraction", 4), ("captured", 8), ("wire", 12))

@@ -7,40 +7,79 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
+from operator import itemgetter
 
 from camscan.decode.host_name import is_address, is_odd
 from camscan.decode.service_match import Matched, enough
 from camscan.model.traffic import NameSeen, ServiceSeen
-from camscan.observe.traffic.packet import Packet
+from camscan.observe.traffic.packet import Again, Packet
 from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
 
 MAX_NAMES = 100_000
 MAX_SERVICES = 50_000
 _MAX_ANSWERS = 64
-_NameKey = tuple[str, str | None, str, str, str | None, int | None]
+_Texts = tuple[str, ...]
+_NameKey = tuple[str, str, str, str, int, str]
+"""Client, protocol, name, remote, port, MAC: in the order of the result. Empty and 0 where there is none."""
+_ServiceKey = tuple[str, str | None, str, int, str, str, int]
 
 
 class _Name:
-    __slots__ = ("aliases", "alpn", "answers", "asked", "ech", "first", "last", "seen")
+    __slots__ = ("aliases", "alpn", "answers", "asked", "ech", "first", "last", "said", "seen")
 
     def __init__(self, at: float) -> None:
         self.first = self.last = at
         self.asked = self.seen = 0
         self.answers: dict[str, None] = {}
-        self.aliases: tuple[str, ...] = ()
-        self.alpn: tuple[str, ...] = ()
+        self.aliases: _Texts = ()
+        self.alpn: _Texts = ()
         self.ech = False
+        self.said = at
+
+    def ask(self, times: int, at: float) -> None:
+        self.asked += times
+        self._stretch(at)
+
+    def answer(self, times: int, at: float) -> None:
+        self.seen += times
+        self._stretch(at)
+
+    def say(self, aliases: _Texts, alpn: _Texts, times: int, at: float, *, answer: bool) -> None:
+        if at >= self.said:  # what was said last holds, in whatever order it is counted
+            self.said = at
+            self.aliases = aliases or self.aliases
+            self.alpn = alpn or self.alpn
+        if answer:
+            self.answer(times, at)
+        else:
+            self.ask(times, at)
+
+    def _stretch(self, at: float) -> None:
+        if at > self.last:
+            self.last = at
+        elif at < self.first:
+            self.first = at
 
 
 class _Service:
-    __slots__ = ("announced", "first", "last", "messages", "packets", "settled")
+    __slots__ = ("announced", "first", "last", "messages", "needs", "packets", "settled")
 
     def __init__(self, at: float) -> None:
         self.first = self.last = at
-        self.packets = 0
+        self.packets = self.needs = 0
         self.settled = False
         self.announced = ""
-        self.messages: set[str] = set()
+        self.messages: _Texts = ()
+
+    def count(self, times: int, at: float) -> None:
+        self.packets += times
+        if at > self.last:
+            self.last = at
+        elif at < self.first:
+            self.first = at
+        if self.packets >= self.needs > 0:
+            self.settled = True
 
 
 class Register:
@@ -48,8 +87,7 @@ class Register:
 
     def __init__(self) -> None:
         self._names: dict[_NameKey, _Name] = {}
-        self._services: dict[tuple[str, str | None, str, int, str, str, int], _Service] = {}
-        self._signatures: dict[str, Matched] = {}
+        self._services: dict[_ServiceKey, _Service] = {}
         self.not_examined: Counter[str] = Counter()
 
     def name(
@@ -60,41 +98,45 @@ class Register:
         proto: str,
         name: str,
         at: float,
-        remote: str | None = None,
-        port: int | None = None,
-        answers: tuple[str, ...] = (),
-        aliases: tuple[str, ...] = (),
-        alpn: tuple[str, ...] = (),
+        remote: str = "",
+        port: int = 0,
+        answers: _Texts = (),
+        aliases: _Texts = (),
+        alpn: _Texts = (),
         ech: bool = False,
         answer: bool = False,
         times: int = 1,
-    ) -> None:
-        """Count a name `times`; with `answer` as the answer to a question that may have been counted."""
+    ) -> Again | None:
+        """Count a name `times`; with `answer` as the answer to a question that may have been counted.
+
+        What to call when the same is said again.
+        """
         if not name or is_address(name):
-            return
-        key = (client, mac, proto, name, remote, port)
+            return None
+        key = (client, proto, name, remote, port, mac or "")
         record = self._names.get(key)
         if record is None:
             if len(self._names) >= MAX_NAMES:
-                self.not_examined["names beyond the limit"] += 1
-                return
+                self._left_out("names beyond the limit", times, at)
+                return partial(self._left_out, "names beyond the limit")
             record = self._names[key] = _Name(at)
-        record.first, record.last = min(record.first, at), max(record.last, at)
-        if answer:
-            record.seen += times
-        else:
-            record.asked += times
         for text in answers:
             if len(record.answers) < _MAX_ANSWERS:
                 record.answers.setdefault(text)
-        record.aliases = aliases or record.aliases
-        record.alpn = alpn or record.alpn
-        record.ech = record.ech or ech
+        if ech:
+            record.ech = True
+        if aliases or alpn:
+            say = partial(record.say, aliases, alpn, answer=answer)
+            say(times, at)
+            return say
+        count = record.answer if answer else record.ask
+        count(times, at)
+        return count
 
     def service(
         self, matched: Matched, packet: Packet, *, client: str, mac: str | None, outward: bool
-    ) -> None:
-        """Count one message of a service; `outward`: sent by the client."""
+    ) -> Again:
+        """Count one message of a service; `outward`: sent by the client. What to call when it is repeated."""
         remote, port = (packet.dst, packet.dport) if outward else (packet.src, packet.sport)
         own = packet.sport if outward else packet.dport
         signature = matched.service
@@ -102,16 +144,22 @@ class Register:
         record = self._services.get(key)
         if record is None:
             if len(self._services) >= MAX_SERVICES:
-                self.not_examined["services beyond the limit"] += 1
-                return
+                self._left_out("services beyond the limit", packet.times, packet.at)
+                return partial(self._left_out, "services beyond the limit")
             record = self._services[key] = _Service(packet.at)
-        record.first, record.last = min(record.first, packet.at), max(record.last, packet.at)
-        record.packets += packet.times
-        record.messages.add(matched.message.name)
+        if matched.message.name not in record.messages:
+            record.messages += (matched.message.name,)
         if matched.announced and outward:
             record.announced = record.announced or matched.announced
+        record.needs = signature.needs
         if not record.settled:
-            record.settled = enough(signature, matched.message, (port, own), record.packets)
+            record.settled = enough(signature, matched.message, (port, own), 0)
+        record.count(packet.times, packet.at)
+        return record.count
+
+    def _left_out(self, reason: str, times: int, at: float) -> None:
+        del times, at
+        self.not_examined[reason] += 1
 
     @property
     def count(self) -> int:
@@ -120,31 +168,28 @@ class Register:
 
     def names(self) -> tuple[NameSeen, ...]:
         """In order of client, protocol, name."""
-        found = [
+        odd = {name: is_odd(name) for name in {key[2] for key in self._names}}
+        return tuple(
             NameSeen(
                 client=client,
-                client_mac=mac,
+                client_mac=mac or None,
                 proto=proto,
                 name=name,
                 first=r.first,
                 last=r.last,
                 count=max(r.asked, r.seen),
-                remote=remote,
-                port=port,
+                remote=remote or None,
+                port=port if remote else None,
                 answers=tuple(r.answers),
                 aliases=r.aliases,
                 alpn=r.alpn,
                 ech=r.ech,
-                odd=is_odd(name),
+                odd=odd[name],
             )
-            for (client, mac, proto, name, remote, port), r in self._names.items()
-        ]
-        return tuple(
-            sorted(
-                found,
-                key=lambda n: (n.client, n.proto, n.name, n.remote or "", n.port or 0, n.client_mac or ""),
+            for (client, proto, name, remote, port, mac), r in sorted(
+                self._names.items(), key=itemgetter(0)
             )
-        )  # fmt: skip
+        )
 
     def services(self) -> tuple[ServiceSeen, ...]:
         """Settled services; the conversations of one client with one remote port are one record."""
@@ -176,11 +221,12 @@ class Register:
         """Every counter as it stands, for `remembered`."""
         names = tuple(
             NameRecord(
-                client=client, mac=mac, proto=proto, name=name, remote=remote, port=port,
+                client=client, mac=mac or None, proto=proto, name=name, remote=remote or None,
+                port=port if remote else None,
                 first=r.first, last=r.last, asked=r.asked, seen=r.seen, answers=tuple(r.answers),
                 aliases=r.aliases, alpn=r.alpn, ech=r.ech,
             )
-            for (client, mac, proto, name, remote, port), r in self._names.items()
+            for (client, proto, name, remote, port, mac), r in self._names.items()
         )  # fmt: skip
         services = tuple(
             ServiceRecord(
@@ -198,10 +244,11 @@ class Register:
             name = _Name(n.first)
             name.last, name.asked, name.seen, name.ech = n.last, n.asked, n.seen, n.ech
             name.answers, name.aliases, name.alpn = dict.fromkeys(n.answers), n.aliases, n.alpn
-            self._names[n.client, n.mac, n.proto, n.name, n.remote, n.port] = name
+            name.said = n.last
+            self._names[n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or ""] = name
         for s in services:
             service = _Service(s.first)
             service.last, service.packets, service.settled = s.last, s.packets, s.settled
-            service.announced, service.messages = s.announced, set(s.messages)
+            service.announced, service.messages = s.announced, s.messages
             key = (s.client, s.mac, s.remote, s.port, s.transport, s.signature, s.own)
             self._services[key] = service

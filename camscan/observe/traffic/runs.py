@@ -25,6 +25,9 @@ class Runs:
         self._services = services
         self._runs: OrderedDict[_Key, Run] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._runs)
+
     def feed(
         self, packet: Packet, matches: list[Matched], *, outward: bool
     ) -> tuple[Packet, list[Matched], bool]:

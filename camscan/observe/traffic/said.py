@@ -214,7 +214,7 @@ def _system(payload: bytes) -> bytes:
 
 def fields_of(kind: Kind, payload: bytes, port: int | None) -> Fields:
     """What the decoder of the kind reads; nothing where it reads nothing."""
-    # Late: it reads every protocol there is, and most captures hold no answer.
+    # Loaded with the first answer: it brings every decoder there is, and most captures hold no answer.
     from camscan.decode.registry import decode
 
     try:

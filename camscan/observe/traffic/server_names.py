@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from camscan.decode import certificate, tls
+from camscan.decode import tls
 from camscan.decode.host_name import host_name
 from camscan.errors import DecodeError
 
@@ -23,6 +23,9 @@ def certificate_names(stream: bytes) -> tuple[tuple[str, ...], bytes] | None:
         return None if len(stream) < _MAX_STREAM else ((), b"")
     if not flight.certificates:
         return None if len(stream) < _MAX_STREAM and not flight.alert else ((), b"")
+    # Loaded where a certificate is seen: most captures hold none, and the library is large.
+    from camscan.decode import certificate
+
     der = flight.certificates[0]
     try:
         parsed = certificate.parse_der(der)

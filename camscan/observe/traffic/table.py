@@ -67,23 +67,27 @@ class PairTable:
         insert: bool,
     ) -> None:
         mask = len(self._slots) - 1
-        slot = slot[rows]
+        slot, found = slot[rows], result[rows]
+        a, b = a[rows], b[rows]
         while len(rows):
-            found = self._slots[slot]
-            a_rows, b_rows = a[rows], b[rows]
-            right = (self.a[found] == a_rows) & (self.b[found] == b_rows)
-            result[rows[right]] = found[right]
+            # Each of these stands at a slot that is free or another pair's.
             free = found == 0
             if free.any():
                 if insert and self.count < self.most:
-                    self._insert(a_rows, b_rows, slot, free)
-                    # Winners and their twins are found again in the next turn, at the same slot.
+                    self._insert(a, b, slot, free)
+                    # Winners and their twins are found in this turn, at the same slot.
                 else:
                     result[rows[free]] = 0
-                    right |= free
-            stay = ~right
-            rows = rows[stay]
-            slot = np.where(free[stay], slot[stay], (slot[stay] + 1) & mask)
+                    kept = np.flatnonzero(~free)
+                    rows, slot, a, b = rows[kept], slot[kept], a[kept], b[kept]
+                    free = np.zeros(len(rows), np.bool_)
+            slot += ~free
+            slot &= mask
+            found = self._slots[slot]
+            right = (self.a[found] == a) & (self.b[found] == b)
+            result[rows[right]] = found[right]
+            left = np.flatnonzero(~right)
+            rows, slot, found, a, b = rows[left], slot[left], found[left], a[left], b[left]
 
     def _insert(self, a: Keys, b: Keys, slot: NDArray[np.int64], free: NDArray[np.bool_]) -> None:
         places = slot[free]

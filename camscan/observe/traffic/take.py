@@ -22,8 +22,9 @@ from camscan.observe.traffic.engine import Engine, Progress
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.memory import taken_up, written
 from camscan.observe.traffic.messages import Problem
-from camscan.observe.traffic.namer import Namer, service_gates
+from camscan.observe.traffic.namer import Namer
 from camscan.observe.traffic.remembered import decoded, encoded
+from camscan.observe.traffic.services import service_gates
 from camscan.observe.traffic.source import Source, open_source
 from camscan.observe.traffic.state import absorb, state_of
 
@@ -56,7 +57,7 @@ class Taking:
         self._beside: Beside | None = None
         self._namer = Namer(services, local=Own(options.local), resolvers=resolvers)
         self.engine = Engine(
-            gates=(*GATES, *service_gates(services)), feed=self._namer.feed, scope=options.local
+            gates=(*GATES, *service_gates(services)), feed=self._namer, scope=options.local
         )
 
     def read(

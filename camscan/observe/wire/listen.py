@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from pathlib import Path
 
 from camscan.clock import Clock
@@ -20,6 +21,8 @@ from camscan.errors import PrivilegeError, UsageError
 _BUFFER = 32 << 20
 _SO_RCVBUFFORCE = 33
 _LARGEST = 65_535
+_FLUSH = 0.2
+"""Seconds that a datagram may wait for others before it is handed on."""
 _RAW_IP = 101
 
 
@@ -101,6 +104,7 @@ class TzspListener:
             out.write(struct.pack("=IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, _LARGEST, _RAW_IP))
             # After the stop, what has arrived is still taken; at most one receive buffer of it.
             left = _BUFFER
+            flushed = time.monotonic()
             while left > 0:
                 try:
                     data, sender = self._sock.recvfrom(_LARGEST)
@@ -112,6 +116,10 @@ class TzspListener:
                     continue
                 out.write(self._record(data, sender))
                 self.datagrams += 1
+                if (now := time.monotonic()) - flushed > _FLUSH:
+                    # A mirror that never pauses is handed on all the same.
+                    out.flush()
+                    flushed = now
                 left -= len(data) + 64 if self._stopped.is_set() else 0
             self.dropped = self.lost()
 

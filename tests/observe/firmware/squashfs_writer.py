@@ -1,4 +1,4 @@
-"""How is a squashfs of version 1, 2 or 3 written? No tool of today makes one; `unsquashfs` proves these. No test in here."""
+"""How is a squashfs of version 1, 2 or 3, or a big-endian 4 written? No tool of today makes one; `unsquashfs` proves most. No test in here."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class _Writer:
         self.major, self.order, self.pack = major, order, pack
         self.block = 1 << block_log
         mark = b"\xff" if checked else b""
-        head = {1: 51, 2: 63, 3: 119}[major]
+        head = {1: 51, 2: 63, 3: 119, 4: 96}[major]
         self.data = bytearray(head)
         self.inodes = Table(order, pack, mark)
         self.folders = Table(order, pack, mark)
@@ -86,14 +86,28 @@ class _Writer:
         self.data += self.folders.done()
         fragment_at = self._fragment_table(mark)
         uid_at = len(self.data)
-        self.data += struct.pack(f"{order}I", 0)
+        if major < 4:
+            self.data += struct.pack(f"{order}I", 0)
         guid_at = len(self.data)
-        self.data += struct.pack(f"{order}I", 0)
+        if major < 4:
+            self.data += struct.pack(f"{order}I", 0)
         used = len(self.data)
         o = order
         flags = (1 << 2) if checked else 0
         small = self.block & 0xFFFF if major != 1 else self.block
         low = (used, uid_at, guid_at, inode_at, folder_at) if major < 3 else (0, 0, 0, 0, 0)
+        if major == 4:
+            table = struct.pack(f"{o}H", 0x8004) + struct.pack(f"{o}I", 0)
+            self.data += table + struct.pack(f"{o}Q", used)
+            id_at, none = len(self.data) - 8, (1 << 64) - 1
+            used = len(self.data)
+            raw = (magic or (b"hsqs" if o == "<" else b"sqsh")) + struct.pack(
+                f"{o}4I6H8Q", self.count, 1_300_000_000, self.block, len(self.fragments), 1, block_log, 0, 1, 4, 0,
+                root, used, id_at, none, inode_at, folder_at, fragment_at if self.fragments else none, none,
+            )  # fmt: skip
+            self.data[:head] = raw
+            self.image = bytes(self.data).ljust((used + 4095) // 4096 * 4096, b"\0")
+            return
         raw = (magic or (b"hsqs" if o == "<" else b"sqsh")) + struct.pack(f"{o}I", self.count)
         raw += struct.pack(f"{o}5IHHHH", *low, major, 1 if major == 3 else 0, small, block_log)
         raw += struct.pack(f"{o}BBBIQ", flags, 1, 1, 1_300_000_000, root)
@@ -115,6 +129,8 @@ class _Writer:
 
     def _base(self, kind: int, mode: int, number: int) -> bytes:
         o = self.order
+        if self.major == 4:
+            return struct.pack(f"{o}4HII", kind, mode, 0, 0, 1_300_000_000, number)
         if self.major == 1:
             return packed(o, (kind, 4), (mode, 12), (0, 4), (0, 4))
         base = packed(o, (kind, 4), (mode, 12), (0, 8), (0, 8))
@@ -140,17 +156,33 @@ class _Writer:
             group = []
             while entries and entries[0][2] >> 16 == block and len(group) < 256:
                 group.append(entries.pop(0))
-            if self.major == 3:
+            if self.major == 4:
+                raw = struct.pack(f"{o}III", len(group) - 1, block, first)
+            elif self.major == 3:
                 raw = struct.pack(f"{o}BII", len(group) - 1, block, first)
             else:
                 raw = packed(o, (len(group) - 1, 8), (block, 24))
             for name, kind, reference, own in group:
+                if self.major == 4:
+                    raw += (
+                        struct.pack(
+                            f"{o}HhHH", reference & 0xFFFF, own - first, kind, len(name) - 1
+                        )
+                        + name
+                    )
+                    continue
                 raw += packed(o, (reference & 0xFFFF, 13), (kind, 3), (len(name) - 1, 8))
                 raw += struct.pack(f"{o}h", own - first) if self.major == 3 else b""
                 raw += name
             size += len(raw)
             self.folders.add(raw)
-        size += 3 if self.major == 3 else 0
+        size += 3 if self.major >= 3 else 0
+        if self.major == 4:
+            assert size < 1 << 16
+            raw = self._base(1, 0o755, number)
+            return self._add(
+                raw + struct.pack(f"{o}IIHHI", place[0], 2, size, place[1], parent or number)
+            )
         large = size >= 1 << 19
         raw = self._base(8 if large else 1, 0o755, number)
         bits = packed(o, (size, 27 if large else 19), (place[1], 13))
@@ -175,6 +207,8 @@ class _Writer:
 
     def _link(self, target: str) -> int:
         raw = self._base(3, 0o777, self._number())
+        if self.major == 4:
+            return self._add(raw + struct.pack(f"{self.order}II", 1, len(target)) + target.encode())
         raw += struct.pack(f"{self.order}I", 1) if self.major == 3 else b""
         return self._add(raw + struct.pack(f"{self.order}H", len(target)) + target.encode())
 
@@ -195,7 +229,7 @@ class _Writer:
             pieces.append(tail)
         sizes = []
         for piece in pieces:
-            if self.major == 3 and not piece.strip(b"\0"):
+            if self.major >= 3 and not piece.strip(b"\0"):
                 sizes.append((0, False))
                 continue
             small = self.pack(piece)
@@ -203,7 +237,9 @@ class _Writer:
             self.data += piece if stored else small
             sizes.append((len(piece) if stored else len(small), stored))
         raw = self._base(2, 0o755, self._number())
-        if self.major == 3:
+        if self.major == 4:
+            raw += struct.pack(f"{o}4I", start, fragment, within, len(content))
+        elif self.major == 3:
             raw += struct.pack(f"{o}QIII", start, fragment, within, len(content))
         elif self.major == 2:
             raw += struct.pack(f"{o}5I", 1_300_000_000, start, fragment, within, len(content))
@@ -226,7 +262,7 @@ class _Writer:
             self.tail = b""
 
     def _fragment_table(self, mark: bytes) -> int:
-        wide = self.major == 3
+        wide = self.major >= 3
         raw = b"".join(
             struct.pack(f"{self.order}QII", at, size, 0)
             if wide

@@ -36,7 +36,7 @@ def luks() -> bytes:
 
 def test_they_are_named_with_their_reason():
     for image, reason, words in (
-        (seven_zip(4000), "no-library", "7z"),
+        (seven_zip(4000), "damaged", "7z"),
         (rar4(), "no-library", "RAR"),
         (rar5(), "no-library", "RAR"),
         (luks(), "encrypted", "LUKS 1"),

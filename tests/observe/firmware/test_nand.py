@@ -14,8 +14,10 @@ from firmware_images import (
     noise,
     opened,
     reasons,
+    run,
     text,
     uimage,
+    write_tree,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,6 +156,30 @@ def test_yaffs(options):
     (container,) = opening.opened
     assert container.form == "yaffs"
     assert container.label.startswith("yaffs1" if options.get("place") == -1 else "yaffs2")
+
+
+@pytest.mark.needs("mkfs.ubifs", "ubinize")
+def test_ubi_in_a_dump_with_spare_bytes(tmp_path):
+    tree, inner, plan = write_tree(tmp_path / "root"), tmp_path / "ubifs", tmp_path / "plan"
+    run("mkfs.ubifs", "-r", tree, "-m", 2048, "-e", 126976, "-c", 100, "-x", "lzo", "-o", inner)
+    plan.write_text(
+        f"[a]\nmode=ubi\nimage={inner}\nvol_id=0\nvol_type=dynamic\nvol_name=rootfs\nvol_size=10MiB\n"
+    )
+    run("ubinize", "-o", tmp_path / "ubi", "-m", 2048, "-p", "128KiB", plan)
+    flash = text(90_000).ljust(1 << 17, b"\xff") + (tmp_path / "ubi").read_bytes()
+    entries, opening = opened(dumped(flash, 2048, 128))
+    assert [o.form for o in opening.opened] == ["nand-dump", "ubi", "ubifs"]
+    assert files_of(entries, "pages!/ubi@0x20000!/rootfs") == FILES
+
+
+@pytest.mark.parametrize("options", [{}, {"page": 512, "spare": 16, "place": -1}])
+def test_what_follows_a_yaffs_is_not_swallowed(options):
+    image = yaffs({"a": text(9000), "b": b"x"}, {}, **options)
+    after = noise(600_000, 12) + cpio({"etc/x": text(900)})
+    entries, opening = opened(image + after)
+    container = opening.opened[0]
+    assert (container.form, container.size) == ("yaffs", len(image))
+    assert text(900) in files_of(entries).values()
 
 
 def test_of_a_file_written_twice_the_later_one_counts():

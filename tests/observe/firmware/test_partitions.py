@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 
 import pytest
 from firmware_images import opened, text, uimage
@@ -68,6 +69,30 @@ def test_the_table_of_an_esp():
         Partition("nvs", 0x9000, 0x6000),
         Partition("app0", 0x10000, 0x100000),
     )
+
+
+def _disk(name: str) -> bytes:
+    row = (
+        bytes(range(1, 17))
+        + bytes(16)
+        + struct.pack("<QQQ72s", 64, 127, 0, name.encode("utf-16-le"))
+    )
+    head = struct.pack(
+        "<8sIII4xQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 1, 255, 34, 222, b"", 2, 128, 128, 0
+    )
+    head = head[:16] + struct.pack("<I", zlib.crc32(head)) + head[20:]
+    return bytes(512) + head.ljust(512, b"\0") + row.ljust(128 * 4, b"\0")
+
+
+def test_the_partition_table_of_a_disk():
+    image = _disk("rootfs").ljust(64 * 512, b"\0") + squashfs(nested({"etc/x": text(900)}, {}), 3)
+    image = image.ljust(1 << 17, b"\0")
+    assert find(memoryview(image)) == (Partition("rootfs", 64 * 512, 64 * 512),)
+    _, opening = opened(image)
+    assert [o.label for o in opening.opened] == ["squashfs 3.1, gzip, partition rootfs"]
+    wrong = bytearray(image)
+    wrong[512 + 40] ^= 1
+    assert find(memoryview(wrong)) == ()
 
 
 def test_a_container_says_in_which_partition_it_lies():

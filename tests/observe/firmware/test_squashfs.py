@@ -10,6 +10,7 @@ import pytest
 from firmware_images import (
     FILES,
     LINKS,
+    cpio,
     files_of,
     links_of,
     noise,
@@ -42,7 +43,15 @@ def test_every_compressor(tree, compressor):
 
 
 @pytest.mark.parametrize(
-    "options", [("-noI", "-noD", "-noF"), ("-no-fragments",), ("-b", "4096"), ("-b", "1M")]
+    "options",
+    [
+        ("-noI", "-noD", "-noF"),
+        ("-no-fragments",),
+        ("-b", "4096"),
+        ("-b", "1M"),
+        ("-Xbcj", "arm,x86,armthumb,powerpc,sparc,ia64", "-Xdict-size", "50%"),
+        ("-always-use-fragments", "-no-exports", "-no-xattrs"),
+    ],
 )
 def test_other_layouts(tree, options):
     entries, opening = opened(squashfs(tree, "xz", *options))
@@ -89,14 +98,31 @@ def test_a_damaged_data_block_costs_its_file_alone(tree):
     assert {path for path, reason in reasons(opening) if reason == "damaged"} == wrong
 
 
-def test_of_a_truncated_image_the_blocks_that_are_left_are_still_read(tree):
-    image = squashfs(tree, "xz", "-b", "131072")
+@pytest.mark.parametrize("compressor", ["xz", "gzip", "lzma"])
+def test_of_a_truncated_image_the_blocks_that_are_left_are_still_read(tree, compressor):
+    image = squashfs(tree, compressor, "-b", "131072")
     entries, opening = opened(image[: len(image) // 2])
-    assert "squashfs" not in {o.form for o in opening.opened}
     assert ("squashfs@0x0", "damaged") in reasons(opening)
-    assert f"{len(image[: len(image) // 2])} are here" in opening.unopened[0].detail
+    assert f"{len(image) // 2} are here" in opening.unopened[0].detail
     found = files_of(entries)
     assert any(FILES["bin/app"][:131_072] in data for data in found.values())
+
+
+def test_a_stale_superblock_hides_nothing_behind_it(tree):
+    stale = squashfs(tree, "gzip", "-b", "131072")[:5000]
+    ramfs = cpio({"etc/config": text(4000, 46)})
+    image = stale + text(4000) + ramfs + b"\xff" * 8192
+    entries, opening = opened(image)
+    assert ("squashfs@0x0", "damaged") in reasons(opening)
+    assert text(4000, 46) in files_of(entries).values()
+
+
+def test_without_its_last_bytes_an_image_is_read_and_said(tree):
+    image = squashfs(tree, "xz")
+    (used,) = struct.unpack_from("<Q", image, 40)
+    entries, opening = opened(image[: used - 6])  # the table of owners
+    assert files_of(entries) == FILES
+    assert reasons(opening) == [("", "damaged")]
 
 
 def test_a_lying_size_of_a_file_does_not_take_the_memory(tree, tmp_path):

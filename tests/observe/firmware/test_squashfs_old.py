@@ -1,4 +1,4 @@
-"""Does every file of squashfs 1 to 3 come out, in both byte orders and with the LZMA of vendors?"""
+"""Does every file of squashfs 1 to 3 and of a big-endian 4 come out, also with the LZMA of vendors?"""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from squashfs_writer import nested, squashfs
 
 TREE = nested(FILES, LINKS)
-LOGS = {1: 15, 2: 16, 3: 17}
+LOGS = {1: 15, 2: 16, 3: 17, 4: 17}
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("major", [1, 2, 3])
+@pytest.mark.parametrize("major", [1, 2, 3, 4])
 def test_every_version_and_byte_order(major, order):
     entries, opening = opened(squashfs(TREE, major, order, block_log=LOGS[major]))
     assert files_of(entries) == FILES
@@ -32,8 +32,9 @@ def test_every_version_and_byte_order(major, order):
 
 
 @pytest.mark.needs("unsquashfs")
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("major", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("major", "order"), [(1, "<"), (1, ">"), (2, "<"), (2, ">"), (3, "<"), (3, ">"), (4, "<")]
+)
 def test_the_writer_of_these_tests_writes_what_unsquashfs_reads(tmp_path, major, order):
     image = tmp_path / "image"
     image.write_bytes(squashfs(TREE, major, order, block_log=LOGS[major]))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from camscan.knowledge import load
 from camscan.observe.traffic import namer as namer_module
-from camscan.observe.traffic.namer import Namer, service_gates
+from camscan.observe.traffic.namer import Namer
+from camscan.observe.traffic.services import service_gates
 
 KNOWLEDGE = load()
 HOST = "www.easy4ipcloud.com"

@@ -15,7 +15,8 @@ from test_traffic_engine import WRAPPERS, timed
 from camscan.knowledge import load
 from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.gates import GATES
-from camscan.observe.traffic.namer import Namer, service_gates
+from camscan.observe.traffic.namer import Namer
+from camscan.observe.traffic.services import service_gates
 from camscan.observe.traffic.source import open_source
 
 pytestmark = pytest.mark.needs("tshark")

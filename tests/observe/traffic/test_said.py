@@ -45,7 +45,8 @@ from camscan.observe.network.protocols.registry import ANNOUNCEMENTS
 from camscan.observe.traffic import said
 from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.gates import GATES
-from camscan.observe.traffic.namer import Namer, service_gates
+from camscan.observe.traffic.namer import Namer
+from camscan.observe.traffic.services import service_gates
 from camscan.observe.traffic.source import open_source
 from camscan.run import Run
 

@@ -20,6 +20,7 @@ from traffic_reference import count
 from camscan.observe.traffic import boundary
 from camscan.observe.traffic import source as source_module
 from camscan.observe.traffic.engine import Engine
+from camscan.observe.traffic.records import Records
 from camscan.observe.traffic.source import Source
 
 RECORDS = timed([f.ether(p) for p in packets(21, 300)])
@@ -188,9 +189,10 @@ def test_lanes_find_the_chain_and_nothing_else(order, bodies, start, lane, draw)
     data = bytearray(b"".join(out) + bytes(512))
     end = len(data) - 512
     array, view = np.frombuffer(data, np.uint8), memoryview(data)
-    plain = boundary.step(view, 0, end, order, end)
+    walker = Records(order)
+    plain = walker.step(view, 0, end, end)
     with mock.patch.object(boundary, "_LANE", lane):
-        chain = boundary.Walker(order).chain(array, view, 0, end)
+        chain = walker.chain(array, view, 0, end)
     assert chain.offsets.tolist() == plain.offsets.tolist()
     assert (chain.end, chain.damaged) == (plain.end, plain.damaged)
 

@@ -21,18 +21,6 @@ def _refuse(why: str, encrypted: bool, watch: Watch) -> Iterator[Member]:
     raise NoLibraryError(why)
 
 
-def _seven_zip(view: memoryview, at: int, watch: Watch) -> Found | None:
-    """Signature, version, checksum of the start header, then place and size of the end header (7zFormat.txt)."""
-    del watch
-    head = view[at : at + 32]
-    (stated,) = struct.unpack_from("<I", head, 8)
-    if zlib.crc32(head[12:32]) != stated:
-        return None
-    place, size = struct.unpack_from("<QQ", head, 12)
-    end = min(32 + place + size, len(view) - at)
-    return Found(at, end, partial(_refuse, "7z archives are not read", False), "", 0, "7z")
-
-
 def _rar(view: memoryview, at: int, watch: Watch) -> Found | None:
     """The archive header behind the signature, by its checksum (technote of RAR 4, rarlab.com technote 5)."""
     del watch
@@ -78,7 +66,6 @@ def _openssl(view: memoryview, at: int, watch: Watch) -> Found | None:
 
 
 CLOSED = (
-    Form("7z", FILESYSTEM, ((r"7z\xbc\xaf\x27\x1c", 0),), _seven_zip),
     Form("rar", FILESYSTEM, ((r"Rar!\x1a\x07[\x00\x01]", 0),), _rar),
     Form("luks", FILESYSTEM, ((r"LUKS\xba\xbe\x00[\x01\x02]", 0),), _luks),
     Form("openssl-enc", FILESYSTEM, ((r"Salted__", 0),), _openssl),

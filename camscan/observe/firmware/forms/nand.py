@@ -83,12 +83,11 @@ def _whole(part: memoryview) -> memoryview:
 
 
 def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
-    if at or len(view) < _SMALLEST:
-        return None
+    if at or not _SMALLEST <= len(view) <= watch.room():
+        return None  # larger than what may be in memory: no flash, and reading samples of it costs
     for page, spare in _SIZES:
         if not _marked(view, page, spare):
             continue
-        watch.fits(len(view))
         watch.tick()
         plain = memoryview(stripped(view, page, spare))
         if any(

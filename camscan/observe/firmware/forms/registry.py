@@ -16,6 +16,7 @@ from camscan.observe.firmware.forms.hexfile import HEXFILE
 from camscan.observe.firmware.forms.jffs2 import JFFS2
 from camscan.observe.firmware.forms.nand import NAND
 from camscan.observe.firmware.forms.romfs import ROMFS
+from camscan.observe.firmware.forms.sevenzip import SEVENZIP
 from camscan.observe.firmware.forms.sparse import SPARSE
 from camscan.observe.firmware.forms.squashfs import SQUASHFS
 from camscan.observe.firmware.forms.stream import STREAMS
@@ -52,6 +53,7 @@ FORMS: tuple[Form, ...] = (
     CPIO,
     TAR,
     ZIP,
+    SEVENZIP,
     AR,
     ENVIRONMENT,
     *UNREAD,

@@ -23,6 +23,7 @@ from camscan.observe.firmware.forms.squashfs_reader import (
     Inode,
     Reader,
 )
+from camscan.observe.firmware.forms.squashfs_rest import members
 from camscan.observe.firmware.unpack import LZMA_GUESSES
 from camscan.observe.firmware.watch import NoLibraryError, Watch
 
@@ -134,7 +135,11 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
         why = "squashfs: its tables cannot be read"
         if cut:
             why = f"squashfs: {reader.used} bytes long, {here} are here"
-        return Found(at, min(_SIZE, here), partial(_cut_off, why), "", 0, "squashfs")
+        # The reader was tried with other compressions: what counts is what the superblock states.
+        reader = next(_readers(view[at:]))
+        body = view[at + _SIZE : at + min(reader.used, here)]
+        rest = partial(members, body, reader.compressor, reader.block_size, why)
+        return Found(at, min(_SIZE, here), rest, f"squashfs {reader.version}", 0, "squashfs")
     how = _NAMES.get(reader.compressor, reader.compressor)
     order = ", big-endian" if reader.order == ">" else ""
     label = f"squashfs {reader.version}, {how}{order}"
@@ -178,11 +183,6 @@ def _opens(reader: Reader, compressor: str, *, strict: bool) -> bool:
 def _refuse(why: str, watch: Watch) -> Iterator[Member]:
     del watch
     raise NoLibraryError(why)
-
-
-def _cut_off(why: str, watch: Watch) -> Iterator[Member]:
-    del watch
-    raise DecodeError(why)
 
 
 SQUASHFS = Form("squashfs", FILESYSTEM, tuple((m, 0) for m in _MAGICS), _probe)

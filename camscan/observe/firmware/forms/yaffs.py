@@ -258,11 +258,16 @@ def _fits(view: memoryview, at: int, shape: _Shape) -> bool:
         if place + shape.step > len(view) or _erased(view, place, shape):
             return i >= 2
         tags = _tags(view, place, shape)
-        if tags is None:
+        if tags is None or (not tags.chunk and _header(view, place, shape.order) is None):
             return i >= 4
-        if tags.chunk == 0 and _header(view, place, shape.order) is None:
-            return False
     return True
+
+
+def _likely(tags: Tags, log: _Log, at: int) -> bool:
+    """Whether the page is one of this partition: tags are few bits, and what follows may look like them."""
+    if not tags.chunk:
+        return _header(log.view, at, log.shape.order) is not None
+    return log.shape.place >= 0 or tags.object in log.headers
 
 
 def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
@@ -284,6 +289,8 @@ def _probe(view: memoryview, at: int, watch: Watch) -> Found | None:
         elif len(log.headers) > min(_OBJECTS, watch.budget.files):
             damage = "yaffs: more objects than the budget"
             break
+        elif not _likely(tags, log, place):
+            wrong += 1
         elif not log.take(tags, place):
             break
         else:
