@@ -114,13 +114,18 @@ def _endpoints(
         )
     ids = {(n.proto, n.name): ident for ident, n in seen.names}
     met: dict[str, None] = {}
+    led: dict[str, str] = {}
+    """Name -> an address it led to behind which no party stands."""
     found = []
     for ident, flow in seen.flows:
         inbound = flow.client not in own and flow.remote in own
         remote = flow.client if inbound else flow.remote
-        if not traffic.party(remote) or not flow.packets_up + flow.packets_down:
+        if not flow.packets_up + flow.packets_down:
             continue
         named = Named() if inbound else index.of(flow)
+        if not traffic.party(remote):
+            led |= dict.fromkeys(named.names, remote)
+            continue
         here = spoken.pop((flow.remote, flow.port, flow.transport), [])
         met |= dict.fromkeys((*named.names, remote))
         endpoint = _contacted(device, flow, named, here, purposes, inbound=inbound)
@@ -136,7 +141,13 @@ def _endpoints(
     for seen_name in _first_of_each(unmet((n for _, n in seen.names), met)):
         if seen_name.proto != "dns" and seen_name.remote and traffic.own(seen_name.remote):
             continue  # a name for one of the owner's own devices
-        found.append(_named(device, seen_name, ids.get((seen_name.proto, seen_name.name), "")))
+        nowhere = led.get(seen_name.name, "")
+        if nowhere and traffic.own(nowhere):
+            continue
+        endpoint = _named(device, seen_name, ids.get((seen_name.proto, seen_name.name), ""))
+        if nowhere and (range_ := traffic.nobody(nowhere)):
+            endpoint = replace(endpoint, why=(f"led to {nowhere}, no party: {range_}",))
+        found.append(endpoint)
     return tuple(found)
 
 

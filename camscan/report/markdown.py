@@ -117,7 +117,7 @@ def _paths(model: ReportModel) -> list[str]:
         lines += [f"- {escape(n)}" for n in d.notes] + [""]
         for title, rows in (
             ("Contacted", d.contacted),
-            ("Named, but not contacted in the window", d.named_only),
+            ("Named, and no party contacted under that name in the window", d.named_only),
         ):
             lines += [f"{title}:", "", *_path_table(rows)] if rows else []
     return lines
@@ -127,7 +127,7 @@ def _path_table(rows: Iterable[PathRow]) -> list[str]:
     return table(
         _PATH_HEADER,
         [
-            (r.device_id, r.destination, r.address, r.port, size(r.bytes_up), size(r.bytes_down), r.kind, r.first, r.last, r.service_operator, r.service_parent_country, r.network_operator, r.network_parent_country, r.registry_country, r.located_country, r.named_by)
+            (r.device_id, r.destination, r.address, r.port, size(r.bytes_up), size(r.bytes_down), r.kind, r.first, r.last, r.service_operator, r.service_parent_country, r.network_operator, r.network_parent_country, r.registry_country, r.located_country, "; ".join((r.named_by, *(() if r.address else r.why))))
             for r in rows
         ],
     )  # fmt: skip

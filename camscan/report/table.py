@@ -62,7 +62,7 @@ def _parties(model: ReportModel) -> list[str]:
     named = sum(len(d.named_only) for d in paths.devices)
     counts = (
         f"{len(paths.unknown)} destinations without a known operator, {len(paths.nameless)} contacted without a name, "
-        f"{named} names without a flow (HTML report, paths.csv)"
+        f"{named} names without a flow to a party (HTML report, paths.csv)"
     )
     return [
         en.HEADINGS["paths"],

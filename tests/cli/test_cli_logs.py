@@ -13,6 +13,17 @@ from camscan.cli.main import run as camscan
 from camscan.clock import iso
 
 T = 1_793_000_000.0
+NETWORKS = """
+[[network]]
+id = "own-cn"
+name = "Emulated hosting"
+prefixes = ["203.0.113.0/24"]
+registry_country = "CN"
+parent_country = "CN"
+owner_supplied = true
+source = "declared by the owner of the emulated network"
+as_of = "2026-11-01"
+"""
 SHOWN, QUIC, UPLOAD, BARE, BROKER, CLOCK = (f"203.0.113.{n}" for n in (7, 8, 9, 10, 11, 12))
 DER = wire.certificate("api.easy4ipcloud.com", "www.easy4ipcloud.com")
 LEASE = bytes((1, 1, 6, 0)) + bytes(24) + bytes.fromhex(wire.CAMERA_MAC.replace(":", "")) + bytes(202) + b"\x63\x82\x53\x63\x35\x01\x03\x0c\x06camera\x3c\x05AXIS,\xff"  # fmt: skip
@@ -122,7 +133,9 @@ def write_suricata(folder, *, pack=False):
 def report(tmp_path, name, write, **options):
     folder = tmp_path / name
     folder.mkdir()
-    assert camscan(write(folder, **options)) == 0
+    networks = folder / "networks.toml"
+    networks.write_text(NETWORKS)
+    assert camscan([*write(folder, **options), "--networks", str(networks)]) == 0
     out = folder / "report.json"
     assert camscan(["report", str(folder / "run"), "-f", "json", "-o", str(out)]) == 0
     return json.loads(out.read_text())

@@ -145,7 +145,7 @@ def test_every_report_can_be_written(taken, form, capsys):
     assert camscan(["report", str(taken[1]), "-f", form]) == 0
     out = capsys.readouterr().out
     if form in {"html", "markdown"}:
-        assert "Named, but not contacted" in out
+        assert "Named, and no party contacted" in out
         assert "without a name" in out
     if form == "html":
         assert '<svg class="traffic"' in out
