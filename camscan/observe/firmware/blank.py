@@ -13,7 +13,8 @@ CELL = 4096
 """Bytes that must be all 0x00 or all 0xFF to count as padding: the smallest flash sector."""
 WINDOW = 1 << 16
 """Bytes over which an entropy is taken: 64 KiB of random bytes measure 7.997."""
-HIGH = 7.95
+HIGH, STILL = 7.95, 7.8
+"""Above the first a run begins, above the second it goes on: a window of compressed bytes is not always as dense."""
 _ZEROS = 0.035
 """Share of one byte value from which on HIGH cannot be reached: -p*log2(p) - (1-p)*log2((1-p)/255) = 7.93."""
 _STEP = 1 << 24
@@ -71,11 +72,14 @@ def _cells(source: Source, start: int, end: int) -> Iterator[tuple[int, bool]]:
 
 
 def high(view: memoryview, start: int, end: int) -> Iterator[tuple[int, int, float]]:
-    """Runs of windows of view[start:end] with an entropy above HIGH, as (start, end, mean entropy)."""
+    """Runs of windows of view[start:end] that look encrypted, as (start, end, mean entropy)."""
     begin = start
     values: list[float] = []
     for at in range(start, end - WINDOW + 1, WINDOW):
-        value = _above(view[at : at + WINDOW])
+        window = view[at : at + WINDOW]
+        value = _above(window)
+        if value is None and values and (still := entropy(window)) > STILL:
+            value = still
         if value is not None:
             if not values:
                 begin = at

@@ -18,6 +18,7 @@ from camscan.observe.firmware.blank import WINDOW, filled, high, looks_encrypted
 from camscan.observe.firmware.carve import Candidate, carve, probe
 from camscan.observe.firmware.entry import NO_BYTES, Budget, Entry
 from camscan.observe.firmware.form import BROKEN, Bytes, Found, Member
+from camscan.observe.firmware.forms.nand import NAND
 from camscan.observe.firmware.forms.registry import FORMS, WHOLE, dense
 from camscan.observe.firmware.source import Source, map_file, walk_tree
 from camscan.observe.firmware.watch import (
@@ -54,7 +55,8 @@ class Opening:
         self._more = 0
         self._at = 0
         self._source: Source | None = None
-        self._partitions: partitions.Table = ()
+        self._tables: dict[str, partitions.Table] = {}
+        """Path of flash contents -> names of its parts."""
 
     def entries(self) -> Iterator[Entry]:
         """The entries of the image; a second call opens it again from the beginning."""
@@ -95,7 +97,7 @@ class Opening:
             if not len(view):
                 self._note("", 0, 0, "unknown-format", "empty file")
                 return
-            self._partitions = partitions.find(view)
+            self._tables = {"": partitions.find(view)}
             yield from self._search(source, "", 0)
         except BudgetError as error:
             self._note("", self._at, len(view) - self._at, "budget", str(error))
@@ -137,6 +139,9 @@ class Opening:
             else:
                 self._dense(source, end, found.at, path)
             inner = self._name(source, found, candidate, path)
+            name = partitions.named(self._tables.get(path, ()), found.at)
+            if name and found.size < len(view):
+                found = found._replace(label=f"{found.label}, partition {name}".removeprefix(", "))
             yield from self._open(view, found, candidate.form.name, inner, depth)
             end = found.at + found.size
             opened_any = True
@@ -194,15 +199,12 @@ class Opening:
         self, view: memoryview, found: Found, form: str, inner: str, depth: int
     ) -> Iterator[Entry]:
         place = len(self.opened)
-        label = found.label
-        if not depth and (name := partitions.named(self._partitions, found.at)):
-            label = f"{label}, partition {name}".removeprefix(", ")
         record = Opened(
             path=inner,
             offset=found.at,
             size=found.size,
             form=found.form or form,
-            label=label,
+            label=found.label,
             created=iso(found.created) if found.created else "",
         )
         self.opened.append(record)
@@ -216,6 +218,8 @@ class Opening:
                     given += 1
                     files += entry.kind == "file"
                     yield entry
+                    if form == NAND.name:
+                        self._tables[entry.path] = partitions.find(memoryview(entry.data))
                     if not _itself(entry.data, found.size, view[found.at :]):
                         yield from self._inside(entry, depth + 1)
         except (*BROKEN, MemoryError) as error:

@@ -55,6 +55,14 @@ def test_runs_of_high_entropy():
     assert value > 7.99
 
 
+def test_a_run_goes_on_over_a_window_that_is_a_little_less_dense():
+    less = bytes(b for b in noise(1 << 17) if b >= 24)[: 1 << 16]  # 7.86 bits
+    data = noise(1 << 17) + less + noise(1 << 17, 3) + text(1 << 16)
+    ((start, end, _),) = high(memoryview(data), 0, len(data))
+    assert (start, end) == (0, 5 << 16)
+    assert list(high(memoryview(less * 2), 0, 1 << 17)) == []
+
+
 def test_a_file_looks_encrypted_only_if_all_of_it_does():
     assert (looks_encrypted(noise(200_000)) or 0) > 7.99
     assert looks_encrypted(noise(100_000) + text(200_000)) is None

@@ -10,6 +10,7 @@ from firmware_images import opened, text, uimage
 from hypothesis import given
 from hypothesis import strategies as st
 from squashfs_writer import nested, squashfs
+from test_nand import dumped
 
 from camscan.observe.firmware.partitions import Partition, find, named
 
@@ -102,6 +103,16 @@ def test_a_container_says_in_which_partition_it_lies():
     _, opening = opened(image)
     assert [(o.form, o.label.rpartition(", ")[2]) for o in opening.opened] == [
         ("uimage", "partition kernel"),
+        ("squashfs", "partition rootfs"),
+    ]
+
+
+def test_parts_are_named_in_a_dump_with_spare_bytes_too():
+    root = squashfs(nested({"etc/x": text(900)}, {}), 3)
+    plain = (MTD + text(120_000)).ljust(0x200000, b"\xff") + root
+    _, opening = opened(dumped(plain.ljust(1 << 22, b"\xff")))
+    assert [(o.form, o.label.rpartition(", ")[2]) for o in opening.opened] == [
+        ("nand-dump", "pages of 2048 bytes and 64 spare ones"),
         ("squashfs", "partition rootfs"),
     ]
 
