@@ -39,6 +39,7 @@ from camscan.worker import (
 MESSAGE = 512 << 20
 """Largest message in bytes; longer results come in several."""
 _CODE_FAILED = 70
+_PR_SET_PDEATHSIG = 1
 _ours: set[int] = set()
 """Descriptors of this process that no child may hold open."""
 
@@ -101,12 +102,13 @@ class Limited:
         if hasattr(os, "fork"):
             sys.stdout.flush()
             sys.stderr.flush()
+            parent = os.getpid()
             with warnings.catch_warnings():
                 # Threads of libraries (not of ours) make newer Pythons warn.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 self._pid = os.fork()
             if self._pid == 0:
-                _child(function, limits, theirs, wait=wait)
+                _child(function, limits, theirs, parent=parent, wait=wait)
             for descriptor in theirs:
                 if descriptor >= 0:
                     os.close(descriptor)
@@ -209,10 +211,25 @@ def _place(error: Exception) -> str:
     return "" if trace is None else f" in {trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
 
 
-def _child(function: str, limits: Limits, ends: tuple[int, int, int], *, wait: bool) -> None:
+def _end_with(parent: int) -> None:
+    """Where the kernel offers it, this process ends when its parent does, whatever it is busy with."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    if os.getppid() != parent:  # it died before that
+        os._exit(0)
+
+
+def _child(
+    function: str, limits: Limits, ends: tuple[int, int, int], *, parent: int, wait: bool
+) -> None:
     """In the fork: never returns."""
     code = _CODE_FAILED
     try:
+        _end_with(parent)
         for descriptor in _ours:
             with contextlib.suppress(OSError):
                 os.close(descriptor)

@@ -246,9 +246,25 @@ def broken_off(files: Path, run: Path, how: int) -> tuple[int, str]:
     else:
         raise AssertionError("no checkpoint")
     time.sleep(0.3)  # until the second file is in it as well
+    task = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    readers = task.read_text().split() if task.exists() else []
     process.send_signal(how)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
+    for _ in range(500):
+        left = [p for p in readers if _lives(p)]
+        if not left:
+            break
+        time.sleep(0.02)
+    assert [p for p in readers if _lives(p)] == []  # busy as it was, it ended with its parent
     return process.returncode, err
+
+
+def _lives(pid: str) -> bool:
+    """A zombie has no command line."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
