@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 from firmware_images import cpio, files_of, noise, opened, reasons, run, text
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from camscan.observe.firmware.entry import Budget
@@ -195,6 +195,7 @@ SEEDS = [
 
 
 @given(st.sampled_from(SEEDS), st.data())
+@settings(deadline=None)
 def test_changed_images_end_in_a_report(seed, data):
     image = bytearray(seed)
     for _ in range(data.draw(st.integers(1, 6))):
