@@ -52,6 +52,9 @@ def judged(upload: Upload) -> tuple[bool | None, str]:
         f"sent {_size(up)} and received {_size(down)} in {_duration(seconds)}, "
         f"packets of {mean:.0f} bytes on average"
     )
+    if not minutes:
+        # Flows inside the owner's networks: a recorder's video would fill the tables.
+        return None, f"{shape}: its minutes are not counted, so the rate is not judged"
     if peak < _AUDIO_RATE:
         return (
             False,
