@@ -19,8 +19,6 @@ from camscan.model.knowledge import Knowledge
 
 _SHARED = frozenset({"cs2", "throughtek", "tuya", "generic", "realtek-sdk"})
 """Platforms that are SDKs or services: beside another they name no maker."""
-_ABOVE = {"ezviz": "hikvision", "imou": "dahua"}
-"""Names of the left platform's cloud stand in firmware of the right one too."""
 _WEAK = frozenset({"build.os-release.version", "build.openwrt.release", "build.issue.version"})
 """They speak of the base system, and count where nothing else states a version."""
 _PARTS = ("kernel_date", "container_date", "boot_date")
@@ -137,8 +135,7 @@ def _values(facts: Iterable[ImageFact], attribute: str) -> list[str]:
 
 def _platforms(facts: Iterable[ImageFact]) -> list[str]:
     found = _values(facts, "platform")
-    own = [p for p in found if p not in _SHARED] or found
-    return [p for p in own if _ABOVE.get(p) not in own]
+    return [p for p in found if p not in _SHARED] or found
 
 
 def _one(attribute: str, values: list[str], conflicts: list[str]) -> str | None:
