@@ -18,17 +18,15 @@ import numpy as np
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
-    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
     Member,
-    inner_path,
     nothing,
     pattern,
     text_of,
-    too_deep,
 )
+from camscan.observe.firmware.forms.folders import walk
 from camscan.observe.firmware.unpack import block, raw_lzma
 from camscan.observe.firmware.watch import NoLibraryError, PartialError, Watch
 
@@ -170,44 +168,24 @@ class _Log:
         roots = [(f"#{i}", i) for i in sorted(folders) if i != _ROOT and i not in children]
         walked: set[int] = set()
         for label, root in [("", _ROOT), *roots]:
-            yield from self._walk(label, root, folders, walked, watch)
+            yield from walk(label, root, folders, walked, partial(self._member, watch))
         # Folders that contain each other have no root: they are listed from any of them.
         for left in sorted(set(folders) - walked):
-            yield from self._walk(f"#{left}", left, folders, walked, watch)
+            yield from walk(f"#{left}", left, folders, walked, partial(self._member, watch))
         if self.broken:
             raise DecodeError(f"jffs2: {self.broken} nodes with a wrong checksum were left out")
 
-    def _walk(
-        self,
-        label: str,
-        root: int,
-        folders: dict[int, list[tuple[bytes, _Entry]]],
-        walked: set[int],
-        watch: Watch,
-    ) -> Iterator[Member]:
-        stack = [(label, root, 0)]
-        while stack:
-            path, folder, depth = stack.pop()
-            if folder in walked:
-                continue
-            walked.add(folder)
-            below = []
-            for name, entry in sorted(folders.get(folder, ())):
-                inner = inner_path(f"{path}/{text_of(name).replace('/', '_')}")
-                mode = self.mode(entry.inode)
-                if entry.kind == 4:
-                    yield Member(inner, "directory", nothing, 0, mode)
-                    if depth < DEEPEST:
-                        below.append((inner, entry.inode, depth + 1))
-                    else:
-                        yield Member(inner, "file", too_deep)
-                elif entry.kind == 8:
-                    read = partial(self._file, entry.inode, watch)
-                    yield Member(inner, "file", read, self.size(entry.inode), mode)
-                elif entry.kind == 10:
-                    target = text_of(self._target(entry.inode, watch))
-                    yield Member(inner, "link", nothing, 0, mode, target)
-            stack.extend(reversed(below))
+    def _member(self, watch: Watch, inner: str, entry: _Entry) -> tuple[Member, int] | None:
+        inode, mode = entry.inode, self.mode(entry.inode)
+        if entry.kind == 4:
+            return Member(inner, "directory", nothing, 0, mode), inode
+        if entry.kind == 8:
+            read = partial(self._file, inode, watch)
+            return Member(inner, "file", read, self.size(inode), mode), inode
+        if entry.kind == 10:
+            target = text_of(self._target(inode, watch))
+            return Member(inner, "link", nothing, 0, mode, target), inode
+        return None
 
     def _file(self, inode: int, watch: Watch) -> bytes:
         return self.content(inode, watch)[0]

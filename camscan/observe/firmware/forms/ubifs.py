@@ -18,16 +18,14 @@ import numpy as np
 from camscan.errors import DecodeError
 from camscan.observe.firmware.form import (
     BROKEN,
-    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
     Member,
-    inner_path,
     nothing,
     text_of,
-    too_deep,
 )
+from camscan.observe.firmware.forms.folders import walk
 from camscan.observe.firmware.unpack import block
 from camscan.observe.firmware.watch import NoLibraryError, PartialError, Watch
 
@@ -161,44 +159,23 @@ class _Nodes:
             if entry.inode:
                 folders.setdefault(parent, []).append((name, entry))
         walked: set[int] = set()
-        yield from self._walk("", _ROOT, folders, walked, watch)
+        yield from walk("", _ROOT, folders, walked, partial(self._member, watch))
         # Folders whose own name is lost, or that contain each other.
         for left in sorted(set(folders) - walked):
-            yield from self._walk(f"#{left}", left, folders, walked, watch)
+            yield from walk(f"#{left}", left, folders, walked, partial(self._member, watch))
 
-    def _walk(
-        self,
-        label: str,
-        root: int,
-        folders: dict[int, list[tuple[bytes, _Dent]]],
-        walked: set[int],
-        watch: Watch,
-    ) -> Iterator[Member]:
-        stack = [(label, root, 0)]
-        while stack:
-            path, folder, depth = stack.pop()
-            if folder in walked:
-                continue
-            walked.add(folder)
-            below = []
-            for name, entry in sorted(folders.get(folder, ())):
-                inner = inner_path(f"{path}/{text_of(name).replace('/', '_')}")
-                inode = self.inodes.get(entry.inode)
-                mode = inode.mode if inode else 0
-                if entry.kind == 1:
-                    yield Member(inner, "directory", nothing, 0, mode)
-                    if depth < DEEPEST:
-                        below.append((inner, entry.inode, depth + 1))
-                    else:
-                        yield Member(inner, "file", too_deep)
-                elif entry.kind == 0:
-                    read = partial(self.content, entry.inode, watch)
-                    yield Member(inner, "file", read, inode.size if inode else 0, mode)
-                elif entry.kind == 2:
-                    yield Member(
-                        inner, "link", nothing, 0, mode, text_of(inode.data if inode else b"")
-                    )
-            stack.extend(reversed(below))
+    def _member(self, watch: Watch, inner: str, entry: _Dent) -> tuple[Member, int] | None:
+        inode = self.inodes.get(entry.inode)
+        mode = inode.mode if inode else 0
+        if entry.kind == 1:
+            return Member(inner, "directory", nothing, 0, mode), entry.inode
+        if entry.kind == 0:
+            read = partial(self.content, entry.inode, watch)
+            return Member(inner, "file", read, inode.size if inode else 0, mode), entry.inode
+        if entry.kind == 2:
+            target = text_of(inode.data if inode else b"")
+            return Member(inner, "link", nothing, 0, mode, target), entry.inode
+        return None
 
 
 def _node_size(view: memoryview, at: int) -> int | None:

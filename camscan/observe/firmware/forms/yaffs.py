@@ -13,17 +13,15 @@ from functools import partial
 from typing import NamedTuple
 
 from camscan.observe.firmware.form import (
-    DEEPEST,
     FILESYSTEM,
     Form,
     Found,
     Member,
-    inner_path,
     nothing,
     text_of,
-    too_deep,
     zero_ended,
 )
+from camscan.observe.firmware.forms.folders import walk
 from camscan.observe.firmware.watch import PartialError, Watch
 
 SHAPES = (
@@ -199,39 +197,20 @@ class _Log:
         for root in (_ROOT, *sorted(set(folders) - set(self.headers)), *sorted(folders)):
             if root not in walked:
                 label = "" if root == _ROOT else f"#{root}"
-                yield from self._walk(label, root, folders, walked, watch)
+                yield from walk(label, root, folders, walked, partial(self._member, watch))
 
-    def _walk(
-        self,
-        label: str,
-        root: int,
-        folders: dict[int, list[tuple[bytes, int]]],
-        walked: set[int],
-        watch: Watch,
-    ) -> Iterator[Member]:
-        stack = [(label, root, 0)]
-        while stack:
-            path, folder, depth = stack.pop()
-            if folder in walked:
-                continue
-            walked.add(folder)
-            below = []
-            for name, number in sorted(folders.get(folder, ())):
-                inner = inner_path(f"{path}/{text_of(name).replace('/', '_')}")
-                header = self.headers[number][2]
-                if header.kind == _FOLDER:
-                    yield Member(inner, "directory", nothing, 0, header.mode)
-                    if depth < DEEPEST:
-                        below.append((inner, number, depth + 1))
-                    else:
-                        yield Member(inner, "file", too_deep)
-                elif header.kind == _FILE:
-                    size = header.size if header.size != 0xFFFFFFFF else 0
-                    read = partial(self.content, number, watch)
-                    yield Member(inner, "file", read, size, header.mode)
-                elif header.kind == _LINK:
-                    yield Member(inner, "link", nothing, 0, header.mode, text_of(header.target))
-            stack.extend(reversed(below))
+    def _member(self, watch: Watch, inner: str, number: int) -> tuple[Member, int] | None:
+        header = self.headers[number][2]
+        if header.kind == _FOLDER:
+            return Member(inner, "directory", nothing, 0, header.mode), number
+        if header.kind == _FILE:
+            size = header.size if header.size != 0xFFFFFFFF else 0
+            read = partial(self.content, number, watch)
+            return Member(inner, "file", read, size, header.mode), number
+        if header.kind == _LINK:
+            target = text_of(header.target)
+            return Member(inner, "link", nothing, 0, header.mode, target), number
+        return None
 
 
 def _shape(view: memoryview, at: int) -> _Shape | None:
