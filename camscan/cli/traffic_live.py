@@ -268,6 +268,7 @@ class _Live:
         if os.isatty(file):
             with contextlib.suppress(AttributeError, ValueError):
                 signal.signal(signal.SIGTTIN, signal.SIG_IGN)
+        # A regular file or /dev/null cannot be waited for: then no phase comes from there.
         with contextlib.suppress(PermissionError, NotImplementedError, OSError):
             loop.add_reader(file, _lines(loop, file, self._phase))
 

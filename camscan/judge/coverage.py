@@ -213,6 +213,8 @@ def _unfinished(
     datagram = {p.id for p in knowledge.probe_plan.probes if p.transport == "udp"}
     done = {(o.device_id, o.job) for o in seen if o.job}
     open_: dict[tuple[str, str], set[str]] = defaultdict(set)
+    # An input is no device: what counts is why it could not be read.
+    alone: dict[str, set[str]] = defaultdict(set)
     for attempt in tried:
         if (
             attempt.reason in UNFINISHED
@@ -220,9 +222,18 @@ def _unfinished(
             and not attempt.test.startswith(_ANNOUNCED)
             and (attempt.device_id, attempt.test) not in done
         ):
-            open_[attempt.test, attempt.reason.value].add(attempt.device_id)
-    return tuple(
-        f"{test}: {reason} for {len(subjects)}: {', '.join(sorted(subjects)[:3])}"
-        + (" ..." if len(subjects) > 3 else "")
+            if attempt.device_id:
+                open_[attempt.test, attempt.reason.value].add(attempt.device_id)
+            else:
+                alone[attempt.test].add(attempt.detail or attempt.reason.value)
+    devices = tuple(
+        f"{test}: {reason} for {len(subjects)}: {_first(subjects, ', ')}"
         for (test, reason), subjects in sorted(open_.items())
     )
+    inputs = (f"{test}: {_first(reasons, '; ')}" for test, reasons in sorted(alone.items()))
+    return (*devices, *inputs)
+
+
+def _first(texts: Iterable[str], between: str) -> str:
+    found = sorted(texts)
+    return between.join(found[:3]) + (" ..." if len(found) > 3 else "")

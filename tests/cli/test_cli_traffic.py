@@ -170,10 +170,14 @@ def test_no_login_and_no_picture_is_kept_anywhere(tmp_path, capsys):
     assert [s for s in SECRETS if s in whole] == []
 
 
-def test_a_capture_that_is_none_is_two_and_one_that_is_missing_too(tmp_path):
+def test_a_capture_that_is_none_is_two_and_one_that_is_missing_too(tmp_path, capsys):
     text = tmp_path / "notes.txt"
     text.write_text("not a capture" * 10)
     assert camscan(["traffic", str(text), "-o", str(tmp_path / "a")]) == 2
+    said = capsys.readouterr()
+    assert said.err.count(str(text)) == 1
+    why = "no pcap or pcapng (first bytes 6e6f742061206361)"
+    assert f"did not finish: traffic {text}: {why}" in said.out
     assert camscan(["traffic", str(tmp_path / "none.pcap"), "-o", str(tmp_path / "b")]) == 2
     assert camscan(["traffic"]) == 3
 

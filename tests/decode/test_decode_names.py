@@ -51,10 +51,12 @@ def test_dns_over_tcp_comes_in_whole_messages():
 
 @given(st.binary(max_size=300))
 def test_dns_of_any_bytes_reads_or_refuses(data):
-    with suppress(DecodeError):
-        dns_seen.parse(data)
-    with suppress(DecodeError):
-        dns_seen.parse(wire.dns_query("a.b")[:12] + data)
+    for message in (data, wire.dns_query("a.b")[:12] + data):
+        with suppress(DecodeError):
+            seen = dns_seen.parse(message)
+            assert len(seen.also) < dns_seen.MAX_QUESTIONS
+            assert len(seen.answers) <= dns_seen.MAX_RECORDS
+            assert len(seen.aliases) <= dns_seen.MAX_ALIASES
 
 
 @pytest.mark.parametrize("size", [1, 7, 512, 16_000])
@@ -91,11 +93,13 @@ def test_tls_of_any_bytes_reads_or_refuses(data, place):
     whole = bytearray(wire.records(wire.hello(HOST)))
     whole[place % len(whole) : place % len(whole)] = data
     for stream in (data, bytes(whole), b"\x16\x03\x01" + data):
+        found = [client_hello.partial(stream)]
         with suppress(DecodeError):
-            client_hello.of_records(stream)
-        client_hello.partial(stream)
+            found.append(client_hello.of_records(stream))
         with suppress(DecodeError):
-            client_hello.of_datagram(b"\x16\xfe\xff" + stream)
+            found.append(client_hello.of_datagram(b"\x16\xfe\xff" + stream))
+        for hello in found:
+            assert hello is None or len(hello.name or "") <= len(stream)
 
 
 def test_quic_keys_are_those_of_the_standards():
@@ -142,7 +146,9 @@ def test_quic_of_any_bytes_reads_or_refuses(data, place):
         b"\xc3\x00\x00\x00\x01" + data,
     ):
         with suppress(DecodeError):
-            quic.HelloPieces().add(packet)
+            hello = quic.HelloPieces().add(packet)
+            # Encrypted and checked: what opens is what was sealed.
+            assert hello is None or (packet == good and hello.name == HOST)
 
 
 @given(st.binary(max_size=200))

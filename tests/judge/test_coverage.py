@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from judged_city import claim, device, shipped
+from msgspec.structs import replace
 
 from camscan.judge.coverage import coverage
 from camscan.model.claim import Attribute, Role, Visibility
@@ -59,6 +60,12 @@ def test_a_subject_that_gave_no_answer_stands_under_its_reason():
     assert row.not_examined == (("budget", 1), ("timeout", 1))
     assert result.incomplete == ("http-root: timeout for 1: 10.20.0.3",)
     assert result.addresses_answered == 2
+
+
+def test_an_input_that_was_not_read_stands_with_its_reason_in_words():
+    whole = tried("", "traffic a.pcap", Reason.ERROR)
+    result = run(attempts=[replace(whole, detail="empty"), tried("", "ingest b.log", Reason.ERROR)])
+    assert result.incomplete == ("ingest b.log: error", "traffic a.pcap: empty")
 
 
 def test_silence_of_a_search_and_missing_rights_are_not_unfinished_tests():

@@ -121,7 +121,9 @@ class Engine:
                     )
         except InputError as error:
             if not source.problem:  # else it is no capture because it could not be unpacked
-                self.problems.append(Problem(source.name, str(error)))
+                self.problems.append(
+                    Problem(source.name, str(error).removeprefix(f"{source.name}: "))
+                )
         finally:
             source.close()
         if source.problem:

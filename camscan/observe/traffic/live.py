@@ -243,6 +243,7 @@ class Watch:
 
         async def whole() -> LiveSummary:
             self._loop = loop = asyncio.get_running_loop()
+            # Windows has no such handlers, and a thread may set none: there Ctrl-C ends the program.
             with contextlib.suppress(NotImplementedError, RuntimeError):
                 loop.add_signal_handler(signal.SIGINT, self.stop)
                 loop.add_signal_handler(signal.SIGTERM, self.stop)
