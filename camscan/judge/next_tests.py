@@ -52,7 +52,7 @@ TESTS: tuple[Settling, ...] = (
         test="read the firmware version",
         factors=frozenset({"T"}),
         cost=2,
-        command="camscan settings <run> --credentials <file>, or the device's own page",
+        command="on the device's own page, with the owner's login",
     ),
     Settling(
         test="declare the control over the segment (C), or test its egress",

@@ -11,8 +11,9 @@ import click
 import pytest
 from programs import ROOT
 
-from camscan import errors
+from camscan import errors, knowledge
 from camscan.cli.main import COMMANDS, LazyGroup, cli, run
+from camscan.judge import next_tests
 
 README = (ROOT / "README.md").read_text("utf-8")
 _CODE = re.compile(r"```\n(.*?)```|`([^`\n]+)`", re.DOTALL)
@@ -73,6 +74,15 @@ def test_every_call_in_the_papers_exists(page, line):
     known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)} | {"-h", "--help"}
     for option in _OPTION.findall(" ".join(words)):
         assert option in known, f"{page}: {line}: {command.name} has no {option}"
+
+
+def test_the_tests_a_report_proposes_name_commands_there_are():
+    known = knowledge.load()
+    texts = [c.next_test for c in known.conditions.values()]
+    texts += [s.command for s in next_tests.TESTS]
+    named = {word for text in texts for word in re.findall(r"camscan ([a-z]+)", text)}
+    assert {"scan", "traffic", "assess"} <= named
+    assert named <= {path[0] for path in TREE if path}
 
 
 def test_formats_named_in_the_readme_are_those_there_are():
