@@ -267,7 +267,6 @@ class _Serving:
         nothing = np.empty(0, np.int64)
         batch = Batch(
             data=self._bytes(lot),
-            rows=np.empty(0, "V1"),
             frame=views[-1][: lot.frames],
             captured=nothing,
             wire=nothing,

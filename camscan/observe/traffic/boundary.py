@@ -17,6 +17,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.observe.traffic import steps
+
 Offsets = NDArray[np.int64]
 
 LARGEST = 1 << 20
@@ -62,6 +64,10 @@ class Walker(ABC):
     MARK_AT: ClassVar[int] = 0
     """Where the mark is in a record of little-endian order, and in the other one."""
     MARK_AT_BIG: ClassVar[int] = 0
+    LARGEST: ClassVar[int] = LARGEST
+    """Bytes beyond which a length is not believed."""
+    COMPILED: ClassVar[str]
+    """The compiled step that follows such records."""
 
     def __init__(self, order: str) -> None:
         self._order = order
@@ -95,6 +101,8 @@ class Walker(ABC):
 
     def chain(self, data: NDArray[np.uint8], view: memoryview, begin: int, end: int) -> Chain:
         """The records from `begin` on that end before `end`."""
+        if steps.compiled is not None:
+            return self._stepped(data, begin, end)
         parts: list[Offsets] = []
         place = begin
         for _ in range(_TURNS):
@@ -116,6 +124,18 @@ class Walker(ABC):
                 break
         rest = self.step(view, place, end, end)
         return Chain(np.concatenate((*parts, rest.offsets)), rest.end, rest.damaged)
+
+    def _stepped(self, data: NDArray[np.uint8], begin: int, end: int) -> Chain:
+        """The same, one record after another, compiled."""
+        most = max((end - begin) // self.HEAD + 1, 0)
+        places, stop = np.empty(most, np.int64), np.zeros(2, np.int64)
+        step = getattr(steps.compiled, self.COMPILED)
+        count = step(
+            steps.at(data), begin, end, self._order == ">", self.LARGEST, most,
+            steps.at(places), steps.at(stop),
+        )  # fmt: skip
+        # Few of the places are used: the rest of the memory was never touched.
+        return Chain(places[:count], int(stop[0]), bool(stop[1]))
 
     def _starts(self, view: memoryview, begin: int, end: int, mean: float) -> Offsets:
         """`begin`, and probable records behind it, at most one in every lane."""
