@@ -39,31 +39,75 @@ static inline uint32_t ordered(Data p, int32_t big) {
     return big ? __builtin_bswap32(word(p)) : word(p);
 }
 
-/* Records of pcap that begin at `begin` and end before `end`: how many, their places in `places`.
- * stop[0]: where the next one begins; stop[1]: whether it states a length above `largest`. */
-API int64_t camscan_records(Data data, int64_t begin, int64_t end, int32_t big, int64_t largest,
-                            int64_t most, int64_t *places, int64_t *stop) {
-    int64_t count = 0, place = begin;
-    stop[1] = 0;
-    while (count < most && place <= end - 16) {
-        int64_t size = ordered(data + place + 8, big);
-        if (size > largest) {
-            stop[1] = 1;
-            break;
-        }
-        int64_t following = place + 16 + size;
-        if (following > end) break;
-        /* Neighbours are often equally long: the header of the fourth from here is asked for. */
-        int64_t guess = following + 3 * (following - place);
-        if (guess < end) {
-            __builtin_prefetch(data + guess);
-            __builtin_prefetch(data + guess + 63);
-        }
-        places[count++] = place;
-        place = following;
+typedef struct {
+    Data data;
+    int64_t end;
+    int64_t largest; /* bytes beyond which a length is not believed */
+    int32_t big;
+} Chunk;
+
+/* Where the record of pcap at `place` ends; -1 where it is not whole, -2 where its length cannot be. */
+static inline int64_t record_end(const Chunk *c, int64_t place) {
+    if (place > c->end - 16) return -1;
+    int64_t size = ordered(c->data + place + 8, c->big);
+    if (size > c->largest) return -2;
+    return place + 16 + size <= c->end ? place + 16 + size : -1;
+}
+
+/* The same for the enhanced packet block of pcapng at `place`; -1 for all others. */
+static inline int64_t block_end(const Chunk *c, int64_t place) {
+    if (place > c->end - 12 || ordered(c->data + place, c->big) != 6) return -1;
+    int64_t size = ordered(c->data + place + 4, c->big);
+    if (size < 12 || size & 3 || size > c->largest || place + size > c->end) return -1;
+    return ordered(c->data + place + size - 4, c->big) == (uint32_t)size ? place + size : -1;
+}
+
+/* Follow several chains in step, each from its place in `starts` up to the beginning of the next: one waits for
+ * memory while the others go on. Lane n writes to `places` from places[into[n]] on, where there is room for as many
+ * records as fit. Per lane, how many, and where its next record begins; stop[1] says whether its length cannot be. */
+static inline void follow(const Chunk *c, int blocks, int64_t lanes, const int64_t *starts,
+                          const int64_t *into, int64_t *places, int64_t *counts, int64_t *ends,
+                          int64_t *damaged) {
+    int64_t going = lanes;
+    for (int64_t n = 0; n < lanes; n++) {
+        counts[n] = 0;
+        ends[n] = starts[n];
+        damaged[n] = 0;
     }
-    stop[0] = place;
-    return count;
+    while (going) {
+        going = 0;
+        for (int64_t n = 0; n < lanes; n++) {
+            int64_t place = ends[n];
+            if (damaged[n] < 0 || (n + 1 < lanes && place >= starts[n + 1])) continue;
+            int64_t following = blocks ? block_end(c, place) : record_end(c, place);
+            if (following < 0) {
+                damaged[n] = following; /* this lane is done */
+                continue;
+            }
+            places[into[n] + counts[n]++] = place;
+            ends[n] = following;
+            /* Headers of what is in the record are wanted soon; where the next one begins, now. */
+            __builtin_prefetch(c->data + place + 76);
+            __builtin_prefetch(c->data + following + 8);
+            going++;
+        }
+    }
+    for (int64_t n = 0; n < lanes; n++) damaged[n] = damaged[n] == -2;
+}
+
+/* Records of pcap, and enhanced packet blocks of pcapng: chains of those that end before `end`. */
+API void camscan_records(Data data, int64_t end, int32_t big, int64_t largest, int64_t lanes,
+                         const int64_t *starts, const int64_t *into, int64_t *places,
+                         int64_t *counts, int64_t *ends, int64_t *damaged) {
+    Chunk chunk = {data, end, largest, big};
+    follow(&chunk, 0, lanes, starts, into, places, counts, ends, damaged);
+}
+
+API void camscan_blocks(Data data, int64_t end, int32_t big, int64_t largest, int64_t lanes,
+                        const int64_t *starts, const int64_t *into, int64_t *places,
+                        int64_t *counts, int64_t *ends, int64_t *damaged) {
+    Chunk chunk = {data, end, largest, big};
+    follow(&chunk, 1, lanes, starts, into, places, counts, ends, damaged);
 }
 
 /* The fields of pcap records: captured and stated length (not believed above `largest`), time in seconds. */
@@ -71,6 +115,7 @@ API void camscan_record_fields(Data data, const int64_t *places, int64_t n, int3
                                double unit, int64_t largest, int64_t *frame, int64_t *captured,
                                int64_t *wire, double *at) {
     for (int64_t i = 0; i < n; i++) {
+        if (i + AHEAD < n) __builtin_prefetch(data + places[i + AHEAD]);
         Data p = data + places[i];
         int64_t held = ordered(p + 8, big), stated = ordered(p + 12, big);
         if (stated < held) stated = held;
@@ -79,27 +124,6 @@ API void camscan_record_fields(Data data, const int64_t *places, int64_t n, int3
         wire[i] = stated > largest ? held : stated;
         at[i] = (double)ordered(p + 4, big) * unit + (double)ordered(p, big);
     }
-}
-
-/* Enhanced packet blocks of pcapng in a row, up to a block of another kind, an odd length, or `end`. */
-API int64_t camscan_blocks(Data data, int64_t begin, int64_t end, int32_t big, int64_t largest,
-                           int64_t most, int64_t *places, int64_t *stop) {
-    int64_t count = 0, place = begin;
-    while (count < most && place <= end - 12) {
-        int64_t size = ordered(data + place + 4, big);
-        if (ordered(data + place, big) != 6 || size < 12 || size & 3 || size > largest) break;
-        int64_t following = place + size;
-        if (following > end || ordered(data + following - 4, big) != size) break;
-        int64_t guess = following + 3 * size;
-        if (guess < end) {
-            __builtin_prefetch(data + guess);
-            __builtin_prefetch(data + guess + 63);
-        }
-        places[count++] = place;
-        place = following;
-    }
-    stop[0] = place;
-    return count;
 }
 
 typedef struct {
@@ -117,7 +141,10 @@ API int64_t camscan_plain(Data data, int64_t n, const int64_t *frame, const int6
                           const Columns *out, int64_t *others) {
     int64_t count = 0, rest = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (i + AHEAD < n) __builtin_prefetch(data + frame[i + AHEAD] + 12);
+        if (i + AHEAD < n) {
+            __builtin_prefetch(data + frame[i + AHEAD] + 12);
+            __builtin_prefetch(data + frame[i + AHEAD] + 54);
+        }
         int64_t cap = captured[i];
         Data p = data + frame[i];
         int tcp = 0, plain = 0;

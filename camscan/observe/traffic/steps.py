@@ -23,8 +23,8 @@ _INT, _WORD, _REAL, _ANY = ctypes.c_int64, ctypes.c_int32, ctypes.c_double, ctyp
 
 # In the order of the arguments in steps.c; what is counted or placed is 64 bits wide.
 _ARGUMENTS: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "camscan_records": (_INT, (_ANY, _INT, _INT, _WORD, _INT, _INT, _ANY, _ANY)),
-    "camscan_blocks": (_INT, (_ANY, _INT, _INT, _WORD, _INT, _INT, _ANY, _ANY)),
+    "camscan_records": (None, (_ANY, _INT, _WORD, _INT, _INT, *(_ANY,) * 6)),
+    "camscan_blocks": (None, (_ANY, _INT, _WORD, _INT, _INT, *(_ANY,) * 6)),
     "camscan_record_fields": (
         None,
         (_ANY, _ANY, _INT, _WORD, _REAL, _INT, _ANY, _ANY, _ANY, _ANY),
