@@ -172,9 +172,7 @@ class Walker(ABC):
         offsets = np.concatenate([places[at : at + count] for at, count in slices])
         return _Followed(offsets, int(ends[stop]), bool(damaged[stop]), not len(missed))
 
-    def _starts(
-        self, view: memoryview, begin: int, end: int, mean: float, lane: int
-    ) -> Offsets:
+    def _starts(self, view: memoryview, begin: int, end: int, mean: float, lane: int) -> Offsets:
         """`begin`, and probable records behind it, at most one in every `lane` bytes."""
         width = min(int(2 * mean) + 256, lane)
         mark = self.mark(view, begin)

@@ -189,11 +189,13 @@ class Candidates:
             np.full(count, NO_RANK, np.uint8),
             np.zeros(count, np.uint64),
         )
-        rows, head, ranks, passed = (
-            np.concatenate(both) for both in zip(found, nothing, strict=True)
+        order = np.argsort(np.concatenate((found[0], empty)), kind="stable")
+        return (
+            np.concatenate((found[0], nothing[0]))[order],
+            np.concatenate((found[1], nothing[1]))[order],
+            np.concatenate((found[2], nothing[2]))[order],
+            np.concatenate((found[3], nothing[3]))[order],
         )
-        order = np.argsort(rows, kind="stable")
-        return rows[order], head[order], ranks[order], passed[order]
 
     def _merge(self, offered: _Offered, picked: _Picked) -> Numbers:
         """Per packet: -1 where it only repeats another and was counted; else its form, 0 = of none."""

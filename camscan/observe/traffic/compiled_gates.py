@@ -80,7 +80,9 @@ class CompiledGates:
         # One bit for each word: all of these tables fit into the fastest cache.
         self._words = (_Words * len(words))(
             *(
-                _Words(offset, self._keep(np.packbits(bits != 0, bitorder="little")), self._keep(bits))
+                _Words(
+                    offset, self._keep(np.packbits(bits != 0, bitorder="little")), self._keep(bits)
+                )
                 for offset, bits in words
             )
         )

@@ -18,6 +18,13 @@
 
 typedef const uint8_t *Data;
 
+#ifndef SOURCE
+#define SOURCE ""
+#endif
+
+/* The beginning of the SHA-256 of this file as it was compiled. */
+API const char *camscan_source(void) { return SOURCE; }
+
 /* Raised with every change of an argument; `steps.py` expects it. */
 API int32_t camscan_steps(void) { return 1; }
 
@@ -378,4 +385,26 @@ API int64_t camscan_pick(Data data, int64_t size, const int64_t *payload, const 
     }
     *heard = repeats;
     return count;
+}
+
+/* Two sums over the payload of each packet, `sizes` bytes from `places` on, mixed with secret numbers of which there
+ * are enough for the longest (see Alike). */
+API void camscan_sums(Data data, int64_t size, const int64_t *places, const int64_t *sizes,
+                      int64_t n, const uint64_t *veil, const uint64_t *spread, const uint64_t *one,
+                      const uint64_t *two, uint64_t *first, uint64_t *second) {
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t x = 0, y = 0;
+        int64_t left = sizes[i], at = places[i];
+        if (at < 0 || left < 0 || left > size - at) left = 0;
+        for (int64_t k = 0; left > 0; k++, at += 8, left -= 8) {
+            uint64_t v = 0;
+            memcpy(&v, data + at, left < 8 ? (size_t)left : 8);
+            v = (v ^ veil[k]) * spread[k];
+            v ^= v >> 32;
+            x += v * one[k];
+            y += v * two[k];
+        }
+        first[i] = x;
+        second[i] = y;
+    }
 }

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 LIBRARY = Path(__file__).with_name("_steps.so")
@@ -23,6 +22,7 @@ _INT, _WORD, _REAL, _ANY = ctypes.c_int64, ctypes.c_int32, ctypes.c_double, ctyp
 
 # In the order of the arguments in steps.c; what is counted or placed is 64 bits wide.
 _ARGUMENTS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "camscan_source": (ctypes.c_char_p, ()),
     "camscan_records": (None, (_ANY, _INT, _WORD, _INT, _INT, *(_ANY,) * 6)),
     "camscan_blocks": (None, (_ANY, _INT, _WORD, _INT, _INT, *(_ANY,) * 6)),
     "camscan_record_fields": (
@@ -35,6 +35,7 @@ _ARGUMENTS: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (_ANY, _ANY, _INT, _ANY, _ANY, _ANY, _WORD, _INT, _INT, _ANY),
     ),
     "camscan_count": (None, (_ANY, _ANY, _ANY, _INT, _ANY, _ANY, _ANY, _ANY, _ANY)),
+    "camscan_sums": (None, (_ANY, _INT, _ANY, _ANY, _INT, *(_ANY,) * 6)),
     "camscan_pick": (
         _INT,
         (_ANY, _INT, _ANY, _ANY, _ANY, _ANY, _ANY, _INT, _ANY, _ANY, _ANY, _ANY, _ANY),
@@ -54,11 +55,6 @@ def pointers(*columns: NDArray[Any]) -> ctypes.Array[ctypes.c_void_p]:
     return (ctypes.c_void_p * len(columns))(*(at(column) for column in columns))
 
 
-def contiguous(column: NDArray[Any], kind: type[np.generic]) -> NDArray[Any]:
-    """The column as a compiled step wants it; itself where it is so already."""
-    return np.ascontiguousarray(column, kind)
-
-
 def load(path: Path = LIBRARY) -> ctypes.CDLL | None:
     """The compiled steps; None where there are none, or others than this version expects."""
     if os.environ.get(SWITCH) == "numpy" or sys.byteorder != "little" or not path.is_file():
@@ -75,5 +71,5 @@ def load(path: Path = LIBRARY) -> ctypes.CDLL | None:
     return library
 
 
-compiled = load()
-"""What the steps ask for each time they are done."""
+compiled: Any = load()
+"""Asked for each time a step is done; None = numpy does it."""
