@@ -66,6 +66,8 @@ class _Compiled(Struct, frozen=True):
     numbers: tuple[tuple[int, int, int, frozenset[int]], ...]
     """The same as (begin, end, mask, values): big-endian numbers."""
     by_port: bool
+    plain: Matched | None
+    """The match, where it is the same for every payload that fits: no further check, and no id to be read."""
 
 
 class ServiceTable:
@@ -103,6 +105,9 @@ class ServiceTable:
             message = one.message
             if not message.shortest <= size <= message.longest or not _fits(one, payload):
                 continue
+            if one.plain is not None:
+                found.append(one.plain)
+                continue
             if message.length is not None and not _agrees(message.length, payload, size):
                 continue
             if not _CHECKS[message.check](payload):
@@ -123,9 +128,12 @@ class ServiceTable:
         )
 
 
-def may_settle(matched: Matched, ports: Iterable[int]) -> bool:
+def may_settle(matched: Matched, one: int, other: int) -> bool:
     """Whether messages between these ports can ever settle the service."""
-    return not matched.by_port or not set(matched.service.ports).isdisjoint(ports)
+    if not matched.by_port:
+        return True
+    ports = matched.service.ports
+    return one in ports or other in ports
 
 
 def enough(
@@ -159,7 +167,10 @@ def _compile(signature: ServiceSignature, message: ServiceMessage) -> _Compiled:
         for at, mask, values in tests
     )
     by_port = not message.enough and signature.needs <= 0
-    return _Compiled(signature, message, tests, numbers, by_port)
+    plain = None
+    if message.length is None and not message.check and not signature.announced:
+        plain = Matched(signature, message, "", by_port)
+    return _Compiled(signature, message, tests, numbers, by_port, plain)
 
 
 def _test(given: BytesAt) -> tuple[int, bytes, tuple[bytes, ...]]:
