@@ -7,7 +7,7 @@ pass for one. Only the first is handed over; the others are counted, and told at
 
 from __future__ import annotations
 
-import secrets
+import os
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ _Content = tuple[Ints, Keys, Keys]
 
 
 def _odd(count: int) -> Keys:
-    return np.array([secrets.randbits(64) | 1 for _ in range(count)], np.uint64)
+    return np.array([int.from_bytes(os.urandom(8)) | 1 for _ in range(count)], np.uint64)
 
 
 class Asked(NamedTuple):

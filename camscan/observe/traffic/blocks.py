@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from camscan.observe.traffic.batch import Batch, Bytes, Ints, gather
 from camscan.observe.traffic.boundary import LARGEST, Chain, Walker, words
 from camscan.observe.traffic.framing import Framed, row_type, wire_lengths
+from camscan.observe.traffic.table import distinct
 
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _STATISTICS, _ENHANCED = (
     0x0A0D0D0A,
@@ -256,7 +257,7 @@ class PcapngFramer:
         captured = np.minimum(rows["captured"].astype(np.int64), rows["size"].astype(np.int64) - 32)
         good = captured >= 0
         numbers = rows["interface"]
-        for number in np.unique(numbers).tolist():
+        for number in distinct(numbers).tolist():
             which = good & (numbers == number)
             if number >= len(self._interfaces):
                 self.no_interface += int(which.sum())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -251,7 +251,7 @@ def _weights(count: int) -> Keys:
     """Numbers of which different sets have different sums; beyond 64, all but certainly."""
     if count <= 64:
         return np.uint64(1) << np.arange(count, dtype=np.uint64)
-    return np.array([secrets.randbits(64) for _ in range(count)], np.uint64)
+    return np.array([int.from_bytes(os.urandom(8)) for _ in range(count)], np.uint64)
 
 
 def _word(heads: NDArray[np.generic], offset: int) -> NDArray[np.uint16]:

@@ -153,3 +153,11 @@ def grown(column: NDArray[_S], size: int) -> NDArray[_S]:
     fresh = np.zeros(max(size, 2 * len(column)), column.dtype)
     fresh[: len(column)] = column
     return fresh
+
+
+def distinct(numbers: NDArray[_S]) -> NDArray[_S]:
+    """Each number once, in order: `np.unique`, which would load the masked arrays first."""
+    ordered = np.sort(numbers)
+    new = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return ordered[new]
