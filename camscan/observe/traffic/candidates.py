@@ -271,8 +271,12 @@ class Candidates:
                 at, place = heapq.heappop(extra)
                 if place >= 0:
                     _, one, datagram = whole[place]
-                    feed(self._maker.whole(batch, one, source, datagram))
-                    self.fed += 1
+                    if datagram.seq < 0:
+                        feed(self._maker.whole(batch, one, source, datagram))
+                        self.fed += 1
+                    elif int(numbers[at]) in wanted:
+                        piece = self._maker.whole(batch, one, source, datagram)
+                        self._hand(offered, at, int(numbers[at]), feed(piece), extra)
                 elif at != row and int(numbers[at]) in wanted:
                     later = self._maker.one(batch, columns, at, source)
                     self._hand(offered, at, int(numbers[at]), feed(later), extra)

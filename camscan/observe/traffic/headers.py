@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from camscan.observe.traffic import internet, link, steps, tunnel
 from camscan.observe.traffic.batch import (
     FAMILY6,
+    FIN,
+    SYN,
     TCP,
     UDP,
     Batch,
@@ -26,7 +28,7 @@ from camscan.observe.traffic.batch import (
     gather,
     joined,
 )
-from camscan.observe.traffic.fragments import Fragments, Key, Whole
+from camscan.observe.traffic.fragments import Fragments, Key, Way, Whole
 from camscan.observe.traffic.framing import frame_rows
 from camscan.observe.traffic.internet import Packets, Rows
 from camscan.observe.traffic.table import PairTable
@@ -50,7 +52,8 @@ class Headers:
         self.tally = tally
         self.fragments = Fragments()
         self.whole: list[tuple[int, Columns, Whole]] = []
-        """Datagrams that a fragment of the last batch completed: row, its columns, the datagram."""
+        """Datagrams that a fragment of the last batch completed, and pieces of TCP segments that later ones hold: row,
+        its columns, what is to be read there."""
         self.read_fragment = _worth_joining
         tunnel_port = np.zeros(65_536, np.bool_)
         tunnel_port[list(_TUNNEL_PORTS)] = True
@@ -203,10 +206,10 @@ class Headers:
         columns: Columns,
         which: Iterable[tuple[int, np.int64]],
     ) -> None:
-        """Give later fragments the ports of the first one, and put wanted datagrams together.
+        """Give later fragments the ports of the first one, put wanted datagrams and segments together.
 
         `which`: rows, and how much of a payload each shows. A first fragment that is not put together is read as a
-        packet that the capture cut.
+        packet that the capture cut; one of a segment that is, as a segment of its own.
         """
         for i, shown in which:
             proto = int(packets.proto[i])
@@ -218,7 +221,9 @@ class Headers:
                 begin = int(columns.payload[i])
                 wanted = proto == UDP and self.read_fragment(ports, data[begin:end][:8].tobytes())
                 self.fragments.first(key, ports, data[place:end].tobytes() if wanted else None)
-                if not wanted and proto in {TCP, UDP}:
+                if proto == TCP and shown and self._begin_segment(data, columns, i, key):
+                    columns.held[i] = shown
+                elif not wanted and proto in {TCP, UDP}:
                     columns.held[i] = shown
                     columns.length[i] = max(int(columns.length[i]), int(shown) + 1)
                 continue
@@ -226,12 +231,32 @@ class Headers:
                 continue
             ports = self.fragments.ports(key)
             columns.b[i] |= np.uint64(ports)
+            last, whole = not bool(packets.more[i]), None
             if self.fragments.wanted(key):
+                whole = self.fragments.later(key, offset, data[place:end].tobytes(), last=last)
+            elif proto == TCP and self.fragments.in_segment(key):
+                missing = int(packets.rows.rest[i]) - (end - place)
                 payload = data[place:end].tobytes()
-                whole = self.fragments.later(key, offset, payload, last=not bool(packets.more[i]))
-                if whole is not None:
-                    one = Columns._make(c[i : i + 1] for c in columns)
-                    self.whole.append((int(columns.row[i]), one, whole))
+                whole = self.fragments.piece(key, offset, payload, missing=missing, last=last)
+            if whole is not None:
+                one = Columns._make(c[i : i + 1] for c in columns)
+                self.whole.append((int(columns.row[i]), one, whole))
+
+    def _begin_segment(self, data: Bytes, columns: Columns, i: int, key: Key) -> bool:
+        """Whether the TCP segment of a first fragment is followed: it begins something, or goes on with it."""
+        ports = int(columns.b[i]) & 0xFFFF_FFFF
+        begin, transport = int(columns.payload[i]), int(columns.transport[i])
+        size = int(columns.length[i])
+        begins = _begins_stream(ports, data[begin : begin + 8].tobytes())
+        if not self.fragments.follows(Way(key.ends, ports, key.six), size, begins=begins):
+            return False
+        head, flags = begin - transport, int(columns.flags[i])
+        seq = int.from_bytes(data[transport + 4 : transport + 8].tobytes(), "big")
+        seq += (flags & SYN != 0) - head
+        self.fragments.segment(key, seq, head + size, fin=flags & FIN != 0)
+        # The last fragment ends the stream.
+        columns.flags[i] = flags & ~FIN
+        return True
 
 
 _NO_LENGTH = 1 << 20
@@ -246,6 +271,13 @@ def _worth_joining(ports: int, head: bytes) -> bool:
     if ports >> 16 in _JOINED or ports & 0xFFFF in _JOINED:
         return True
     return head[:1] == b"<" or (head[:3].isalpha() and head[:3].isupper())
+
+
+def _begins_stream(ports: int, head: bytes) -> bool:
+    """Whether a payload is the beginning of DNS over TCP, of a TLS handshake, or of a text."""
+    if 53 in {ports >> 16, ports & 0xFFFF} or head[:2] == b"\x16\x03":
+        return True
+    return head[:3].isalpha() and head[:3].isupper()
 
 
 def _rows(batch: Batch, which: Ints) -> Rows:
