@@ -49,10 +49,13 @@ class Services:
             packet, matches, more = self._runs.feed(packet, matches, outward=outward)
         if matches:
             matches = [m for m in matches if may_settle(m, (packet.sport, packet.dport))]
-        if not matches or not (outward or self._local(packet.dst)):
+        if not matches:
             return [], more
-        if outward and self._local(packet.dst) and packet.sport < packet.dport:
-            outward = packet.sport not in {p for m in matches for p in m.service.ports}
+        if outward == self._local(
+            packet.dst
+        ):  # both ends are the owner's, or neither is known to be
+            ports = {p for m in matches for p in m.service.ports}
+            outward = packet.sport >= packet.dport or packet.sport not in ports
         client, mac = (packet.src, packet.src_mac) if outward else (packet.dst, packet.dst_mac)
         if is_group(client):
             return [], more
