@@ -49,11 +49,11 @@ class Services:
         packet, matches, more = self._runs.feed(packet, matches, outward=outward)
         sport, dport = packet.sport, packet.dport
         matches = [m for m in matches if may_settle(m, sport, dport)]
-        inside = self._local(packet.dst)
-        if not matches or not (outward or inside):
+        if not matches:
             return (), more
-        if outward and inside and sport < dport:
-            outward = all(sport not in m.service.ports for m in matches)
+        if outward == self._local(packet.dst):
+            # Both ends are the owner's, or neither is known to be.
+            outward = sport >= dport or all(sport not in m.service.ports for m in matches)
         client, mac = (packet.src, packet.src_mac) if outward else (packet.dst, packet.dst_mac)
         if is_group(client):
             return (), more
