@@ -132,9 +132,7 @@ class Namer:
     def _datagram(self, packet: Packet) -> bool:
         payload, sport, dport = packet.payload, packet.sport, packet.dport
         if dport in _DATAGRAM_DNS or sport in _DATAGRAM_DNS:
-            # Between two of these ports it is what the first of them says.
-            proto = next(p for port, p in _DATAGRAM_DNS.items() if port in {sport, dport})
-            self._dns_message(packet, payload, proto)
+            self._dns_message(packet, payload, _dns_of(sport, dport))
             return False
         if quic.is_initial(payload):
             return self._quic(packet)
@@ -362,6 +360,14 @@ class Namer:
 
     def _count(self, reason: str) -> None:
         self._register.not_examined[reason] += 1
+
+
+def _dns_of(sport: int, dport: int) -> str:
+    """Between two of its ports it is what the first in the table says."""
+    for port, proto in _DATAGRAM_DNS.items():
+        if port in {sport, dport}:
+            return proto
+    return ""
 
 
 def _starts_something(packet: Packet) -> bool:

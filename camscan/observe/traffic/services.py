@@ -43,7 +43,7 @@ class Services:
         What to call when it is repeated, and whether the following packets of this direction are wanted.
         """
         matches = self._matches(packet)
-        if not matches and not self._runs:
+        if not matches and not self._runs.known:
             return (), False
         outward = self._local(packet.src)
         packet, matches, more = self._runs.feed(packet, matches, outward=outward)
