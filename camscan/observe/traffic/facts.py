@@ -28,6 +28,8 @@ _DHCP_CLIENT, _DHCP_SERVER = 68, 67
 _MDNS = 5353
 
 FACT_GATES: tuple[Gate, ...] = (*said.gates(), *bodies.GATES)
+FACT_PORTS = said.PORTS | {_DHCP_SERVER}
+"""Datagrams between other ports hold a fact only where `said.may_begin`."""
 
 
 class Facts:

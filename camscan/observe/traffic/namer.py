@@ -14,10 +14,12 @@ from functools import lru_cache
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
 from camscan.decode.own_networks import Own, is_group
+from camscan.decode.service_match import Matched
 from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
-from camscan.observe.traffic.facts import Facts
+from camscan.observe.traffic import said
+from camscan.observe.traffic.facts import FACT_PORTS, Facts
 from camscan.observe.traffic.memory import Parts
 from camscan.observe.traffic.packet import Again, Packet
 from camscan.observe.traffic.register import Register
@@ -35,7 +37,12 @@ _CACHE = 4096
 _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
+_DTLS = b"\x16\xfe"
 _SIP = (b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI")
+_READ_BY_PORT = FACT_PORTS | frozenset(_DATAGRAM_DNS)
+"""Between any others only what `_is_named` is more than a message of a service."""
+_SHORT = 64
+"""Payload bytes of datagrams of which it is remembered what they say."""
 _MOST_ADDRESSES = 65_536
 """Addresses of which it is remembered whether they are the owner's."""
 _FlowKey = tuple[str, int, str, int]
@@ -64,6 +71,7 @@ class Namer:
         self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
         self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
         self._held = 0
+        self._short: dict[bytes, list[Matched]] = {}
         self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
         self._again: tuple[Again, ...] = ()
         self._encrypted: dict[str, None] = {}
@@ -81,12 +89,11 @@ class Namer:
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
-        payload = packet.payload
-        self._again, more = self._services.feed(packet) if payload else ((), False)
-        if payload or packet.fin:
-            more = self._facts.feed(packet) or more
         if packet.transport == "udp":
-            return self._datagram(packet) or more
+            return self._datagram(packet)
+        self._again, more = self._services.feed(packet) if packet.payload else ((), False)
+        if packet.payload or packet.fin:
+            more = self._facts.feed(packet) or more
         return self._segment(packet) or more
 
     def again(self) -> tuple[Again, ...]:
@@ -129,13 +136,43 @@ class Namer:
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
+        matches = self._alone(packet)
+        if matches is not None:
+            self._again = self._services.count(packet, matches) if matches else ()
+            return False
+        self._again, more = (), False
+        if packet.payload:
+            self._again, more = self._services.feed(packet)
+            self._facts.feed(packet)
+        return self._message(packet) or more
+
+    def _alone(self, packet: Packet) -> list[Matched] | None:
+        """The messages of services in a datagram that can hold nothing else; None where it must be read in full.
+
+        Keep-alives are the same for everyone: what their bytes say is found once.
+        """
+        payload = packet.payload
+        if packet.sport in _READ_BY_PORT or packet.dport in _READ_BY_PORT:
+            return None
+        if not 0 < len(payload) <= _SHORT or len(payload) < packet.length:
+            return None
+        found = None if self._services.watching else self._short.get(payload)
+        if found is None and not _is_named(payload):
+            found = self._services.alone(packet)
+            if found is not None:
+                if len(self._short) >= _CACHE:
+                    self._short.clear()
+                self._short[payload] = found
+        return found
+
+    def _message(self, packet: Packet) -> bool:
         payload, sport, dport = packet.payload, packet.sport, packet.dport
         if dport in _DATAGRAM_DNS or sport in _DATAGRAM_DNS:
             self._dns_message(packet, payload, _dns_of(sport, dport))
             return False
         if quic.is_initial(payload):
             return self._quic(packet)
-        if payload.startswith(b"\x16\xfe"):
+        if payload.startswith(_DTLS):
             with suppress(DecodeError):
                 self._hello(packet, client_hello.of_datagram(payload), "dtls")
         elif payload.startswith(_SIP):
@@ -371,6 +408,13 @@ class Namer:
 
     def _count(self, reason: str) -> None:
         self._register.not_examined[reason] += 1
+
+
+def _is_named(payload: bytes) -> bool:
+    """Whether a datagram between any ports may hold a name, or what a device says of itself."""
+    if quic.is_initial(payload) or payload.startswith((_DTLS, *_SIP)):
+        return True
+    return said.may_begin(payload)
 
 
 def _dns_of(sport: int, dport: int) -> str:

@@ -139,14 +139,14 @@ class Register:
         count(times, at)
         return count
 
-    def service(
-        self, matched: Matched, packet: Packet, *, client: str, mac: str | None, outward: bool
-    ) -> Again:
+    def service(self, matched: Matched, packet: Packet, *, outward: bool) -> Again:
         """Count one message of a service; `outward`: sent by the client. What to call when it is repeated."""
         if outward:
-            remote, port, own = packet.dst, packet.dport, packet.sport
+            client, mac, own = packet.src, packet.src_mac, packet.sport
+            remote, port = packet.dst, packet.dport
         else:
-            remote, port, own = packet.src, packet.sport, packet.dport
+            client, mac, own = packet.dst, packet.dst_mac, packet.dport
+            remote, port = packet.src, packet.sport
         signature = matched.service
         key = (client, mac, remote, port, packet.transport, signature.id, own)
         record = self._services.get(key)
