@@ -6,7 +6,7 @@ Without a statement of the owner: private, unique-local and link-local addresses
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 _OWN = (
@@ -56,6 +56,33 @@ class Own:
             if first <= number <= last:
                 return True
         return False
+
+
+def may_ask(local: Callable[[str], bool], client: str, server: str) -> bool:
+    """Whether who asks may be one of the owner's: not where a stranger asks a server of the owner's.
+
+    Where neither end is known to be the owner's (global addresses of IPv6 inside a home), nobody else can be told
+    to have asked. No stranger reaches a link-local or unique local address.
+    """
+    return local(client) or not local(server) or server.startswith(("fe80:", "fc", "fd"))
+
+
+def is_link_local(address: str) -> bool:
+    """Whether an IPv6 address holds on one link alone (RFC 4291 section 2.5.6)."""
+    return ":" in address and address[:3] in {"fe8", "fe9", "fea", "feb"}
+
+
+def share_link(one: str, other: str) -> bool:
+    """Whether two IPv6 addresses stand for hosts on one link: one holds there alone, or their 64-bit prefix is the same."""
+    if ":" not in one or ":" not in other:
+        return False
+    if is_link_local(one) or is_link_local(other):
+        return True
+    try:
+        numbers = [int(ipaddress.IPv6Address(address)) for address in (one, other)]
+    except ValueError:
+        return False
+    return numbers[0] >> 64 == numbers[1] >> 64
 
 
 @lru_cache(_MAX_REMEMBERED)

@@ -92,8 +92,7 @@ class ServiceTable:
         """What a run of media packets is (camscan.decode.rtp)."""
         # Most payloads are ruled out by their first byte.
         self._by_first = {
-            transport: tuple(tuple(c for c in every if _may_begin(c, byte)) for byte in range(256))
-            for transport, every in self._by_transport.items()
+            transport: _by_first(every) for transport, every in self._by_transport.items()
         }
 
     def match(self, payload: bytes, transport: str, length: int = 0) -> list[Matched]:
@@ -181,11 +180,25 @@ def _test(given: BytesAt) -> tuple[int, bytes, tuple[bytes, ...]]:
     return given.at, mask, tuple(_and(v, mask) for v in values)
 
 
-def _may_begin(one: _Compiled, byte: int) -> bool:
-    return all(
-        at != 0 or any(byte & mask[0] == value[0] for value in values)
-        for at, mask, values in one.tests
-    )
+def _by_first(every: Iterable[_Compiled]) -> tuple[tuple[_Compiled, ...], ...]:
+    """For each first byte, what may begin with it."""
+    found: list[list[_Compiled]] = [[] for _ in range(256)]
+    for one in every:
+        for byte in _first_bytes(one):
+            found[byte].append(one)
+    return tuple(map(tuple, found))
+
+
+def _first_bytes(one: _Compiled) -> Iterable[int]:
+    allowed: Iterable[int] = range(256)
+    for at, mask, values in one.tests:
+        if at == 0:
+            wanted, fixed = {value[0] for value in values}, mask[0]
+            if fixed == 0xFF and isinstance(allowed, range):
+                allowed = sorted(wanted)
+            else:
+                allowed = [byte for byte in allowed if byte & fixed in wanted]
+    return allowed
 
 
 def _read(one: _Compiled, payload: bytes, size: int) -> Matched | None:

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
-from camscan.decode.own_networks import Own, is_group
+from camscan.decode.own_networks import Own, is_group, may_ask
 from camscan.decode.service_match import Matched
 from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic import said
 from camscan.observe.traffic.facts import FACT_PORTS, Facts
+from camscan.observe.traffic.initials import NOT_WHOLE, Initials
 from camscan.observe.traffic.memory import Parts
 from camscan.observe.traffic.packet import Again, Packet
 from camscan.observe.traffic.register import Register
@@ -47,7 +48,6 @@ _MOST_ADDRESSES = 65_536
 """Addresses of which it is remembered whether they are the owner's."""
 _FlowKey = tuple[str, int, str, int]
 _NOT_WHOLE = "heads of streams that were not whole"
-_QUIC_NOT_WHOLE = "QUIC handshakes that were not whole"
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
 
 
@@ -64,12 +64,13 @@ class Namer:
         """`local`: whether an address is the owner's. `resolvers`: name or address -> whose resolver."""
         # Asked several times for every packet.
         self._local = lru_cache(_MOST_ADDRESSES)(local or Own())
+        self._asks = partial(may_ask, self._local)
         self._resolvers = dict(resolvers or {})
         self._register = Register()
         self._services = Services(signatures, self._local, self._register)
         self._facts = Facts(self._local)
         self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
-        self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
+        self._initials = Initials(MAX_PENDING)
         self._held = 0
         self._short: dict[bytes, list[Matched]] = {}
         self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
@@ -82,7 +83,7 @@ class Namer:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return (
             frozenset(self._streams)
-            | frozenset(self._hellos)
+            | self._initials.wanted
             | self._facts.wanted
             | self._services.wanted
         )
@@ -130,7 +131,7 @@ class Namer:
     def parts(self) -> Parts:
         """What `memory` writes down and fills again; streams under way are counted as not whole."""
         heads = len(self._streams) + len(self._facts.wanted)
-        waiting = ((_NOT_WHOLE, heads), (_QUIC_NOT_WHOLE, len(self._hellos)))
+        waiting = ((_NOT_WHOLE, heads), (NOT_WHOLE, len(self._initials.wanted)))
         return Parts(self._register, self._facts, self._encrypted, waiting)
 
     # Datagrams
@@ -180,25 +181,14 @@ class Namer:
         return False
 
     def _quic(self, packet: Packet) -> bool:
-        if not self._local(packet.src) or packet.dport < packet.sport < 1024:
+        if not self._asks(packet.src, packet.dst) or packet.dport < packet.sport < 1024:
             return False
-        key = (packet.src, packet.sport, packet.dst, packet.dport)
-        pieces = self._hellos.get(key) or quic.HelloPieces()
-        try:
-            hello = pieces.add(packet.payload)
-        except DecodeError:
-            self._count("QUIC handshakes that could not be opened")
-            self._hellos.pop(key, None)
-            return False
+        hello, reason = self._initials.feed(packet)
+        if reason:
+            self._count(reason)
         if hello is not None:
-            self._hellos.pop(key, None)
             self._hello(packet, hello, "quic")
-            return False
-        self._hellos[key] = pieces
-        if len(self._hellos) > MAX_PENDING:
-            self._hellos.popitem(last=False)
-            self._count(_QUIC_NOT_WHOLE)
-        return True
+        return self._initials.is_waiting(packet)
 
     def _dns_message(self, packet: Packet, payload: bytes, proto: str) -> None:
         seen = self._parsed(payload)
@@ -210,7 +200,8 @@ class Namer:
         if answer and _DATAGRAM_DNS.get(packet.sport) != proto:
             return
         client, mac = (packet.dst, packet.dst_mac) if answer else (packet.src, packet.src_mac)
-        if not self._local(client) or is_group(client):
+        server = packet.src if answer else packet.dst
+        if not self._asks(client, server) or is_group(client):
             return
         if proto == "dns":
             self.dns_visible = True
@@ -314,7 +305,7 @@ class Namer:
         return True
 
     def _hello(self, packet: Packet, hello: client_hello.ClientHello, proto: str) -> None:
-        if not self._local(packet.src):
+        if not self._asks(packet.src, packet.dst):
             return
         whose = self._resolvers.get(hello.name or packet.dst, "")
         doq = proto == "quic" and packet.dport in _DOQ
@@ -341,8 +332,6 @@ class Namer:
         if self._local(packet.src):
             self._facts.certificate(packet, der)
             return
-        if not self._local(packet.dst):
-            return
         for name in names:
             self._register.name(
                 client=packet.dst,
@@ -359,7 +348,7 @@ class Namer:
             head = request_head.parse(data)
         except DecodeError:
             return
-        if not head.host or not self._local(packet.src):
+        if not head.host or not self._asks(packet.src, packet.dst):
             return
         proto = "http-connect" if head.method == "CONNECT" else _PLAIN_HTTP[head.protocol]
         self._register.name(

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -16,7 +17,9 @@ from camscan.decode.host_name import is_address, is_odd
 from camscan.decode.service_match import Matched, enough
 from camscan.model.traffic import NameSeen, ServiceSeen
 from camscan.observe.traffic.packet import Again, Packet
-from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
+
+if TYPE_CHECKING:
+    from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
 
 MAX_NAMES = 100_000
 MAX_SERVICES = 50_000
@@ -228,6 +231,9 @@ class Register:
 
     def records(self) -> tuple[tuple[NameRecord, ...], tuple[ServiceRecord, ...]]:
         """Every counter as it stands, for `remembered`."""
+        # Loaded when a reading is interrupted or saved, and not with every start.
+        from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
+
         names = tuple(
             NameRecord(
                 client=client, mac=mac or None, proto=proto, name=name, remote=remote or None,

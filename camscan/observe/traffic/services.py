@@ -58,11 +58,12 @@ class Services:
         """Count these messages of the packet; what to call when the packet is repeated."""
         sport, dport = packet.sport, packet.dport
         matches = [m for m in matches if may_settle(m, sport, dport)]
-        outward, inside = self._local(packet.src), self._local(packet.dst)
-        if not matches or not (outward or inside):
+        if not matches:
             return ()
-        if outward and inside and sport < dport:
-            outward = all(sport not in m.service.ports for m in matches)
+        outward = self._local(packet.src)
+        if outward == self._local(packet.dst):
+            # Both ends are the owner's, or neither is known to be.
+            outward = sport >= dport or all(sport not in m.service.ports for m in matches)
         if is_group(packet.src if outward else packet.dst):
             return ()
         count = self._register.service
