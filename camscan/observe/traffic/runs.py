@@ -54,7 +54,4 @@ class Runs:
 
 def prepare(matches: list[Matched]) -> bool:
     """Whether one of these messages is of a service that prepares a run."""
-    for matched in matches:  # far cheaper than `any` for one or two
-        if matched.service.id in PREPARED_BY:
-            return True
-    return False
+    return bool([m for m in matches if m.service.id in PREPARED_BY])
