@@ -61,7 +61,7 @@ class _Lot(Struct, frozen=True, array_like=True):
     link: int
     offset: int
     head: int
-    whole: list[tuple[int, list[bytes], int, bytes]]
+    whole: list[tuple[int, list[bytes], Whole]]
     before: int
     """Five-tuples with greater numbers are new: their keys follow."""
     tuples: tuple[bytes, bytes]
@@ -149,7 +149,7 @@ class Beside:
             batch.link,
             batch.offset,
             batch.head,
-            [(row, [c.tobytes() for c in one], w.ports, w.payload) for row, one, w in whole],
+            [(row, [c.tobytes() for c in one], w) for row, one, w in whole],
             self._before,
             self._tuples,
             (addresses.a[fresh].tobytes(), addresses.b[fresh].tobytes()),
@@ -254,7 +254,6 @@ class _Serving:
         nothing = np.empty(0, np.int64)
         batch = Batch(
             data=self._bytes(lot),
-            rows=np.empty(0, "V1"),
             frame=views[-1][: lot.frames],
             captured=nothing,
             wire=nothing,
@@ -264,8 +263,8 @@ class _Serving:
             head=lot.head,
         )
         whole = [
-            (row, Columns._make(map(np.frombuffer, one, _FORMS)), Whole(ports, payload))
-            for row, one, ports, payload in lot.whole
+            (row, Columns._make(map(np.frombuffer, one, _FORMS)), piece)
+            for row, one, piece in lot.whole
         ]
         engine.candidates.offer(batch, Columns._make(columns), numbers, whole, lot.source)
 

@@ -147,7 +147,7 @@ class _Child:
         try:
             self._taking.read(Path(wanted.path), on_chunk=self._chunk)
         except InputError as error:
-            engine.fail(wanted.path, str(error))
+            engine.fail(wanted.path, str(error).removeprefix(f"{wanted.path}: "))
         self._tell(
             m.READ,
             m.FileRead(

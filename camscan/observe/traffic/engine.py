@@ -17,7 +17,7 @@ from camscan.observe.traffic.batch import PAD, Batch, Bytes, Columns, Ints, Tall
 from camscan.observe.traffic.candidates import Candidates
 from camscan.observe.traffic.filling import Filling
 from camscan.observe.traffic.flows import AT_ONCE, MOST_FLOWS, MOST_TUPLES, FiveTuples, Tuples
-from camscan.observe.traffic.fragments import ORPHAN, OVERLAP, Fragments, Whole
+from camscan.observe.traffic.fragments import ORPHAN, OVERLAP, SCATTERED, Fragments, Whole
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
 from camscan.observe.traffic.ledger import Ledger
@@ -193,6 +193,7 @@ class Engine:
         counts = (
             (ORPHAN, fragments.orphans),
             (OVERLAP, fragments.overlaps),
+            (SCATTERED, fragments.scattered),
             (_LEFT_OUT_MINUTES, self.tuples.minutes.left_out),
         )
         return {reason: count for reason, count in counts if count}

@@ -151,6 +151,8 @@ _BY_PORT: dict[int, tuple[Form, ...]] = {
 }
 _ANYWHERE = tuple(form for form in FORMS if not form.ports)
 _ANY_HEADS = tuple({head for form in _ANYWHERE for head in form.begins})
+_SPACE = b" \r\n\t"
+_ANY_FIRST = frozenset((*_SPACE, *(head[0] for head in _ANY_HEADS)))
 
 
 class Told(NamedTuple):
@@ -163,11 +165,14 @@ class Told(NamedTuple):
 
 def read(packet: Packet) -> Told | None:
     """What a datagram says of its sender; None for everything else."""
-    payload = packet.payload
-    if packet.sport == _SNMP and (plain := _system(payload)):
+    payload, sport, dport = packet.payload, packet.sport, packet.dport
+    by_port = sport in _BY_PORT or dport in _BY_PORT
+    if not payload or not (by_port or payload[0] in _ANY_FIRST):
+        return None  # nearly all that is asked for
+    if sport == _SNMP and (plain := _system(payload)):
         return Told(Kind.SNMP, _SNMP, plain)
-    text = payload.lstrip() if payload[:1] in b" \r\n\t" else payload
-    forms = (*_BY_PORT.get(packet.sport, ()), *_BY_PORT.get(packet.dport, ()))
+    text = payload.lstrip() if payload[0] in _SPACE else payload
+    forms = (*_BY_PORT.get(sport, ()), *_BY_PORT.get(dport, ()))
     if text.startswith(_ANY_HEADS):
         forms += _ANYWHERE
     for form in forms:
