@@ -1,7 +1,7 @@
 """Which conversation does each packet belong to, and where is its payload?
 
-Plain packets (Ethernet, IPv4 without options, whole, TCP or UDP, no tunnel port) are read from the bytes
-that were copied with the record header; all others go through `link`, `internet` and `tunnel`.
+Plain packets (Ethernet, IPv4 without options, whole, TCP or UDP, no tunnel port) are read from the first bytes
+of their frame; all others go through `link`, `internet` and `tunnel`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from camscan.observe.traffic import internet, link, tunnel
+from camscan.observe.traffic import internet, link, steps, tunnel
 from camscan.observe.traffic.batch import (
     FAMILY6,
     FIN,
@@ -29,6 +29,7 @@ from camscan.observe.traffic.batch import (
     joined,
 )
 from camscan.observe.traffic.fragments import Fragments, Key, Way, Whole
+from camscan.observe.traffic.framing import frame_rows
 from camscan.observe.traffic.internet import Packets, Rows
 from camscan.observe.traffic.table import PairTable
 
@@ -64,24 +65,42 @@ class Headers:
         count = len(batch.frame)
         self.tally.links[link.NAMES.get(batch.link, str(batch.link))] += count
         parts: list[Columns] = []
+        others: Ints = np.arange(count)
         if batch.link == link.ETHERNET:
-            plain = self._is_plain(batch)
-            number = int(plain.sum())
-            if number == count:
-                return _plain(batch, None)
-            if number:
-                which = np.flatnonzero(plain)
-                parts.append(_plain(batch.select(which), which))
-            rows = _rows(batch, np.flatnonzero(~plain))
-        else:
-            rows = _rows(batch, np.arange(count))
-        parts += self._unwrap(batch, rows)
+            plain, others = (self._stepped if steps.compiled is not None else self._plain)(batch)
+            if not len(others):
+                return plain
+            parts.append(plain)
+        parts += self._unwrap(batch, _rows(batch, others))
         parts = [p for p in parts if len(p.row)]
         return joined(parts) if parts else None
 
-    def _is_plain(self, batch: Batch) -> NDArray[np.bool_]:
-        """Which rows need nothing but what was copied with them."""
-        rows = batch.rows
+    def _stepped(self, batch: Batch) -> tuple[Columns, Ints]:
+        """The same as `_plain`, by the compiled step."""
+        count = len(batch.frame)
+        ints = [np.empty(count, np.int64) for _ in range(7)]
+        size, payload, held, length, transport, mac, row = ints
+        a, b = np.empty(count, np.uint64), np.empty(count, np.uint64)
+        at, flags, others = np.empty(count), np.empty(count, np.uint8), np.empty(count, np.int64)
+        out = (a, b, size, at, flags, payload, held, length, transport, mac, row)
+        given = [np.ascontiguousarray(c) for c in (batch.frame, batch.captured, batch.wire)]
+        when = np.ascontiguousarray(batch.at)
+        number = steps.compiled.camscan_plain(
+            steps.at(batch.data), count, *(steps.at(c) for c in given), steps.at(when),
+            steps.at(self._tunnel_port), steps.pointers(*out), steps.at(others),
+        )  # fmt: skip
+        return Columns._make(c[:number] for c in out), others[: count - number]
+
+    def _plain(self, batch: Batch) -> tuple[Columns, Ints]:
+        """Columns of the rows that need nothing but the beginning of their frame, and all other rows."""
+        rows = frame_rows(batch.data, batch.frame)
+        plain = self._is_plain(batch, rows)
+        which = np.flatnonzero(plain)
+        if len(which) == len(rows):
+            return _plain(batch, rows, which), which[:0]
+        return _plain(batch.select(which), rows[which], which), np.flatnonzero(~plain)
+
+    def _is_plain(self, batch: Batch, rows: NDArray[np.void]) -> NDArray[np.bool_]:
         whole = rows["frag_ttl_proto"] & _WHOLE_BITS
         tcp = whole == _WHOLE_TCP
         plain: NDArray[np.bool_] = whole == _WHOLE_UDP
@@ -273,8 +292,7 @@ def _rows(batch: Batch, which: Ints) -> Rows:
     )
 
 
-def _plain(batch: Batch, which: Ints | None) -> Columns:
-    rows = batch.rows
+def _plain(batch: Batch, rows: NDArray[np.void], which: Ints) -> Columns:
     proto = rows["proto"].astype(np.uint64)
     tcp = proto == TCP
     head = _TCP_HEAD[rows["doff"]]
@@ -312,5 +330,5 @@ def _plain(batch: Batch, which: Ints | None) -> Columns:
         length=length,
         transport=transport,
         mac=batch.frame,
-        row=np.arange(len(batch.frame)) if which is None else which,
+        row=which,
     )

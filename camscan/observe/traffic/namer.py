@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import lru_cache, partial
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
-from camscan.decode.own_networks import Own, is_group
+from camscan.decode.own_networks import Own, is_group, may_ask
 from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic.facts import Facts
+from camscan.observe.traffic.initials import NOT_WHOLE, Initials
 from camscan.observe.traffic.memory import Parts
 from camscan.observe.traffic.packet import Again, Packet
 from camscan.observe.traffic.register import Register
@@ -34,9 +36,11 @@ _CACHE = 4096
 _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
+_SIP = (b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI")
+_MOST_ADDRESSES = 65_536
+"""Addresses of which it is remembered whether they are the owner's."""
 _FlowKey = tuple[str, int, str, int]
 _NOT_WHOLE = "heads of streams that were not whole"
-_QUIC_NOT_WHOLE = "QUIC handshakes that were not whole"
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
 
 
@@ -51,16 +55,18 @@ class Namer:
         resolvers: Mapping[str, str] | None = None,
     ) -> None:
         """`local`: whether an address is the owner's. `resolvers`: name or address -> whose resolver."""
-        self._local = local or Own()
+        # Asked several times for every packet.
+        self._local = lru_cache(_MOST_ADDRESSES)(local or Own())
+        self._asks = partial(may_ask, self._local)
         self._resolvers = dict(resolvers or {})
         self._register = Register()
         self._services = Services(signatures, self._local, self._register)
         self._facts = Facts(self._local)
         self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
-        self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
+        self._initials = Initials(MAX_PENDING)
         self._held = 0
         self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
-        self._again: list[Again] = []
+        self._again: tuple[Again, ...] = ()
         self._encrypted: dict[str, None] = {}
         self.dns_visible = False
 
@@ -69,22 +75,24 @@ class Namer:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return (
             frozenset(self._streams)
-            | frozenset(self._hellos)
+            | self._initials.wanted
             | self._facts.wanted
             | self._services.wanted
         )
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
-        self._again, more = self._services.feed(packet) if packet.payload else ([], False)
-        if packet.payload or packet.fin:
+        payload = packet.payload
+        self._again, more = self._services.feed(packet) if payload else ((), False)
+        if payload or packet.fin:
             more = self._facts.feed(packet) or more
-        own = self._datagram if packet.transport == "udp" else self._segment
-        return own(packet) or more
+        if packet.transport == "udp":
+            return self._datagram(packet) or more
+        return self._segment(packet) or more
 
     def again(self) -> tuple[Again, ...]:
         """What to call when the packet that was fed last is repeated."""
-        return tuple(self._again)
+        return self._again
 
     def passed(self, at: float) -> None:
         """Time went on with packets that were not fed: heads that are old now will never be whole."""
@@ -116,46 +124,36 @@ class Namer:
     def parts(self) -> Parts:
         """What `memory` writes down and fills again; streams under way are counted as not whole."""
         heads = len(self._streams) + len(self._facts.wanted)
-        waiting = ((_NOT_WHOLE, heads), (_QUIC_NOT_WHOLE, len(self._hellos)))
+        waiting = ((_NOT_WHOLE, heads), (NOT_WHOLE, len(self._initials.wanted)))
         return Parts(self._register, self._facts, self._encrypted, waiting)
 
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
-        if packet.dport in _DATAGRAM_DNS or packet.sport in _DATAGRAM_DNS:
-            ports = (packet.dport, packet.sport)
-            proto = next(proto for port, proto in _DATAGRAM_DNS.items() if port in ports)
-            self._dns_message(packet, packet.payload, proto)
+        payload, sport, dport = packet.payload, packet.sport, packet.dport
+        if dport in _DATAGRAM_DNS or sport in _DATAGRAM_DNS:
+            # Between two of these ports it is what the first of them says.
+            proto = next(p for port, p in _DATAGRAM_DNS.items() if port in {sport, dport})
+            self._dns_message(packet, payload, proto)
             return False
-        if quic.is_initial(packet.payload):
+        if quic.is_initial(payload):
             return self._quic(packet)
-        if packet.payload[:2] == b"\x16\xfe":
+        if payload.startswith(b"\x16\xfe"):
             with suppress(DecodeError):
-                self._hello(packet, client_hello.of_datagram(packet.payload), "dtls")
-        if packet.payload[:4] in {b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI"}:
-            self._request(packet, packet.payload)
+                self._hello(packet, client_hello.of_datagram(payload), "dtls")
+        elif payload.startswith(_SIP):
+            self._request(packet, payload)
         return False
 
     def _quic(self, packet: Packet) -> bool:
-        if not self._local(packet.src) or packet.dport < packet.sport < 1024:
+        if not self._asks(packet.src, packet.dst) or packet.dport < packet.sport < 1024:
             return False
-        key = (packet.src, packet.sport, packet.dst, packet.dport)
-        pieces = self._hellos.get(key) or quic.HelloPieces()
-        try:
-            hello = pieces.add(packet.payload)
-        except DecodeError:
-            self._count("QUIC handshakes that could not be opened")
-            self._hellos.pop(key, None)
-            return False
+        hello, reason = self._initials.feed(packet)
+        if reason:
+            self._count(reason)
         if hello is not None:
-            self._hellos.pop(key, None)
             self._hello(packet, hello, "quic")
-            return False
-        self._hellos[key] = pieces
-        if len(self._hellos) > MAX_PENDING:
-            self._hellos.popitem(last=False)
-            self._count(_QUIC_NOT_WHOLE)
-        return True
+        return self._initials.is_waiting(packet)
 
     def _dns_message(self, packet: Packet, payload: bytes, proto: str) -> None:
         seen = self._parsed(payload)
@@ -167,7 +165,8 @@ class Namer:
         if answer and _DATAGRAM_DNS.get(packet.sport) != proto:
             return
         client, mac = (packet.dst, packet.dst_mac) if answer else (packet.src, packet.src_mac)
-        if not self._local(client) or is_group(client):
+        server = packet.src if answer else packet.dst
+        if not self._asks(client, server) or is_group(client):
             return
         if proto == "dns":
             self.dns_visible = True
@@ -271,7 +270,7 @@ class Namer:
         return True
 
     def _hello(self, packet: Packet, hello: client_hello.ClientHello, proto: str) -> None:
-        if not self._local(packet.src):
+        if not self._asks(packet.src, packet.dst):
             return
         whose = self._resolvers.get(hello.name or packet.dst, "")
         doq = proto == "quic" and packet.dport in _DOQ
@@ -298,8 +297,6 @@ class Namer:
         if self._local(packet.src):
             self._facts.certificate(packet, der)
             return
-        if not self._local(packet.dst):
-            return
         for name in names:
             self._register.name(
                 client=packet.dst,
@@ -316,7 +313,7 @@ class Namer:
             head = request_head.parse(data)
         except DecodeError:
             return
-        if not head.host or not self._local(packet.src):
+        if not head.host or not self._asks(packet.src, packet.dst):
             return
         proto = "http-connect" if head.method == "CONNECT" else _PLAIN_HTTP[head.protocol]
         self._register.name(
@@ -333,7 +330,7 @@ class Namer:
 
     def _note(self, again: Again | None) -> None:
         if again is not None:
-            self._again.append(again)
+            self._again += (again,)
 
     # Bounds
 

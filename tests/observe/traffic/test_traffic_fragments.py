@@ -17,6 +17,8 @@ from camscan.observe.traffic.namer import Namer
 from camscan.observe.traffic.source import Source
 from camscan.observe.traffic.take import TakeOptions, Taking
 
+pytestmark = pytest.mark.usefixtures("each_form")
+
 T = 1_793_000_000.0
 CAMERA, FAR = "10.20.0.9", "198.41.0.4"
 MORE = 0x2000
