@@ -21,8 +21,8 @@ _METHODS = {
     "RTSP": frozenset({"OPTIONS", "DESCRIBE", "SETUP", "PLAY", "ANNOUNCE", "RECORD", "REGISTER"}),
     "SIP": frozenset({"REGISTER", "INVITE", "MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "BYE"}),
 }
-_GB28181 = re.compile(r"\d{20}")
-"""Device ids of GB/T 28181 have 20 digits."""
+_GB28181 = re.compile(r"\d{10}(?:11[1-9]|1[2-9]\d|2\d\d)\d{7}")
+"""Ids of GB/T 28181 have 20 digits; the 11th to 13th say what it is: 111 to 199 a device, 200 to 299 a platform."""
 _USER = re.compile(r"sips?:([^@;>\s]{1,64})@")
 
 
