@@ -193,7 +193,7 @@ def test_sip_gives_the_twenty_digit_id_and_no_telephone_number():
 def test_requests_and_ids_of_any_bytes_read_or_refuse(data):
     for head in (b"", b"GET ", b"\xf1\x10\x00\x20", b"DHGET /device/", b"\x10\x20\x00\x04MQTT"):
         with suppress(DecodeError):
-            request_head.parse(head + data)
+            assert request_head.parse_all(head + data)[0] == request_head.parse(head + data)
         for reader in announced.READERS.values():
             assert len(reader(head + data)) <= announced.MAX_ID
         assert tutk.is_message(head + data) in {True, False}
