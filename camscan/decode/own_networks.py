@@ -31,7 +31,11 @@ class Own:
         if not any(n.version == 6 for n in networks):
             # Ranges of IPv4 say nothing of IPv6: there the usual rule holds.
             networks += [n for n in map(ipaddress.ip_network, _OWN) if n.version == 6]
-        self._networks = tuple(networks)
+        self._ranges: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+        """Version -> first and last address of each network."""
+        for network in networks:
+            first, last = network.network_address, network.broadcast_address
+            self._ranges[network.version].append((int(first), int(last)))
         self._known: dict[str, bool] = {}
 
     def __call__(self, address: str) -> bool:
@@ -44,10 +48,14 @@ class Own:
 
     def _look(self, address: str) -> bool:
         try:
-            number = ipaddress.ip_address(address)
+            parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(number in network for network in self._networks)
+        number = int(parsed)
+        for first, last in self._ranges[parsed.version]:
+            if first <= number <= last:
+                return True
+        return False
 
 
 def may_ask(local: Callable[[str], bool], client: str, server: str) -> bool:

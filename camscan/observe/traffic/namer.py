@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
 from camscan.decode.own_networks import Own, is_group, may_ask
@@ -36,6 +36,9 @@ _CACHE = 4096
 _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
+_SIP = (b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI")
+_MOST_ADDRESSES = 65_536
+"""Addresses of which it is remembered whether they are the owner's."""
 _FlowKey = tuple[str, int, str, int]
 _NOT_WHOLE = "heads of streams that were not whole"
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
@@ -52,7 +55,8 @@ class Namer:
         resolvers: Mapping[str, str] | None = None,
     ) -> None:
         """`local`: whether an address is the owner's. `resolvers`: name or address -> whose resolver."""
-        self._local = local or Own()
+        # Asked several times for every packet.
+        self._local = lru_cache(_MOST_ADDRESSES)(local or Own())
         self._asks = partial(may_ask, self._local)
         self._resolvers = dict(resolvers or {})
         self._register = Register()
@@ -62,7 +66,7 @@ class Namer:
         self._initials = Initials(MAX_PENDING)
         self._held = 0
         self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
-        self._again: list[Again] = []
+        self._again: tuple[Again, ...] = ()
         self._encrypted: dict[str, None] = {}
         self.dns_visible = False
 
@@ -78,15 +82,17 @@ class Namer:
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
-        self._again, more = self._services.feed(packet) if packet.payload else ([], False)
-        if packet.payload or packet.fin:
+        payload = packet.payload
+        self._again, more = self._services.feed(packet) if payload else ((), False)
+        if payload or packet.fin:
             more = self._facts.feed(packet) or more
-        own = self._datagram if packet.transport == "udp" else self._segment
-        return own(packet) or more
+        if packet.transport == "udp":
+            return self._datagram(packet) or more
+        return self._segment(packet) or more
 
     def again(self) -> tuple[Again, ...]:
         """What to call when the packet that was fed last is repeated."""
-        return tuple(self._again)
+        return self._again
 
     def passed(self, at: float) -> None:
         """Time went on with packets that were not fed: heads that are old now will never be whole."""
@@ -124,19 +130,18 @@ class Namer:
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
-        if packet.dport in _DATAGRAM_DNS or packet.sport in _DATAGRAM_DNS:
-            ports = (packet.dport, packet.sport)
-            proto = next(proto for port, proto in _DATAGRAM_DNS.items() if port in ports)
-            self._dns_message(packet, packet.payload, proto)
+        payload, sport, dport = packet.payload, packet.sport, packet.dport
+        if dport in _DATAGRAM_DNS or sport in _DATAGRAM_DNS:
+            self._dns_message(packet, payload, _dns_of(sport, dport))
             return False
-        if quic.is_initial(packet.payload):
+        if quic.is_initial(payload):
             return self._quic(packet)
-        if packet.payload[:2] == b"\x16\xfe":
+        if payload.startswith(b"\x16\xfe"):
             with suppress(DecodeError):
-                self._hello(packet, client_hello.of_datagram(packet.payload), "dtls")
-        if packet.payload[:4] in {b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI"}:
+                self._hello(packet, client_hello.of_datagram(payload), "dtls")
+        elif payload.startswith(_SIP):
             with suppress(DecodeError):
-                head = request_head.parse(packet.payload)
+                head = request_head.parse(payload)
                 if head.protocol == "SIP":
                     self._request(packet, head)
         return False
@@ -323,7 +328,7 @@ class Namer:
 
     def _note(self, again: Again | None) -> None:
         if again is not None:
-            self._again.append(again)
+            self._again += (again,)
 
     # Bounds
 
@@ -355,6 +360,14 @@ class Namer:
 
     def _count(self, reason: str) -> None:
         self._register.not_examined[reason] += 1
+
+
+def _dns_of(sport: int, dport: int) -> str:
+    """Between two of its ports it is what the first in the table says."""
+    for port, proto in _DATAGRAM_DNS.items():
+        if port in {sport, dport}:
+            return proto
+    return ""
 
 
 def _starts_something(packet: Packet) -> bool:
