@@ -131,7 +131,7 @@ def test_an_answer_to_head_has_no_page_and_the_next_one_has():
 def test_only_servers_of_the_owner_are_read():
     facts = Facts(lambda address: address == "10.20.0.50")
     for packet in sent(answer()):
-        facts.feed(packet)
+        facts.segment(packet)
     assert facts.done() == ()
 
 
