@@ -160,7 +160,7 @@ def test_a_server_of_many_titles_fills_no_table():
         packets += [p._replace(sport=80) for p in sent(answer(body), at=float(number))]
     facts = Facts(lambda _: True)
     for packet in packets:
-        facts.feed(packet)
+        facts.segment(packet)
     found = facts.done()
     assert len(titles(found)) == 8
     assert [x.kind for x in found if x.kind != "title"] == ["http"]
