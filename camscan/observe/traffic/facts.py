@@ -23,6 +23,8 @@ from camscan.observe.traffic.packet import Gate, Packet
 MAX_FACTS = 20_000
 MAX_PER_CLIENT = 64
 _MAX_PER_KIND = 24
+_MAX_TITLES = 8
+"""A device has few pages that name it; who has more titles than that has them of other things."""
 _DATAGRAM = 8192
 _DHCP_CLIENT, _DHCP_SERVER = 68, 67
 _MDNS = 5353
@@ -143,7 +145,8 @@ class Facts:
         place = (name, kind.value, port, key_of(kind, payload, port))
         if place in self._seen:
             return
-        crowded = self._per_kind[name, kind.value] >= _MAX_PER_KIND
+        most = _MAX_TITLES if kind is Kind.TITLE else _MAX_PER_KIND
+        crowded = self._per_kind[name, kind.value] >= most
         if crowded or len(self._seen) >= MAX_FACTS or self._per_client[name] >= MAX_PER_CLIENT:
             self.not_examined["answers of devices beyond the limit"] += 1
             return
@@ -171,7 +174,7 @@ def key_of(kind: Kind, payload: bytes, port: int | None) -> bytes:
             return payload[240:]
         case Kind.HTTP | Kind.RTSP:
             return _steady(payload)
-        case Kind.HTTPS_CERT:
+        case Kind.HTTPS_CERT | Kind.TITLE:
             return payload
         case _:
             return said.steady(kind, payload, port)

@@ -184,7 +184,10 @@ class Namer:
             with suppress(DecodeError):
                 self._hello(packet, client_hello.of_datagram(payload), "dtls")
         elif payload.startswith(_SIP):
-            self._request(packet, payload)
+            with suppress(DecodeError):
+                head = request_head.parse(payload)
+                if head.protocol == "SIP":
+                    self._request(packet, head)
         return False
 
     def _quic(self, packet: Packet) -> bool:
@@ -243,7 +246,8 @@ class Namer:
                 return self._tls(packet, data)
             if not request_head.is_whole(data):
                 return len(data) > 4 and not data[:4].isascii()
-            self._request(packet, data)
+            for head in request_head.parse_all(data):
+                self._request(packet, head)
         except DecodeError:
             pass
         return True
@@ -303,11 +307,7 @@ class Namer:
                 port=packet.sport,
             )
 
-    def _request(self, packet: Packet, data: bytes) -> None:
-        try:
-            head = request_head.parse(data)
-        except DecodeError:
-            return
+    def _request(self, packet: Packet, head: request_head.RequestHead) -> None:
         if not head.host or not self._asks(packet.src, packet.dst):
             return
         proto = "http-connect" if head.method == "CONNECT" else _PLAIN_HTTP[head.protocol]
@@ -374,4 +374,4 @@ def _starts_something(packet: Packet) -> bool:
     if head[:1] == b"\x16":
         return len(head) < 3 or head[1] == 3
     word = head.partition(b" ")[0]
-    return word.isalpha() and word.isupper() and len(word) > 2
+    return word.replace(b"_", b"").isalpha() and word.isupper() and len(word) > 2

@@ -28,6 +28,9 @@ _Texts = tuple[str, ...]
 _NameKey = tuple[str, str, str, str, int, str]
 """Client, protocol, name, remote, port, MAC: in the order of the result. Empty and 0 where there is none."""
 _ServiceKey = tuple[str, str | None, str, int, str, str, int]
+_SeenKey = tuple[tuple[str, str, int, str], str]
+"""Service, remote, port and MAC, by which results are in order; the transport, which is in none."""
+_first = itemgetter(0)
 
 
 class _Name(Struct, gc=False):
@@ -182,53 +185,47 @@ class Register:
 
     def names(self) -> tuple[NameSeen, ...]:
         """In order of client, protocol, name."""
+        by_client: dict[str, list[tuple[_NameKey, _Name]]] = {}
+        for item in self._names.items():
+            by_client.setdefault(item[0][0], []).append(item)
         odd = {name: is_odd(name) for name in {key[2] for key in self._names}}
         return tuple(
-            NameSeen(
-                client=client,
-                client_mac=mac or None,
-                proto=proto,
-                name=name,
-                first=r.first,
-                last=r.last,
-                count=max(r.asked, r.seen),
-                remote=remote or None,
-                port=port if remote else None,
-                answers=tuple(r.answers),
-                aliases=r.aliases,
-                alpn=r.alpn,
-                ech=r.ech,
-                odd=odd[name],
-            )
-            for (client, proto, name, remote, port, mac), r in sorted(
-                self._names.items(), key=itemgetter(0)
-            )
+            [
+                NameSeen(
+                    client=client,
+                    client_mac=mac or None,
+                    proto=proto,
+                    name=name,
+                    first=r.first,
+                    last=r.last,
+                    count=max(r.asked, r.seen),
+                    remote=remote or None,
+                    port=port if remote else None,
+                    answers=tuple(r.answers),
+                    aliases=r.aliases,
+                    alpn=r.alpn,
+                    ech=r.ech,
+                    odd=odd[name],
+                )
+                # Many short sorts cost less than one long one.
+                for _, items in sorted(by_client.items(), key=_first)
+                for (client, proto, name, remote, port, mac), r in sorted(items, key=_first)
+            ]
         )
 
     def services(self) -> tuple[ServiceSeen, ...]:
         """Settled services; the conversations of one client with one remote port are one record."""
-        joined: dict[tuple[str, str | None, str, int, str, str], list[_Service]] = {}
+        by_client: dict[str, dict[_SeenKey, list[_Service]]] = {}
         for (client, mac, remote, port, transport, name, _), record in self._services.items():
             if record.settled:
-                joined.setdefault((client, mac, remote, port, transport, name), []).append(record)
-        found = [
-            ServiceSeen(
-                client=client,
-                client_mac=mac,
-                service=name,
-                remote=remote,
-                port=port,
-                transport=transport,
-                first=min(r.first for r in records),
-                last=max(r.last for r in records),
-                packets=sum(r.packets for r in records),
-                announced=next((r.announced for r in records if r.announced), ""),
-                detail=", ".join(sorted(set().union(*(r.messages for r in records)))),
-            )
-            for (client, mac, remote, port, transport, name), records in joined.items()
-        ]
+                joined = by_client.setdefault(client, {})
+                joined.setdefault(((name, remote, port, mac or ""), transport), []).append(record)
         return tuple(
-            sorted(found, key=lambda s: (s.client, s.service, s.remote, s.port, s.client_mac or ""))
+            [
+                _seen(client, key, records)
+                for client, joined in sorted(by_client.items(), key=_first)
+                for key, records in sorted(joined.items(), key=_first_of_key)
+            ]
         )
 
     def records(self) -> tuple[tuple[NameRecord, ...], tuple[ServiceRecord, ...]]:
@@ -267,3 +264,33 @@ class Register:
             self._services[place] = _Service(
                 s.first, s.last, 0, s.packets, s.settled, s.announced, s.messages
             )
+
+
+def _first_of_key(item: tuple[_SeenKey, object]) -> tuple[str, str, int, str]:
+    return item[0][0]
+
+
+def _seen(client: str, key: _SeenKey, records: list[_Service]) -> ServiceSeen:
+    (service, remote, port, mac), transport = key
+    whole = records[0]
+    if len(records) > 1:
+        whole = _Service(
+            min(r.first for r in records),
+            max(r.last for r in records),
+            packets=sum(r.packets for r in records),
+        )
+        whole.announced = next((r.announced for r in records if r.announced), "")
+        whole.messages = tuple(set().union(*(r.messages for r in records)))
+    return ServiceSeen(
+        client=client,
+        client_mac=mac or None,
+        service=service,
+        remote=remote,
+        port=port,
+        transport=transport,
+        first=whole.first,
+        last=whole.last,
+        packets=whole.packets,
+        announced=whole.announced,
+        detail=", ".join(sorted(whole.messages)),
+    )
