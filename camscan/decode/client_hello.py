@@ -80,7 +80,7 @@ def of_datagram(data: bytes) -> ClientHello:
     body = data[25 : 25 + size]
     if begin or part != size or len(body) < size:
         raise DecodeError("ClientHello of DTLS in parts")
-    behind = 35 + body[34]
+    behind = 35 + body[34] if size > 35 else size
     if behind >= size:
         raise DecodeError("ClientHello of DTLS is cut off")
     return parse(b"\x03\x03" + body[2:behind] + body[behind + 1 + body[behind] :])

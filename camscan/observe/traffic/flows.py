@@ -75,31 +75,36 @@ class FiveTuples:
         after = self.table.count
         if after > before:
             self._welcome(columns, data, numbers, before, after)
-        index = numbers.astype(np.int64)
-        self._count(numbers, index, columns)
+        touched = self.minutes.touched(len(self._size))
+        within = self.minutes.within(columns.at)
+        self._count(numbers, columns, touched if within else None)
         opening = columns.flags & SYN
         if opening.any():
             rows = np.flatnonzero(opening)
             answers = columns.flags[rows] & ACK != 0
             np.bitwise_or.at(
-                self.marks, index[rows], np.where(answers, ANSWERED, OPENED).astype(np.uint8)
+                self.marks, numbers[rows], np.where(answers, ANSWERED, OPENED).astype(np.uint8)
             )
-        self.minutes.add(index, columns, self._size, self.marks)
+        if not within:
+            self.minutes.add(numbers.astype(np.int64), columns, self._size, self.marks)
         return numbers, before
 
-    def _count(self, numbers: Numbers, index: Ints, columns: Columns) -> None:
+    def _count(self, numbers: Numbers, columns: Columns, touched: Bytes | None) -> None:
         if steps.compiled is not None:
             size, when = np.ascontiguousarray(columns.size), np.ascontiguousarray(columns.at)
             steps.compiled.camscan_count(
                 steps.at(numbers), steps.at(size), steps.at(when), len(numbers),
                 steps.at(self._packets), steps.at(self._size), steps.at(self._first),
-                steps.at(self._last), None,
+                steps.at(self._last), None if touched is None else steps.at(touched),
             )  # fmt: skip
             return
+        index = numbers.astype(np.int64)
         np.add.at(self._packets, index, 1)
         np.add.at(self._size, index, columns.size)
         np.minimum.at(self._first, index, columns.at)
         np.maximum.at(self._last, index, columns.at)
+        if touched is not None:
+            touched[index] = 1
 
     def _welcome(
         self, columns: Columns, data: Bytes, numbers: Numbers, before: int, after: int

@@ -11,6 +11,8 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from camscan.decode.host_name import is_address, is_odd
 from camscan.decode.service_match import Matched, enough
 from camscan.model.traffic import NameSeen, ServiceSeen
@@ -31,17 +33,17 @@ _SeenKey = tuple[tuple[str, str, int, str], str]
 _first = itemgetter(0)
 
 
-class _Name:
-    __slots__ = ("aliases", "alpn", "answers", "asked", "ech", "first", "last", "said", "seen")
-
-    def __init__(self, at: float) -> None:
-        self.first = self.last = at
-        self.asked = self.seen = 0
-        self.answers: _Texts = ()
-        self.aliases: _Texts = ()
-        self.alpn: _Texts = ()
-        self.ech = False
-        self.said = at
+class _Name(Struct, gc=False):
+    first: float
+    last: float
+    said: float
+    """When aliases and protocols were last told."""
+    asked: int = 0
+    seen: int = 0
+    answers: _Texts = ()
+    aliases: _Texts = ()
+    alpn: _Texts = ()
+    ech: bool = False
 
     def ask(self, times: int, at: float) -> None:
         self.asked += times
@@ -75,15 +77,14 @@ class _Name:
             self.ask(times, at)
 
 
-class _Service:
-    __slots__ = ("announced", "first", "last", "messages", "needs", "packets", "settled")
-
-    def __init__(self, at: float) -> None:
-        self.first = self.last = at
-        self.packets = self.needs = 0
-        self.settled = False
-        self.announced = ""
-        self.messages: _Texts = ()
+class _Service(Struct, gc=False):
+    first: float
+    last: float
+    needs: int = 0
+    packets: int = 0
+    settled: bool = False
+    announced: str = ""
+    messages: _Texts = ()
 
     def count(self, times: int, at: float) -> None:
         self.packets += times
@@ -132,7 +133,7 @@ class Register:
             if len(self._names) >= MAX_NAMES:
                 self._left_out("names beyond the limit", times, at)
                 return partial(self._left_out, "names beyond the limit")
-            record = self._names[key] = _Name(at)
+            record = self._names[key] = _Name(at, at, at)
         if answers and answers != record.answers:
             record.add(answers)
         if ech:
@@ -145,14 +146,14 @@ class Register:
         count(times, at)
         return count
 
-    def service(
-        self, matched: Matched, packet: Packet, *, client: str, mac: str | None, outward: bool
-    ) -> Again:
+    def service(self, matched: Matched, packet: Packet, *, outward: bool) -> Again:
         """Count one message of a service; `outward`: sent by the client. What to call when it is repeated."""
         if outward:
-            remote, port, own = packet.dst, packet.dport, packet.sport
+            client, mac, own = packet.src, packet.src_mac, packet.sport
+            remote, port = packet.dst, packet.dport
         else:
-            remote, port, own = packet.src, packet.sport, packet.dport
+            client, mac, own = packet.dst, packet.dst_mac, packet.dport
+            remote, port = packet.src, packet.sport
         signature = matched.service
         key = (client, mac, remote, port, packet.transport, signature.id, own)
         record = self._services.get(key)
@@ -160,7 +161,7 @@ class Register:
             if len(self._services) >= MAX_SERVICES:
                 self._left_out("services beyond the limit", packet.times, packet.at)
                 return partial(self._left_out, "services beyond the limit")
-            record = self._services[key] = _Service(packet.at)
+            record = self._services[key] = _Service(packet.at, packet.at)
         if matched.message.name not in record.messages:
             record.messages += (matched.message.name,)
         if matched.announced and outward:
@@ -252,17 +253,15 @@ class Register:
     def take_up(self, names: Iterable[NameRecord], services: Iterable[ServiceRecord]) -> None:
         """Count on from records; to be called before anything is counted."""
         for n in names:
-            name = _Name(n.first)
-            name.last, name.asked, name.seen, name.ech = n.last, n.asked, n.seen, n.ech
-            name.answers, name.aliases, name.alpn = n.answers, n.aliases, n.alpn
-            name.said = n.last
-            self._names[n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or ""] = name
+            key = (n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or "")
+            self._names[key] = _Name(
+                n.first, n.last, n.last, n.asked, n.seen, n.answers, n.aliases, n.alpn, n.ech
+            )
         for s in services:
-            service = _Service(s.first)
-            service.last, service.packets, service.settled = s.last, s.packets, s.settled
-            service.announced, service.messages = s.announced, s.messages
-            key = (s.client, s.mac, s.remote, s.port, s.transport, s.signature, s.own)
-            self._services[key] = service
+            place = (s.client, s.mac, s.remote, s.port, s.transport, s.signature, s.own)
+            self._services[place] = _Service(
+                s.first, s.last, 0, s.packets, s.settled, s.announced, s.messages
+            )
 
 
 def _first_of_key(item: tuple[_SeenKey, object]) -> tuple[str, str, int, str]:
@@ -273,9 +272,11 @@ def _seen(client: str, key: _SeenKey, records: list[_Service]) -> ServiceSeen:
     (service, remote, port, mac), transport = key
     whole = records[0]
     if len(records) > 1:
-        whole = _Service(min(r.first for r in records))
-        whole.last = max(r.last for r in records)
-        whole.packets = sum(r.packets for r in records)
+        whole = _Service(
+            min(r.first for r in records),
+            max(r.last for r in records),
+            packets=sum(r.packets for r in records),
+        )
         whole.announced = next((r.announced for r in records if r.announced), "")
         whole.messages = tuple(set().union(*(r.messages for r in records)))
     return ServiceSeen(
