@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -73,7 +74,7 @@ class Alike:
         self._last = np.zeros(1024, np.float64)
         self._known: NDArray[np.bool_] = np.zeros(1024, np.bool_)
         """Which forms were handed over."""
-        self._again: dict[int, tuple[Again, ...]] = {}
+        self._again: dict[int, Again] = {}
         self._begin()
         words = LONGEST_CONTENT + _OWN_WORDS
         self._odd = (_odd(words), _odd(words))
@@ -223,7 +224,8 @@ class Alike:
     def remember(self, number: int, again: tuple[Again, ...]) -> None:
         """The first packet of a form was handed over; what to call for those that repeat it."""
         self._known[number] = True
-        self._again[number] = again
+        # Nearly always one: the tuple need not be kept.
+        self._again[number] = again[0] if len(again) == 1 else partial(_each, again)
 
     def tell(self) -> None:
         """Count all that was repeated since the last call, in order of the last time."""
@@ -236,8 +238,7 @@ class Alike:
             self._last[repeated].tolist(),
             strict=True,
         ):
-            for count in again[number]:
-                count(times, last)
+            again[number](times, last)
         self._times[repeated] = 0
 
     def clear(self) -> None:
@@ -249,3 +250,8 @@ class Alike:
         nothing = np.zeros(1, np.uint64)
         self._table.numbers(nothing, nothing)
         self.remember(_SILENT, ())
+
+
+def _each(again: tuple[Again, ...], times: int, at: float) -> None:
+    for count in again:
+        count(times, at)

@@ -30,7 +30,7 @@ _DHCP_CLIENT, _DHCP_SERVER = 68, 67
 _MDNS = 5353
 
 FACT_GATES: tuple[Gate, ...] = (*said.gates(), *bodies.GATES)
-FACT_PORTS = said.PORTS | {_DHCP_SERVER}
+FACT_PORTS = said.PORTS | {_DHCP_SERVER, _MDNS}
 """Datagrams between other ports hold a fact only where `said.may_begin`."""
 
 
@@ -66,6 +66,8 @@ class Facts:
     def datagram(self, packet: Packet) -> None:
         """Look at one datagram."""
         payload, sport, dport = packet.payload, packet.sport, packet.dport
+        if not (sport in FACT_PORTS or dport in FACT_PORTS or said.may_begin(payload)):
+            return
         if _DHCP_SERVER in {sport, dport}:
             self._dhcp(packet, payload[:_DATAGRAM])
             return

@@ -45,7 +45,8 @@ class _Name(Struct, gc=False):
     alpn: _Texts = ()
     ech: bool = False
 
-    def ask(self, times: int, at: float) -> None:
+    def __call__(self, times: int, at: float) -> None:
+        """Asked once more."""
         self.asked += times
         if at > self.last:
             self.last = at
@@ -74,7 +75,7 @@ class _Name(Struct, gc=False):
         if answer:
             self.answer(times, at)
         else:
-            self.ask(times, at)
+            self(times, at)
 
 
 class _Service(Struct, gc=False):
@@ -86,7 +87,8 @@ class _Service(Struct, gc=False):
     announced: str = ""
     messages: _Texts = ()
 
-    def count(self, times: int, at: float) -> None:
+    def __call__(self, times: int, at: float) -> None:
+        """Said once more."""
         self.packets += times
         if at > self.last:
             self.last = at
@@ -142,7 +144,7 @@ class Register:
             say = partial(record.say, aliases, alpn, answer=answer)
             say(times, at)
             return say
-        count = record.answer if answer else record.ask
+        count = record.answer if answer else record
         count(times, at)
         return count
 
@@ -169,8 +171,8 @@ class Register:
         record.needs = signature.needs
         if not record.settled:
             record.settled = enough(signature, matched.message, (port, own), 0)
-        record.count(packet.times, packet.at)
-        return record.count
+        record(packet.times, packet.at)
+        return record
 
     def _left_out(self, reason: str, times: int, at: float) -> None:
         del times, at

@@ -57,7 +57,7 @@ class Services:
     def count(self, packet: Packet, matches: list[Matched]) -> tuple[Again, ...]:
         """Count these messages of the packet; what to call when the packet is repeated."""
         sport, dport = packet.sport, packet.dport
-        matches = [m for m in matches if may_settle(m, sport, dport)]
+        matches = [m for m in matches if not m.by_port or may_settle(m, sport, dport)]
         if not matches:
             return ()
         outward = self._local(packet.src)
