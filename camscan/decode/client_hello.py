@@ -80,7 +80,7 @@ def of_datagram(data: bytes) -> ClientHello:
     body = data[25 : 25 + size]
     if begin or part != size or len(body) < size:
         raise DecodeError("ClientHello of DTLS in parts")
-    behind = 35 + body[34]
+    behind = 35 + body[34] if size > 35 else size
     if behind >= size:
         raise DecodeError("ClientHello of DTLS is cut off")
     return parse(b"\x03\x03" + body[2:behind] + body[behind + 1 + body[behind] :])
@@ -119,7 +119,7 @@ def _parse(body: bytes) -> ClientHello:
             elif kind == _ALPN:
                 alpn = _protocols(body[begin:at])
             elif kind == _VERSIONS:
-                best = max(best, _offered(body[begin:at]))
+                best = _highest(body[begin:at], best)
             elif kind == _ECH:
                 ech = True
     return ClientHello(name, alpn, ech, _version(best))
@@ -148,11 +148,13 @@ def _protocols(value: bytes) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _offered(value: bytes) -> int:
-    """The highest version; 0 where there is none."""
-    # What does not begin with 3 is GREASE (RFC 8701) or a draft.
-    pairs = zip(value[1::2], value[2::2], strict=False)
-    return max((0x300 | minor for major, minor in pairs if major == 3), default=0)
+def _highest(value: bytes, best: int) -> int:
+    """The highest version offered, at least `best`."""
+    for major, minor in zip(value[1::2], value[2::2], strict=False):
+        # What does not begin with 3 is GREASE (RFC 8701) or a draft.
+        if major == 3 and best < 0x300 | minor:
+            best = 0x300 | minor
+    return best
 
 
 def _version(number: int) -> str:

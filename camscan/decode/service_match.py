@@ -65,6 +65,8 @@ class _Compiled(Struct, frozen=True):
     """(offset, mask, allowed values under the mask)"""
     numbers: tuple[tuple[int, int, int, frozenset[int]], ...]
     """The same as (begin, end, mask, values): big-endian numbers."""
+    shortest: int
+    longest: int
     by_port: bool
     plain: Matched | None
     """The match, where it is the same for every payload that fits: no further check, and no id to be read."""
@@ -100,21 +102,17 @@ class ServiceTable:
         every = self._by_first.get(transport)
         if not every or not payload:
             return found
+        held = len(payload)
         for one in every[payload[0]]:
-            message = one.message
-            if not message.shortest <= size <= message.longest or not _fits(one, payload):
+            if not one.shortest <= size <= one.longest:
                 continue
-            if one.plain is not None:
-                found.append(one.plain)
-                continue
-            if message.length is not None and not _agrees(message.length, payload, size):
-                continue
-            if not _CHECKS[message.check](payload):
-                continue
-            announced = READERS[one.service.announced](payload)
-            if message.check == "announced" and not announced:
-                continue
-            found.append(Matched(one.service, message, announced, one.by_port))
+            for begin, end, mask, values in one.numbers:
+                if end > held or int.from_bytes(payload[begin:end], "big") & mask not in values:
+                    break
+            else:
+                matched = one.plain or _read(one, payload, size)
+                if matched is not None:
+                    found.append(matched)
         return found
 
     def patterns(self) -> tuple[Pattern, ...]:
@@ -129,10 +127,8 @@ class ServiceTable:
 
 def may_settle(matched: Matched, one: int, other: int) -> bool:
     """Whether messages between these ports can ever settle the service."""
-    if not matched.by_port:
-        return True
     ports = matched.service.ports
-    return one in ports or other in ports
+    return not matched.by_port or one in ports or other in ports
 
 
 def enough(
@@ -169,7 +165,9 @@ def _compile(signature: ServiceSignature, message: ServiceMessage) -> _Compiled:
     plain = None
     if message.length is None and not message.check and not signature.announced:
         plain = Matched(signature, message, "", by_port)
-    return _Compiled(signature, message, tests, numbers, by_port, plain)
+    return _Compiled(
+        signature, message, tests, numbers, message.shortest, message.longest, by_port, plain
+    )
 
 
 def _test(given: BytesAt) -> tuple[int, bytes, tuple[bytes, ...]]:
@@ -201,12 +199,17 @@ def _first_bytes(one: _Compiled) -> Iterable[int]:
     return allowed
 
 
-def _fits(one: _Compiled, payload: bytes) -> bool:
-    size = len(payload)
-    for begin, end, mask, values in one.numbers:
-        if end > size or int.from_bytes(payload[begin:end], "big") & mask not in values:
-            return False
-    return True
+def _read(one: _Compiled, payload: bytes, size: int) -> Matched | None:
+    """What a payload whose fixed bits fit says; None where its length or a further check does not."""
+    message = one.message
+    if message.length is not None and not _agrees(message.length, payload, size):
+        return None
+    if not _CHECKS[message.check](payload):
+        return None
+    announced = READERS[one.service.announced](payload)
+    if message.check == "announced" and not announced:
+        return None
+    return Matched(one.service, message, announced, one.by_port)
 
 
 def _and(left: bytes, right: bytes) -> bytes:

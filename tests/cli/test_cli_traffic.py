@@ -271,3 +271,12 @@ def test_hostile_names_do_nothing_in_any_report(tmp_path, capsys):
     cells = [c for row in csv.reader(next(out.glob("assessments/*/paths.csv")).read_text().splitlines()) for c in row]  # fmt: skip
     assert "'=cmd()" in cells
     assert not [c for c in cells if c.startswith(("=", "+", "@"))]
+
+
+@pytest.mark.parametrize("look", [["--check"], ["--duration", "3s"]])
+def test_an_interface_that_is_not_there_is_wrong_use(look, tmp_path, capsys):
+    run = tmp_path / "run"
+    out = [] if look == ["--check"] else ["-o", str(run)]
+    assert camscan(["traffic", "--interface", "absent0", *look, *out]) == 3
+    assert "no interface absent0 here; there are: " in capsys.readouterr().err
+    assert not run.exists()

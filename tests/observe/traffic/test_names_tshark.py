@@ -173,6 +173,29 @@ def test_http_names_a_host_in_every_form(tmp_path):
     assert names(ours, "http-connect") == {"seven.example.net"}
 
 
+ODD_HEADS = (
+    (b"PROPFIND /dav HTTP/1.1\r\nHost: dav.example.net\r\n\r\n",),
+    (b"SUBSCRIBE /event HTTP/1.1\r\nHost: upnp.example.net\r\n\r\n",),
+    (b"NOTIFY /event HTTP/1.1\r\nHost: told.example.net\r\nContent-Length: 0\r\n\r\n",),
+    (b"RPC_IN_DATA /rpc HTTP/1.1\r\nHost: rpc.example.net\r\nContent-Length: 0\r\n\r\n",),
+    (b"GET /a b c HTTP/1.1\r\nHost: spaces.example.net\r\n\r\n",),
+    (b"GET /" + b"a" * 6000 + b" HTTP/1.1\r\nHost: long.example.net\r\n\r\n",),
+    (b"GET ", b"/path", b" HTTP/1.1\r\n", b"Host: ", b"words.example.net", b"\r\n\r\n"),
+    (b"GET /1 HTTP/1.1\r\nHost: one.example.net\r\n\r\nGET /2 HTTP/1.1\r\nHost: two.example.net\r\n\r\n",),
+    (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nHost: body.example.net\r\n\r\nabcGET / HTTP/1.1\r\nHost: behind.example.net\r\n\r\n",),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", ODD_HEADS)
+def test_http_as_small_and_hasty_clients_send_it(tmp_path, parts):
+    packets, seq = [], 1000
+    for part in parts:
+        packets += wire.segments(part, size=1400, sport=20000, dport=80, seq=seq)
+        seq += len(part)
+    path = capture(tmp_path, packets)
+    assert names(by_camscan(path), "http") == by_tshark(path)["http.host"] != set()
+
+
 def test_requests_that_follow_on_one_connection(tmp_path):
     first, second = (b"GET /%d HTTP/1.1\r\nHost: h%d.example.net\r\n\r\n" % (n, n) for n in (1, 2))
     packets = [*wire.segments(first, dport=80), *wire.segments(second, dport=80, seq=1000 + len(first))]  # fmt: skip
