@@ -52,10 +52,7 @@ class Own:
         except ValueError:
             return False
         number = int(parsed)
-        for first, last in self._ranges[parsed.version]:
-            if first <= number <= last:
-                return True
-        return False
+        return any(first <= number <= last for first, last in self._ranges[parsed.version])
 
 
 def may_ask(local: Callable[[str], bool], client: str, server: str) -> bool:

@@ -215,8 +215,8 @@ class Candidates:
             alike.clear()
             self._echoes.clear()
         part = Looked._make(column[some] for column in looked)
-        sides = self._gating.port_side(part)
-        asked = Asked(offered.columns, chosen[some], ranks[some], passed[some], part, sides)
+        servers = self._gating.servers
+        asked = Asked(offered.columns, chosen[some], ranks[some], passed[some], part, servers)
         forms[some] = alike.numbers(offered.batch.data, asked)
         streams = (ranks != NO_RANK) & (looked.proto == TCP) | pending
         self._without_streams(offered, chosen, forms, streams)

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import lru_cache, partial
 
-from camscan.decode import client_hello, dns_seen, quic, request_head
-from camscan.decode.own_networks import Own, is_group, may_ask
+from camscan.decode import client_hello, quic, request_head
+from camscan.decode.own_networks import Own, may_ask
+from camscan.decode.service_match import Matched
 from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
-from camscan.observe.traffic.facts import Facts
+from camscan.observe.traffic import lookups, said
+from camscan.observe.traffic.facts import FACT_PORTS, Facts
 from camscan.observe.traffic.initials import NOT_WHOLE, Initials
 from camscan.observe.traffic.memory import Parts
 from camscan.observe.traffic.packet import Again, Packet
@@ -33,10 +35,14 @@ _STREAM = 40_960
 _PENDING_S = 120.0
 """A head that is not whole after this time never will be."""
 _CACHE = 4096
-_DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
+_DOT = 853
 _DOQ = frozenset({784, 853, 8853})
-_DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
+_DTLS = b"\x16\xfe"
 _SIP = (b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI")
+_READ_BY_PORT = FACT_PORTS | lookups.PORTS
+"""Between any others only what `_is_named` is more than a message of a service."""
+_SHORT = 64
+"""Payload bytes of datagrams of which it is remembered what they say."""
 _MOST_ADDRESSES = 65_536
 """Addresses of which it is remembered whether they are the owner's."""
 _FlowKey = tuple[str, int, str, int]
@@ -62,14 +68,23 @@ class Namer:
         self._resolvers = dict(resolvers or {})
         self._register = Register()
         self._services = Services(signatures, self._local, self._register)
+        self._lookups = lookups.Lookups(self._register, self._local)
         self._facts = Facts(self._local)
         self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
         self._initials = Initials(MAX_PENDING)
         self._held = 0
-        self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
+        self._short: dict[bytes, list[Matched]] = {}
         self._again: tuple[Again, ...] = ()
         self._encrypted: dict[str, None] = {}
-        self.dns_visible = False
+
+    @property
+    def dns_visible(self) -> bool:
+        """Whether questions of DNS in clear were seen, here or by the reading that this one goes on from."""
+        return self._lookups.visible
+
+    @dns_visible.setter
+    def dns_visible(self, seen: bool) -> None:
+        self._lookups.visible = seen
 
     @property
     def wanted(self) -> frozenset[_FlowKey]:
@@ -83,12 +98,11 @@ class Namer:
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
-        payload = packet.payload
-        self._again, more = self._services.feed(packet) if payload else ((), False)
-        if payload or packet.fin:
-            more = self._facts.feed(packet) or more
         if packet.transport == "udp":
-            return self._datagram(packet) or more
+            return self._datagram(packet)
+        self._again, more = self._services.feed(packet) if packet.payload else ((), False)
+        if packet.payload or packet.fin:
+            more = self._facts.segment(packet) or more
         return self._segment(packet) or more
 
     def again(self) -> tuple[Again, ...]:
@@ -131,13 +145,43 @@ class Namer:
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
-        payload, sport, dport = packet.payload, packet.sport, packet.dport
-        if dport in _DATAGRAM_DNS or sport in _DATAGRAM_DNS:
-            self._dns_message(packet, payload, _dns_of(sport, dport))
+        matches = self._alone(packet)
+        if matches is not None:
+            self._again = self._services.count(packet, matches) if matches else ()
             return False
+        self._again, more = (), False
+        if packet.payload:
+            self._again, more = self._services.feed(packet)
+            self._facts.datagram(packet)
+        if packet.sport in lookups.PORTS or packet.dport in lookups.PORTS:
+            self._again += self._lookups.datagram(packet)
+            return more
+        return self._message(packet) or more
+
+    def _alone(self, packet: Packet) -> list[Matched] | None:
+        """The messages of services in a datagram that can hold nothing else; None where it must be read in full.
+
+        Keep-alives are the same for everyone: what their bytes say is found once.
+        """
+        payload = packet.payload
+        if packet.sport in _READ_BY_PORT or packet.dport in _READ_BY_PORT:
+            return None
+        if not 0 < len(payload) <= _SHORT or len(payload) < packet.length:
+            return None
+        found = None if self._services.watching else self._short.get(payload)
+        if found is None and not _is_named(payload):
+            found = self._services.alone(packet)
+            if found is not None:
+                if len(self._short) >= _CACHE:
+                    self._short.clear()
+                self._short[payload] = found
+        return found
+
+    def _message(self, packet: Packet) -> bool:
+        payload = packet.payload
         if quic.is_initial(payload):
             return self._quic(packet)
-        if payload.startswith(b"\x16\xfe"):
+        if payload.startswith(_DTLS):
             with suppress(DecodeError):
                 self._hello(packet, client_hello.of_datagram(payload), "dtls")
         elif payload.startswith(_SIP):
@@ -156,52 +200,6 @@ class Namer:
         if hello is not None:
             self._hello(packet, hello, "quic")
         return self._initials.is_waiting(packet)
-
-    def _dns_message(self, packet: Packet, payload: bytes, proto: str) -> None:
-        seen = self._parsed(payload)
-        if seen is None or not seen.question:
-            return
-        answer = seen.is_response
-        if proto == "mdns" and answer:
-            return  # an announcement of a service: a fact about the sender, no question of a client
-        if answer and _DATAGRAM_DNS.get(packet.sport) != proto:
-            return
-        client, mac = (packet.dst, packet.dst_mac) if answer else (packet.src, packet.src_mac)
-        server = packet.src if answer else packet.dst
-        if not self._asks(client, server) or is_group(client):
-            return
-        if proto == "dns":
-            self.dns_visible = True
-        for name in (seen.question, *seen.also):
-            first = name == seen.question
-            self._note(
-                self._register.name(
-                    client=client,
-                    mac=mac,
-                    proto=proto,
-                    name=name,
-                    at=packet.at,
-                    answers=seen.answers if first else (),
-                    aliases=seen.aliases if first else (),
-                    answer=answer,
-                    times=packet.times,
-                )
-            )
-
-    def _parsed(self, payload: bytes) -> dns_seen.DnsSeen | None:
-        """Parsed once per payload without its id: cameras ask the same again and again."""
-        key = payload[2:]
-        if key in self._dns:
-            return self._dns[key]
-        try:
-            seen: dns_seen.DnsSeen | None = dns_seen.parse(payload)
-        except DecodeError:
-            self._count("DNS messages that could not be read")
-            seen = None
-        self._dns[key] = seen
-        if len(self._dns) > _CACHE:
-            self._dns.popitem(last=False)
-        return seen
 
     # Streams
 
@@ -242,11 +240,10 @@ class Namer:
         """`data`: the stream so far. True when nothing more is wanted of this direction."""
         _, sport, _, dport = key
         try:
-            if _DNS in {sport, dport}:
-                found, taken = dns_seen.messages(data)
-                for message in found:
-                    self._dns_message(packet, message, "dns")
-                return taken > 0 and taken == len(data)
+            if lookups.DNS in {sport, dport}:
+                again, whole = self._lookups.stream(packet, data)
+                self._again += again
+                return whole
             if data[:1] == b"\x16":
                 return self._tls(packet, data)
             if not request_head.is_whole(data):
@@ -376,18 +373,17 @@ class Namer:
         self._register.not_examined[reason] += 1
 
 
-def _dns_of(sport: int, dport: int) -> str:
-    """Between two of its ports it is what the first in the table says."""
-    for port, proto in _DATAGRAM_DNS.items():
-        if port in {sport, dport}:
-            return proto
-    return ""
+def _is_named(payload: bytes) -> bool:
+    """Whether a datagram between any ports may hold a name, or what a device says of itself."""
+    if quic.is_initial(payload) or payload.startswith((_DTLS, *_SIP)):
+        return True
+    return said.may_begin(payload)
 
 
 def _starts_something(packet: Packet) -> bool:
     """Whether the first bytes are those of a DNS message, a TLS handshake or a text request."""
     head = packet.payload[:8]
-    if _DNS in {packet.sport, packet.dport}:
+    if lookups.DNS in {packet.sport, packet.dport}:
         return True
     if head[:1] == b"\x16":
         return len(head) < 3 or head[1] == 3
