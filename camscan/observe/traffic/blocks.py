@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camscan.errors import InputError
-from camscan.observe.traffic.batch import Batch, Bytes, Ints, gather
+from camscan.observe.traffic.batch import Batch, Bytes, Ints, Times, gather
 from camscan.observe.traffic.boundary import LARGEST, Chain, Walker, words
 from camscan.observe.traffic.framing import Framed, row_type, wire_lengths
 from camscan.observe.traffic.table import distinct
@@ -271,27 +271,41 @@ class PcapngFramer:
         captured = np.minimum(rows["captured"].astype(np.int64), rows["size"].astype(np.int64) - 32)
         good = captured >= 0
         numbers = rows["interface"]
+        by_link: dict[int, list[int]] = {}
         for number in distinct(numbers).tolist():
-            which = good & (numbers == number)
-            if number >= len(self._interfaces):
-                self.no_interface += int(which.sum())
-                continue
-            interface = self._interfaces[number]
+            if number < len(self._interfaces):
+                by_link.setdefault(self._interfaces[number].link, []).append(number)
+            else:
+                self.no_interface += int((good & (numbers == number)).sum())
+        # One batch per link type, not per interface: both sides of a tap stay in the order of the file.
+        for link, used in by_link.items():
+            which = good & np.isin(numbers, used) if len(used) > 1 else good & (numbers == used[0])
             chosen = rows if which.all() else rows[which]
             held = captured if which.all() else captured[which]
-            stamp = chosen["high"].astype(np.uint64) << np.uint64(32) | chosen["low"]
-            # Whole seconds apart from the rest: a double cannot hold 60 bits.
-            per = np.uint64(interface.ticks)
-            at = (stamp % per).astype(np.float64) / interface.ticks
-            at += stamp // per
-            at += interface.begin
-            # Resolution and offset are the file's word: nothing before 1970 or after 9999.
-            np.clip(at, 0.0, _LAST_TIME, out=at)
+            at = self._times(chosen, used)
             frame = (places if which.all() else places[which]) + 28
             wire = wire_lengths(chosen["wire"], held)
-            out.append(Batch(data, frame, held, wire, at, interface.link, offset, 28))
+            out.append(Batch(data, frame, held, wire, at, link, offset, 28))
             if len(at):
                 self.last = float(at[-1])
+
+    def _times(self, rows: NDArray[np.void], used: list[int]) -> Times:
+        """Seconds since the epoch of packets of the interfaces `used`."""
+        stamp = rows["high"].astype(np.uint64) << np.uint64(32) | rows["low"]
+        clocks = {self._interfaces[n][2:] for n in used}
+        at: Times = np.empty(len(rows))
+        for ticks, begin in sorted(clocks):
+            which: NDArray[np.bool_] | slice = slice(None)
+            if len(clocks) > 1:
+                alike = [n for n in used if self._interfaces[n][2:] == (ticks, begin)]
+                which = np.isin(rows["interface"], alike)
+            # Whole seconds apart from the rest: a double cannot hold 60 bits.
+            per = np.uint64(ticks)
+            some = (stamp[which] % per).astype(np.float64) / ticks
+            some += stamp[which] // per
+            at[which] = some + begin
+        # Resolution and offset are the file's word: nothing before 1970 or after 9999.
+        return np.clip(at, 0.0, _LAST_TIME, out=at)
 
     def _simple(
         self, data: Bytes, places: Ints, offset: int, out: list[Batch], *, old: bool
