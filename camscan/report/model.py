@@ -76,7 +76,7 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
     return ReportModel(
         assessment=assessment,
         decision_rows=tuple((r.row, r.text, r.action) for r in knowledge.decision.rows),
-        factor_levels=tuple(knowledge.decision.levels.items()),
+        factor_levels=_factor_levels(knowledge),
         title=f"Camera audit: {clean(assessment.site or assessment.owner or 'network')}",
         front=_front(assessment, knowledge),
         coverage=_coverage(assessment),
@@ -92,6 +92,12 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
         annex=tuple(r for r in named if not binds(r.record, assessment.jurisdiction)),
         images=image_rows(assessment.images, knowledge),
     )  # fmt: skip
+
+
+def _factor_levels(knowledge: Knowledge) -> tuple[tuple[str, str], ...]:
+    """What people declare (x, m) in the report's own words: it never calls anything a breach itself."""
+    levels = knowledge.decision.levels.items()
+    return (*((n, t) for n, t in levels if n[0] not in en.DECLARED), *en.DECLARED.items())
 
 
 def action_text(decision: Decision | None) -> str:

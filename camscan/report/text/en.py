@@ -32,6 +32,11 @@ ACTIONS: dict[str, str] = {
 
 AUTHORITY_NONE = "No statement of authority: only files were read, nothing was sent."
 NOT_ASSESSED = "Legal prohibition (x) and missing documents (m) are declarations of a named person; software never sets them."
+DECLARED: dict[str, str] = {
+    "x": "a named person of the operator declares that a prohibition in force is not kept for this use",
+    "m": "a named person of the operator declares that a required document is missing",
+}
+"""The two factors of the decision table that only people set."""
 CONCERN_NOTE = (
     "One network cannot refute a statement about a country. Concerns whose id starts with RFERL, SHARE or COMM "
     "are not from the BIRN report."
