@@ -8,7 +8,7 @@ ids, and the heads of answers that describe a device (`camscan.observe.traffic.f
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 
@@ -22,7 +22,7 @@ from camscan.observe.traffic import lookups, said
 from camscan.observe.traffic.facts import FACT_PORTS, Facts
 from camscan.observe.traffic.initials import NOT_WHOLE, Initials
 from camscan.observe.traffic.memory import Parts
-from camscan.observe.traffic.packet import Again, Packet
+from camscan.observe.traffic.packet import Again, Ends, Meaning, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.server_names import certificate_names
 from camscan.observe.traffic.services import Services
@@ -107,6 +107,23 @@ class Namer:
     def again(self) -> tuple[Again, ...]:
         """What to call when the packet that was fed last is repeated."""
         return self._again
+
+    def meaning(self, packet: Packet) -> Meaning | None:
+        """What a datagram that was fed says whoever sends it; None where that is not all there is to it."""
+        matches = self._alone(packet)
+        if matches is None or any(m.announced for m in matches):
+            return None  # of several ids, the first counts
+        return partial(self._told, matches)
+
+    def _told(self, matches: list[Matched], ends: Sequence[Ends]) -> list[tuple[Again, ...] | None]:
+        """The same datagram was sent between all of these."""
+        said = self._services.said
+        return [
+            None
+            if one.sport in _READ_BY_PORT or one.dport in _READ_BY_PORT
+            else said(one, matches, "udp")
+            for one in ends
+        ]
 
     def passed(self, at: float) -> None:
         """Time went on with packets that were not fed: heads that are old now will never be whole."""

@@ -8,7 +8,7 @@ from camscan.decode.own_networks import is_group
 from camscan.decode.service_match import Matched, Pattern, ServiceTable, may_settle
 from camscan.model.service import ServiceSignature
 from camscan.observe.traffic.facts import FACT_GATES
-from camscan.observe.traffic.packet import Again, Gate, Packet
+from camscan.observe.traffic.packet import Again, Ends, Gate, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.runs import PREPARED_BY, Runs, prepare
 
@@ -56,18 +56,24 @@ class Services:
 
     def count(self, packet: Packet, matches: list[Matched]) -> tuple[Again, ...]:
         """Count these messages of the packet; what to call when the packet is repeated."""
-        sport, dport = packet.sport, packet.dport
+        return self.said(packet.ends, matches, packet.transport, packet.times) if matches else ()
+
+    def said(
+        self, ends: Ends, matches: list[Matched], transport: str, times: int = 1
+    ) -> tuple[Again, ...]:
+        """The same of messages sent so often between these ends."""
+        _, src, dst, sport, dport, _, _ = ends
         matches = [m for m in matches if not m.by_port or may_settle(m, sport, dport)]
         if not matches:
             return ()
-        outward = self._local(packet.src)
-        if outward == self._local(packet.dst):
+        outward = self._local(src)
+        if outward == self._local(dst):
             # Both ends are the owner's, or neither is known to be.
             outward = sport >= dport or all(sport not in m.service.ports for m in matches)
-        if is_group(packet.src if outward else packet.dst):
+        if is_group(src if outward else dst):
             return ()
         count = self._register.service
-        return tuple([count(m, packet, outward=outward) for m in matches])
+        return tuple([count(m, ends, transport, times, outward=outward) for m in matches])
 
     def _matches(self, packet: Packet) -> list[Matched]:
         return self._table.match(packet.payload, packet.transport, packet.length)
