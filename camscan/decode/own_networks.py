@@ -52,7 +52,8 @@ class Own:
         except ValueError:
             return False
         number = int(parsed)
-        return any(first <= number <= last for first, last in self._ranges[parsed.version])
+        inside = [first <= number <= last for first, last in self._ranges[parsed.version]]
+        return True in inside
 
 
 def may_ask(local: Callable[[str], bool], client: str, server: str) -> bool:

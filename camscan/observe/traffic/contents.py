@@ -48,6 +48,8 @@ class Contents:
         numbers = self._table.numbers(one, two)
         self._known = grown(self._known, self._table.count + 1)
         new = np.flatnonzero(self._known[numbers] == _NEW)
+        if not len(new):
+            return numbers, new
         found, first, times = np.unique(numbers[new], return_index=True, return_counts=True)
         return numbers, new[first[(found <= before) | (times > 1)]]
 

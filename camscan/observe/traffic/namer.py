@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
+from itertools import compress
 
 from camscan.decode import client_hello, quic, request_head
 from camscan.decode.own_networks import Own, may_ask
@@ -117,13 +118,12 @@ class Namer:
 
     def _told(self, matches: list[Matched], ends: Sequence[Ends]) -> list[tuple[Again, ...] | None]:
         """The same datagram was sent between all of these."""
-        said = self._services.said
-        return [
-            None
-            if one.sport in _READ_BY_PORT or one.dport in _READ_BY_PORT
-            else said(one, matches, "udp")
-            for one in ends
-        ]
+        count, named = self._services.count_all, _READ_BY_PORT
+        free = [one.sport not in named and one.dport not in named for one in ends]
+        if all(free):
+            return [*count(ends, matches, "udp")]
+        told = iter(count(compress(ends, free), matches, "udp"))
+        return [next(told) if one else None for one in free]
 
     def passed(self, at: float) -> None:
         """Time went on with packets that were not fed: heads that are old now will never be whole."""

@@ -149,7 +149,7 @@ class Register:
         return count
 
     def service(
-        self, matched: Matched, ends: Ends, transport: str, times: int, *, outward: bool
+        self, matched: Matched, ends: Ends, transport: str, times: int, outward: bool
     ) -> Again:
         """Count one message of a service; `outward`: sent by the client. What to call when it is repeated."""
         if outward:
