@@ -50,6 +50,10 @@ class Places:
             result[(addresses >= np.uint64(first)) & (addresses <= np.uint64(last))] = INSIDE
             if network.prefixlen < 31:
                 result[addresses == np.uint64(last)] = GROUP
+            if network.is_private:
+                # The broadcast address of the usual net in a private range (`own_networks.is_group`).
+                inside = result == INSIDE
+                result[inside & (addresses & np.uint64(0xFF) == np.uint64(0xFF))] = GROUP
         group = (addresses >> np.uint64(28) == np.uint64(14)) | (addresses == _LOW32)
         result[group | (addresses >> np.uint64(24) == np.uint64(0))] = GROUP
         return result
