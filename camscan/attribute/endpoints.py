@@ -288,7 +288,8 @@ def _disagreement(place: _OfAddress, service_parent: str | None) -> tuple[str, .
     named = [(words, country) for words, country in columns if country]
     if len({country for _, country in named}) < 2:
         return ()
-    return ("columns differ: " + ", ".join(f"{words} {country}" for words, country in named),)
+    told = (f"{words} {country}".replace(" in disputed", " disputed") for words, country in named)
+    return (f"columns differ: {', '.join(told)}",)
 
 
 def _address(text: str) -> Address | None:

@@ -167,6 +167,7 @@ class _Reader:
         self._earlier = found.read if found is not None else ()
         self._hashed = {h.number: h for h in found.hashed} if found is not None else {}
         self._state = found.state if found is not None else b""
+        self._halfway = found.halfway if found is not None else None
         self._resumed = found is not None
         self._problems: list[messages.Problem] = []
         self._reading: Reading | None = None
@@ -188,6 +189,11 @@ class _Reader:
         done = {r.number for r in self._earlier}
         left = []
         for number, file in enumerate(self._plan.files):
+            begun = self._halfway
+            if begun is not None and begun.read.number == number:
+                # Whether it is still the same its reader says, and keeps what it holds of it.
+                left.append(messages.Wanted(number, file.path, begun))
+                continue
             words = _changed(file) if self._resumed and number not in done else ""
             if words:
                 self._problems.append(messages.Problem(file.path, f"not examined: {words}"))
@@ -272,6 +278,7 @@ class _Reader:
                     kept=state.kept,
                     read=(*self._earlier, *(self._reading.read[n] for n in numbers)),
                     hashed=tuple(hashed.values()),
+                    halfway=state.halfway,
                 ),
             )
         except RunError as error:
