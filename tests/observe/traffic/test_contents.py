@@ -27,16 +27,21 @@ HOSTS = (
 )  # fmt: skip
 PORTS = (32100, 32108, 5000, 53, 67, 123, 161, 1900, 3478, 3702, 5353, 40000, 40001)
 MACS = (wire.CAMERA_MAC, "02:00:00:00:00:07")
-UID = bytes.fromhex("f1100014") + b"ABCD\0\0\0\0" + (123456).to_bytes(4, "big") + b"XYZXY\0\0\0"
+UID, OTHER_UID = (
+    bytes.fromhex("f1100014") + b"ABCD\0\0\0\0" + number.to_bytes(4, "big") + b"XYZXY\0\0\0"
+    for number in (123456, 654321)
+)
+STUN = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12)
 PAYLOADS = (
     b"\xf1\xe0\x00\x00",
     b"\xf1\xe1\x00\x00",
     b"\xf1\xe0\x00\x00\x00",
     b"\xf1\x00\x00\x00",
     UID,
+    OTHER_UID,
     b"\x23" + bytes(47),
     b"\x24" + bytes(47),
-    b"\x00\x01\x00\x00\x21\x12\xa4\x42" + bytes(12),
+    STUN,
     b"\x80\x60\x00\x01" + bytes(20),
     b"NOTIFY * HTTP/1.1\r\nNT: upnp:rootdevice\r\n\r\n",
     b"<?xml?><Probe/>",
@@ -120,6 +125,32 @@ def test_between_ports_where_more_may_be_said_every_packet_is_read():
     read(talk, namer, 1 << 16)
     assert [p.sport for p in read_packets] == [32108] * 20
     assert len(namer.services()) == 80
+
+
+def test_a_keep_alive_ends_the_run_of_its_direction_as_if_it_was_read():
+    media = [b"\x80\x60" + n.to_bytes(2, "big") + bytes(7) + b"\x01" + bytes(20) for n in range(20)]
+    others = [(PAYLOADS[0], f"10.20.1.{n}", HOSTS[4], 40000, 32100, 0) for n in range(9)]
+
+    def direction(*payloads):
+        return [(payload, HOSTS[0], HOSTS[5], 40000, 40001, 0) for payload in payloads]
+
+    through = [*others, *direction(STUN, *media)]
+    ended = [*others, *direction(STUN, PAYLOADS[0], *media)]
+    found = []
+    for talk in (through, ended):
+        namer = Namer(SERVICES)
+        assert read(talk, namer, 1 << 16) == read(talk, OneByOne(SERVICES), 1 << 16)
+        found.append({s.service for s in namer.services() if s.client == HOSTS[0]})
+    assert found[0] - found[1]
+
+
+def test_of_two_announced_ids_the_first_stays():
+    ends = (HOSTS[4], 40000, 32100, 0)
+    talk = [(UID, HOSTS[0], *ends), (OTHER_UID, HOSTS[0], *ends), (OTHER_UID, HOSTS[1], *ends), (UID, HOSTS[1], *ends)]  # fmt: skip
+    namer = Namer(SERVICES)
+    read(talk, namer, 1 << 16)
+    announced = {s.client: s.announced for s in namer.services()}
+    assert announced == {HOSTS[0]: "ABCD-123456-XYZXY", HOSTS[1]: "ABCD-654321-XYZXY"}
 
 
 @given(st.lists(st.binary(max_size=4).map(lambda b: b.ljust(len(b) * 16, b"\0")), max_size=30))
