@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterable
@@ -54,7 +55,10 @@ def flows(path: Path, processes: int) -> int:
 
 
 if __name__ == "__main__":
-    # As the command does.
+    # As the command does (camscan.cli.main).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(100_000)
     capture, processes = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    sys.exit((flows if sys.argv[3:] == ["flows"] else everything)(capture, processes))
+    code = (flows if sys.argv[3:] == ["flows"] else everything)(capture, processes)
+    gc.freeze()
+    sys.exit(code)

@@ -131,7 +131,8 @@ def _server_name(value: bytes) -> str:
     while at + 3 <= len(value):
         kind, size = _ENTRY(value, at)
         if kind == 0:
-            return host_name(value[at + 3 : at + 3 + size])
+            name = value[at + 3 : at + 3 + size]
+            return host_name(name) if len(name) == size else ""
         at += 3 + size
     return ""
 

@@ -94,6 +94,11 @@ def parse_all(data: bytes) -> tuple[RequestHead, ...]:
     return tuple(found)
 
 
+def parse_cut(data: bytes) -> RequestHead:
+    """A request of which the end is missing, by its whole lines; raises DecodeError where there is none."""
+    return parse(data[: data.rfind(b"\n") + 1])
+
+
 def is_whole(data: bytes) -> bool:
     """Whether the empty line that ends the head is there, or the head is too long to wait for it."""
     return len(data) >= MAX_HEAD or b"\r\n\r\n" in data or b"\n\n" in data

@@ -123,7 +123,11 @@ class Facts:
             dhcp.parse(payload)
         except DecodeError:
             return
-        client = packet.src if packet.src != "0.0.0.0" else mac or packet.src_mac or packet.src
+        # What a relay passes on comes from the relay, not from the client (RFC 2131 section 4.1).
+        relayed = packet.sport == _DHCP_SERVER or any(payload[24:28])
+        address = ipv4_of_bytes(payload[12:16]) if relayed else packet.src
+        nobody = address in {"", "0.0.0.0"}
+        client = (mac or packet.src_mac or packet.src) if nobody else address
         self._keep(packet, Kind.DHCP, payload, port=_DHCP_CLIENT, client=client, mac=mac)
 
     def _keep(

@@ -201,15 +201,10 @@ def paired(a: Keys, b: Keys) -> Paired:
     swap = (source > target) | ((source == target) & (ports > swapped_ports))
     key_a = np.where(swap, target << _32 | source, a)
     key_b = np.where(swap, (b & ~_PORTS) | swapped_ports, b)
-    order = np.lexsort((swap, key_b, key_a))
-    sorted_a, sorted_b = key_a[order], key_b[order]
-    begins = np.ones(len(order), np.bool_)
-    begins[1:] = (sorted_a[1:] != sorted_a[:-1]) | (sorted_b[1:] != sorted_b[:-1])
-    forward = order[begins]
-    has_two = np.zeros(len(order), np.bool_)
-    has_two[:-1] = ~begins[1:]
-    two = has_two[begins]
-    backward = np.full(len(forward), -1, np.int64)
-    following = np.minimum(np.flatnonzero(begins) + 1, max(len(order) - 1, 0))
-    backward[two] = order[following[two]]
-    return Paired(forward, backward)
+    table = PairTable(len(a), start=len(a) + 1)
+    numbers = table.numbers(key_a, key_b)
+    # The row of each conversation that goes one way, and of that which goes the other.
+    ways = np.full((2, table.count + 1), -1, np.int64)
+    ways[swap.view(np.uint8), numbers] = np.arange(len(a))
+    one, other = ways[0, 1:], ways[1, 1:]
+    return Paired(np.where(one >= 0, one, other), np.where(one >= 0, other, -1))

@@ -43,6 +43,8 @@ GATES: tuple[Gate, ...] = (
         shortest=6,
         alike="sealed",
     ),
+    # The head of the first record, or less, in a segment of its own.
+    Gate(id="tls-begins", transport="tcp", pattern=b"\x16", shortest=1, longest=5),
     # RFC 6347 section 4.1: handshake record, version 254.x; byte 13 is ClientHello.
     Gate(
         id="dtls-client-hello",

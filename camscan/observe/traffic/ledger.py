@@ -161,8 +161,17 @@ class Ledger:
             np.minimum.at(self._first, to, tuples.first[at])
             np.maximum.at(self._last, to, tuples.last[at])
             if upward:
-                empty = self._mac[to] == 0
-                self._mac[to[empty][::-1]] = tuples.mac[at[empty][::-1]]
+                self._enter_macs(tuples, to, at)
+
+    def _enter_macs(self, tuples: Tuples, to: Ints, at: Ints) -> None:
+        """Of several five-tuples of a flow, the MAC address of the one that was seen first."""
+        mac = tuples.mac[at]
+        empty = (self._mac[to] == 0) & (mac > 0)
+        to, at, mac = to[empty], at[empty], mac[empty]
+        self._mac[to] = mac
+        if (self._mac[to] != mac).any():
+            order = np.lexsort((mac, -tuples.first[at]))
+            self._mac[to[order]] = mac[order]
 
     def _room(self) -> None:
         old, size = len(self._first), self._table.count + 1

@@ -1,4 +1,4 @@
-"""What has a namer found so far, as records that may go to another process?"""
+"""What has a namer found in the end, as records that may go to another process?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Named(Struct, frozen=True, kw_only=True):
 
 
 def named_by(namer: Namer) -> Named:
-    """What it found so far."""
+    """What it found in the end."""
+    namer.end()
     return Named(
         names=namer.names(),
         services=namer.services(),

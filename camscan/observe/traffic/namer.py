@@ -47,6 +47,7 @@ _SHORT = 64
 _MOST_ADDRESSES = 65_536
 """Addresses of which it is remembered whether they are the owner's."""
 _FlowKey = tuple[str, int, str, int]
+_HELLO_NOT_WHOLE = "TLS handshakes that were not whole"
 _NOT_WHOLE = "heads of streams that were not whole"
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
 
@@ -226,7 +227,7 @@ class Namer:
             stream = None
         if not packet.payload:
             if packet.fin and stream is not None:
-                self._give_up(packet, key, stream)
+                self._give_up(key, stream)
             return stream is not None and not packet.fin
         fresh = stream is None
         if stream is None:
@@ -235,7 +236,8 @@ class Namer:
             if self._read_stream(packet, key, packet.payload):  # nothing to put together
                 self._make_room(packet.at)
                 return False
-            stream = Stream(packet.seq + (1 if packet.syn else 0), packet.at, _STREAM)
+            seq = packet.seq + (1 if packet.syn else 0)
+            stream = Stream(seq, packet.at, _STREAM, packet._replace(payload=b""))
             self._streams[key] = stream
         before = stream.size
         cut = 0 < len(packet.payload) < packet.length
@@ -245,7 +247,7 @@ class Namer:
         if done:
             self._drop(key)
         elif stream.over or stream.short or packet.fin:
-            self._give_up(packet, key, stream)
+            self._give_up(key, stream)
             done = True
         self._make_room(packet.at)
         return not done
@@ -345,17 +347,30 @@ class Namer:
 
     # Bounds
 
-    def _give_up(self, packet: Packet, key: _FlowKey, stream: Stream) -> None:
-        """What is there of a hello that never became whole may still hold the name."""
-        if stream.data[:1] == b"\x16" and len(stream.data) > 5 and stream.data[5] == 1:
-            hello = client_hello.partial(bytes(stream.data))
-            if hello is not None and hello.name:
-                self._hello(packet, hello, "tls")
-            else:
-                self._count("TLS handshakes that were not whole")
-        elif stream.data:
-            self._count(_NOT_WHOLE)
+    def end(self) -> None:
+        """Nothing more comes: what is there of heads that are not whole is read."""
+        for key, stream in list(self._streams.items()):
+            self._give_up(key, stream)
+
+    def _give_up(self, key: _FlowKey, stream: Stream) -> None:
+        """What is there of a head that never became whole may still hold the name."""
+        begin, data = stream.begin, bytes(stream.data)
         self._drop(key)
+        if begin is None or not data:
+            return
+        is_hello = data[:1] == b"\x16" and data[5:6] == b"\x01"
+        if is_hello:
+            hello = client_hello.partial(data)
+            if hello is not None and hello.name:
+                self._hello(begin, hello, "tls")
+                return
+        else:
+            with suppress(DecodeError):
+                head = request_head.parse_cut(data)
+                self._request(begin, head)
+                if head.host:
+                    return
+        self._count(_HELLO_NOT_WHOLE if is_hello else _NOT_WHOLE)
 
     def _drop(self, key: _FlowKey) -> None:
         stream = self._streams.pop(key, None)
@@ -368,8 +383,7 @@ class Namer:
             full = len(self._streams) > MAX_PENDING or self._held > MAX_PENDING_BYTES
             if not full and now - oldest.first < _PENDING_S:
                 return
-            self._count(_NOT_WHOLE)
-            self._drop(key)
+            self._give_up(key, oldest)
 
     def _count(self, reason: str) -> None:
         self._register.not_examined[reason] += 1

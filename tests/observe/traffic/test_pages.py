@@ -131,7 +131,7 @@ def test_an_answer_to_head_has_no_page_and_the_next_one_has():
 def test_only_servers_of_the_owner_are_read():
     facts = Facts(lambda address: address == "10.20.0.50")
     for packet in sent(answer()):
-        facts.feed(packet)
+        facts.segment(packet)
     assert facts.done() == ()
 
 
@@ -160,7 +160,7 @@ def test_a_server_of_many_titles_fills_no_table():
         packets += [p._replace(sport=80) for p in sent(answer(body), at=float(number))]
     facts = Facts(lambda _: True)
     for packet in packets:
-        facts.feed(packet)
+        facts.segment(packet)
     found = facts.done()
     assert len(titles(found)) == 8
     assert [x.kind for x in found if x.kind != "title"] == ["http"]
