@@ -162,7 +162,8 @@ class Namer:
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
-        matches = self._alone(packet)
+        by_port = packet.sport in _READ_BY_PORT or packet.dport in _READ_BY_PORT
+        matches = None if by_port else self._alone(packet)
         if matches is not None:
             self._again = self._services.count(packet, matches) if matches else ()
             return False
@@ -176,13 +177,11 @@ class Namer:
         return self._message(packet) or more
 
     def _alone(self, packet: Packet) -> list[Matched] | None:
-        """The messages of services in a datagram that can hold nothing else; None where it must be read in full.
+        """The messages of services in a datagram that can hold nothing else between any ports; None where it can.
 
         Keep-alives are the same for everyone: what their bytes say is found once.
         """
         payload = packet.payload
-        if packet.sport in _READ_BY_PORT or packet.dport in _READ_BY_PORT:
-            return None
         if not 0 < len(payload) <= _SHORT or len(payload) < packet.length:
             return None
         found = None if self._services.watching else self._short.get(payload)
