@@ -249,6 +249,8 @@ def _check(
         raise UsageError("--duration and --filter belong to --interface")
     if interface:
         _there(interface)
+    if days is not None and not keep:
+        raise UsageError("--retention belongs to --keep: without it no packet is kept")
     if keep == "all" and days is None:
         raise UsageError("--keep all keeps pictures of people: say how long with --retention DAYS")
 

@@ -75,7 +75,7 @@ def parts(model: ReportModel) -> Iterator[str]:
         coverage=model.assessment.coverage,
         columns=en.COLUMNS,
         headings=en.HEADINGS,
-        answered_by_all=en.ANSWERED_BY_ALL.format(sum(c.whole for c in model.coverage)),
+        answered_by_all=en.answered_by_all(sum(c.whole for c in model.coverage)),
         limits=en.LIMITS,
         concern_note=en.CONCERN_NOTE,
         law_note=en.LAW_NOTE,

@@ -353,7 +353,9 @@ def test_databases_of_the_user_become_inputs_and_the_site_file_may_name_the_juri
     assert run(["assess", str(judged), "--located", "none"]) in (0, 2)
     names = list(dict(assessments.read(judged).inputs))
     assert [n for n in names if not n.startswith("0001-")] == ["signatures"]
-    assert any(n.startswith("0001-") and n.endswith(" bytes") for n in names)  # the file that was read
+    assert any(
+        n.startswith("0001-") and n.endswith(" bytes") for n in names
+    )  # the file that was read
 
 
 @pytest.mark.parametrize(

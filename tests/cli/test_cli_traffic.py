@@ -274,3 +274,9 @@ def test_an_interface_that_is_not_there_is_wrong_use(look, tmp_path, capsys):
     assert camscan(["traffic", "--interface", "absent0", *look, *out]) == 3
     assert "no interface absent0 here; there are: " in capsys.readouterr().err
     assert not run.exists()
+
+
+def test_a_retention_without_keeping_is_wrong_use(tmp_path, capsys):
+    wire.write_pcap(tmp_path / "c.pcap", conversation())
+    assert camscan(["traffic", str(tmp_path / "c.pcap"), "--retention", "3"]) == 3
+    assert "--retention belongs to --keep" in capsys.readouterr().err

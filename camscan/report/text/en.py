@@ -98,7 +98,16 @@ HEADINGS: dict[str, str] = {
     "evidence": "Evidence manifest",
 }
 
-ANSWERED_BY_ALL = "{} other tests were answered by all they were put to"
+
+def answered_by_all(count: int) -> str:
+    """About tests that left nothing open."""
+    tests = (
+        "1 other test was answered by all it was"
+        if count == 1
+        else f"{count} other tests were answered by all they were"
+    )
+    return f"{tests} put to"
+
 
 TERMS: dict[str, dict[str, str]] = {
     "States of a finding": {
