@@ -96,6 +96,8 @@ def parts(model: ReportModel) -> Iterator[str]:
         paths=model.paths,
         unseen=unseen_words(model.paths),
         parties_note=en.PARTIES_NOTE,
+        no_party=en.NO_PARTY,
+        count=en.count,
         parties_cut=en.PARTIES_CUT.format(len(model.paths.parties), model.paths.party_count),
         cited=sources.cited,
         sources=sources.texts,

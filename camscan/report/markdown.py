@@ -179,7 +179,7 @@ def _references(references: Iterable[Reference]) -> list[str]:
             ]
         lines += [
             f"- Source: {escape(r.record.source)} ({escape(r.record.as_of)}, {escape(r.record.verification)})",
-            f"- Beside {len(r.findings)} findings",
+            f"- Beside {en.count(len(r.findings), 'finding')}",
             "",
         ]
     return lines

@@ -89,13 +89,16 @@ def _parties(model: ReportModel, width: int) -> list[str]:
     ]
     named = sum(len(d.named_only) for d in paths.devices)
     counts = (
-        f"{len(paths.unknown)} destinations without a known operator, {len(paths.nameless)} contacted without a name, "
-        f"{named} names without a flow to a party (HTML report, paths.csv)"
+        f"{en.count(len(paths.unknown), 'destination')} without a known operator, "
+        f"{len(paths.nameless)} contacted without a name, "
+        f"{en.count(named, 'name')} without a flow to a party (HTML report, paths.csv)"
     )
     return [
         en.HEADINGS["paths"],
         *([unseen] if (unseen := unseen_words(paths)) else []),
-        _grid(("Party", "As", "Parent country", "Devices", "Sent", "Received"), rows, None, width),
+        _grid(("Party", "As", "Parent country", "Devices", "Sent", "Received"), rows, None, width)
+        if rows
+        else en.NO_PARTY,
         *(
             [en.PARTIES_CUT.format(len(rows), paths.party_count)]
             if paths.party_count > len(rows)
