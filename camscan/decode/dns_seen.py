@@ -24,8 +24,10 @@ MAX_QUESTIONS = 32
 _MAX_LABELS = 128
 _TO_QUESTION = b"\xc0\x0c"
 """A pointer to the name behind the header."""
-_HEADER = struct.Struct(">HHHHHH")
-_RECORD = struct.Struct(">HHIH")
+_HEADER_SIZE, _RECORD_SIZE = 12, 10
+_HEADER = struct.Struct(">HHHH").unpack_from
+_RECORD = struct.Struct(">H6xH").unpack_from
+_ADDRESS = struct.Struct(">4B").unpack_from
 
 
 class DnsSeen(Struct, frozen=True):
@@ -49,38 +51,41 @@ def parse(data: bytes) -> DnsSeen:
 
     An answer section that is cut off or damaged ends the reading, what came before is kept.
     """
-    if len(data) < _HEADER.size:
+    if len(data) < _HEADER_SIZE:
         raise DecodeError(f"DNS message of {len(data)} bytes; a header has 12")
-    txid, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
-    if flags & 0x0070 and flags & 0x0040:  # the Z bit must be zero (RFC 1035, 2535)
+    txid, flags, questions, answers = _HEADER(data)
+    if flags & 0x0040:  # the Z bit must be zero (RFC 1035, 2535)
         raise DecodeError("reserved bit of a DNS header is set")
     if not 0 < questions <= MAX_QUESTIONS or answers > 4096:
         raise DecodeError(f"{questions} questions and {answers} answers: no ordinary DNS message")
-    name, at = read_name(data, _HEADER.size)
+    name, at = read_name(data, _HEADER_SIZE)
     if at + 4 > len(data):
         raise DecodeError("DNS question is cut off")
-    (qtype,) = struct.unpack_from(">H", data, at)
+    qtype = data[at] << 8 | data[at + 1]
     at += 4
-    also: list[bytes] = []
-    for _ in range(questions - 1):
+    also: tuple[str, ...] = ()
+    if questions > 1:
+        also, at = _also(data, at, questions - 1)
+    question = host_name(name)
+    found: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    if answers:
+        records = _records(data, at, min(answers, MAX_RECORDS), question)
+        found, aliases = _follow(question, records)
+    is_response, rcode = flags & 0x8000 != 0, flags & 0x000F
+    return DnsSeen(txid, is_response, rcode, question, qtype, found, aliases, also)
+
+
+def _also(data: bytes, at: int, count: int) -> tuple[tuple[str, ...], int]:
+    """Further questions, and the position behind them."""
+    found: list[bytes] = []
+    for _ in range(count):
         further, at = read_name(data, at)
-        also.append(further)
+        found.append(further)
         at += 4
     if at > len(data):
         raise DecodeError("DNS question is cut off")
-    question = host_name(name)
-    records = _records(data, at, min(answers, MAX_RECORDS), question)
-    found, aliases = _follow(question, records)
-    return DnsSeen(
-        txid=txid,
-        is_response=bool(flags & 0x8000),
-        rcode=flags & 0x000F,
-        question=question,
-        qtype=qtype,
-        answers=found,
-        aliases=aliases,
-        also=tuple(host_name(further) for further in also),
-    )
+    return tuple(host_name(further) for further in found), at
 
 
 def read_name(data: bytes, at: int) -> tuple[bytes, int]:
@@ -89,14 +94,22 @@ def read_name(data: bytes, at: int) -> tuple[bytes, int]:
     behind = -1
     limit = at
     length = 0
+    end = len(data)
     for _ in range(_MAX_LABELS):
-        if at >= len(data):
+        if at >= end:
             raise DecodeError("DNS name is cut off")
         size = data[at]
         if size == 0:
             return b".".join(labels), at + 1 if behind < 0 else behind
+        if size < 0x40:
+            begin, at = at + 1, at + 1 + size
+            length += size + 1
+            if length > MAX_NAME + 2 or at > end:
+                raise DecodeError("DNS name is too long or cut off")
+            labels.append(data[begin:at])
+            continue
         if size & 0xC0 == 0xC0:
-            if at + 1 >= len(data):
+            if at + 1 >= end:
                 raise DecodeError("DNS pointer is cut off")
             target = (size & 0x3F) << 8 | data[at + 1]
             if behind < 0:
@@ -105,13 +118,7 @@ def read_name(data: bytes, at: int) -> tuple[bytes, int]:
                 raise DecodeError("DNS pointer does not lead backwards")
             at = limit = target
             continue
-        if size & 0xC0:
-            raise DecodeError("DNS label of a reserved type")
-        length += size + 1
-        if length > MAX_NAME + 2 or at + 1 + size > len(data):
-            raise DecodeError("DNS name is too long or cut off")
-        labels.append(data[at + 1 : at + 1 + size])
-        at += 1 + size
+        raise DecodeError("DNS label of a reserved type")
     raise DecodeError("DNS name of too many labels")
 
 
@@ -131,24 +138,25 @@ def messages(stream: bytes) -> tuple[tuple[bytes, ...], int]:
 def _records(data: bytes, at: int, count: int, question: str) -> list[tuple[str, int, str]]:
     """(owner, type, address or alias) of the records that matter."""
     found: list[tuple[str, int, str]] = []
+    end = len(data)
     for _ in range(count):
         try:
-            if data[at : at + 2] == _TO_QUESTION:  # nearly all are
+            if data.startswith(_TO_QUESTION, at):  # nearly all are
                 owner, at = question, at + 2
             else:
                 name, at = read_name(data, at)
                 owner = host_name(name)
-            kind, _, _, size = _RECORD.unpack_from(data, at)
+            kind, size = _RECORD(data, at)
         except (DecodeError, struct.error):
             break
-        at += _RECORD.size
-        if at + size > len(data):
+        at += _RECORD_SIZE
+        if at + size > end:
             break
-        raw = data[at : at + size]
         if kind == A and size == 4:
-            found.append((owner, kind, f"{raw[0]}.{raw[1]}.{raw[2]}.{raw[3]}"))
+            one, two, three, four = _ADDRESS(data, at)
+            found.append((owner, kind, f"{one}.{two}.{three}.{four}"))
         elif kind == AAAA and size == 16:
-            found.append((owner, kind, str(IPv6Address(raw))))
+            found.append((owner, kind, str(IPv6Address(data[at : at + size]))))
         elif kind == CNAME:
             try:
                 found.append((owner, kind, host_name(read_name(data, at)[0])))
@@ -161,6 +169,9 @@ def _records(data: bytes, at: int, count: int, question: str) -> list[tuple[str,
 def _follow(
     question: str, records: list[tuple[str, int, str]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if CNAME not in [kind for _, kind, _ in records]:
+        found = [value for owner, _, value in records if owner == question]
+        return tuple(dict.fromkeys(found)), ()
     aliases: list[str] = []
     current = question
     for _ in range(MAX_ALIASES):

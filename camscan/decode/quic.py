@@ -196,9 +196,10 @@ def _behind_ack(plain: bytes, at: int, *, with_counts: bool) -> int:
 class HelloPieces:
     """Puts together a ClientHello that comes in several Initial packets, in any order. Bounded."""
 
-    def __init__(self) -> None:
+    def __init__(self, connection: bytes = b"") -> None:
+        """`connection`: the id that opened earlier datagrams of the flow, if any."""
         self._pieces: dict[int, bytes] = {}
-        self.connection = b""
+        self.connection = connection
 
     def add(self, datagram: bytes) -> ClientHello | None:
         """The ClientHello once it is whole; DecodeError where it cannot become one."""

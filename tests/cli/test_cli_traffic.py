@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import itertools
 import json
 import re
@@ -37,6 +38,7 @@ as_of = "2026-11-01"
 """
 SECRETS = (
     b"S3cretPassw0rd", b"VTNjcmV0OnBhc3M=", b"tok3nInTheQuery", b"digestOfPassword", b"JPEGPICTUREBYTES", b"ftpPassw0rd",
+    b"c00kieOfAPage", b"typedInAForm", b"clip-of-the-night", b"0123456789abcdef0123456789abcdef", b"ScriptedSecret",
 )  # fmt: skip
 
 
@@ -55,6 +57,38 @@ def conversation():
     )
     yield wire.datagram(wire.dns_query("logs.av380.net"), at=T + 4, dst=wire.RESOLVER, dport=53)
     yield wire.datagram(bytes(200), at=T + 5, dst="203.0.113.99", dport=6000)
+
+
+def page(title: bytes, head: bytes = b"", body: bytes = b"") -> bytes:
+    return b"<html><head>%s<title>%s</title></head><body>%s</body></html>" % (head, title, body)
+
+
+def pages():
+    """Pages of the camera, with secrets and pictures before, in and behind their titles."""
+    behind = (
+        b"<form><input name=note value=typedInAForm></form><a href=/rec/clip-of-the-night.mp4>clip</a>"
+        b"<img src='data:image/jpeg;base64,JPEGPICTUREBYTES'>\xff\xd8\xff\xe0JPEGPICTUREBYTES"
+    )
+    before = b"<script>var psk='ScriptedSecret';</script><meta name=csrf content=0123456789abcdef0123456789abcdef>"
+    for n, html in enumerate((
+        page(b"NETSurveillance WEB", before, behind),
+        page(b"/rec/clip-of-the-night.mp4?token=tok3nInTheQuery", body=behind),
+        page(b"Session 0123456789abcdef0123456789abcdef", before),
+        page(b"rtsp://admin:S3cretPassw0rd@10.20.0.9/", body=behind),
+        page(b"clip-of-the-night.mp4"),
+        page(b"Camera 2 password=S3cretPassw0rd"),
+    )):  # fmt: skip
+        packed = gzip.compress(html)
+        parts = b"%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (20, packed[:20], len(packed) - 20, packed[20:])  # fmt: skip
+        head = b"HTTP/1.1 200 OK\r\nServer: App-webs/\r\nSet-Cookie: s=c00kieOfAPage\r\nContent-Type: text/html\r\n"
+        for m, (more, body) in enumerate((
+            (b"Content-Length: %d\r\n" % len(html), html),
+            (b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", parts),
+        )):  # fmt: skip
+            yield from wire.segments(
+                head + more + b"\r\n" + body, at=T + 50 + n, size=90,
+                src=wire.CAMERA, sport=80, dst="10.20.0.50", dport=52100 + 2 * n + m,
+            )  # fmt: skip
 
 
 def leaks():
@@ -186,7 +220,7 @@ def test_every_report_can_be_written(taken, form, capsys):
 
 def test_no_login_and_no_picture_is_kept_anywhere(tmp_path, capsys):
     capture, out = tmp_path / "c.pcap", tmp_path / "run"
-    wire.write_pcap(capture, (*conversation(), *leaks()))
+    wire.write_pcap(capture, (*conversation(), *leaks(), *pages()))
     assert camscan(["traffic", str(capture), "-o", str(out), "--json"]) == 0
     printed = capsys.readouterr().out
     for form in ("html", "markdown", "json", "csv"):
@@ -197,6 +231,8 @@ def test_no_login_and_no_picture_is_kept_anywhere(tmp_path, capsys):
     assert b"up.example.com" in whole  # the conversations were read
     assert b"push.example.com" in whole
     assert b"App-webs" in whole
+    assert b"<title>NETSurveillance WEB</title>" in whole
+    assert b"<title>Camera 2 <cut:query:" in whole
     assert [s for s in SECRETS if s in whole] == []
 
 

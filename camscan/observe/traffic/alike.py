@@ -7,14 +7,17 @@ pass for one. Only the first is handed over; the others are counted, and told at
 
 from __future__ import annotations
 
-import secrets
+import ctypes
+import os
+from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camscan.observe.traffic import hellos
+from camscan.observe.traffic import hellos, steps
 from camscan.observe.traffic.batch import PAD, TCP, UDP, Bytes, Columns, Ints, Keys, gather
 from camscan.observe.traffic.gating import Looked
 from camscan.observe.traffic.packet import ALIKE, HEAD, Again
@@ -31,14 +34,25 @@ _HIGH, _BOTH = ~np.uint64(0xFFFF_FFFF), 0xFFFF_FFFF
 _MAC = 12
 _OWN_WORDS = 4
 """Ends, ports with kind and size, and the two MAC addresses."""
+_KIND_SILENT, _KIND_SUMMED = 1, 2
+"""What the compiled step says of a packet: it has this form, or sums that tell its form."""
 _SILENT = 1
 """The form of packets that say nothing: none of them is handed over."""
 LONGEST_CONTENT = max(LONGEST // 8, hellos.WORDS)
 _Content = tuple[Ints, Keys, Keys]
 
 
+class _Secret(ctypes.Structure):
+    """The secret numbers, as the compiled step is given them."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("veil", "spread", "one", "two")),
+        ("own", ctypes.c_int64),
+    )
+
+
 def _odd(count: int) -> Keys:
-    return np.array([secrets.randbits(64) | 1 for _ in range(count)], np.uint64)
+    return np.array([int.from_bytes(os.urandom(8)) | 1 for _ in range(count)], np.uint64)
 
 
 class Asked(NamedTuple):
@@ -50,8 +64,8 @@ class Asked(NamedTuple):
     passed: Keys
     """A number for the gates that each passed."""
     looked: Looked
-    sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]
-    """Whether source and destination port are ones a gate names."""
+    servers: NDArray[np.bool_]
+    """By port, whether a gate names it: all 65,536."""
 
 
 class Alike:
@@ -61,11 +75,13 @@ class Alike:
         self._last = np.zeros(1024, np.float64)
         self._known: NDArray[np.bool_] = np.zeros(1024, np.bool_)
         """Which forms were handed over."""
-        self._again: dict[int, tuple[Again, ...]] = {}
+        self._again: dict[int, Again] = {}
         self._begin()
         words = LONGEST_CONTENT + _OWN_WORDS
         self._odd = (_odd(words), _odd(words))
         self._veil, self._spread = _odd(words), _odd(words)
+        columns = (self._veil, self._spread, *self._odd)
+        self._secret = _Secret(*(steps.at(column) for column in columns), LONGEST_CONTENT)
         # Row n keeps the first n bytes of LONGEST.
         mask = np.tri(LONGEST + 1, LONGEST, -1, np.uint8) * np.uint8(255)
         self._mask: Keys = mask.view(np.uint64)
@@ -79,8 +95,17 @@ class Alike:
 
     def numbers(self, data: Bytes, asked: Asked) -> Numbers:
         """The form of each packet; 0: of none."""
-        result = np.zeros(len(asked.rows), np.int32)
         before = self._table.count
+        result = (self._stepped if steps.compiled is not None else self._told)(data, asked)
+        size_now = self._table.count + 1
+        fresh = slice(before + 1, size_now)
+        self._times, self._last = grown(self._times, size_now), grown(self._last, size_now)
+        self._known = grown(self._known, size_now)
+        self._times[fresh], self._last[fresh], self._known[fresh] = 0, -np.inf, False
+        return result
+
+    def _told(self, data: Bytes, asked: Asked) -> Numbers:
+        result = np.zeros(len(asked.rows), np.int32)
         fits = _PROTO[asked.ranks] == asked.looked.proto
         sealed = np.flatnonzero(fits & (asked.ranks == _SEALED))
         if len(sealed):
@@ -95,11 +120,32 @@ class Alike:
             first ^= first >> np.uint64(31)
             second ^= second >> np.uint64(31)
             result[which] = self._table.numbers(first, second)
-        size_now = self._table.count + 1
-        fresh = slice(before + 1, size_now)
-        self._times, self._last = grown(self._times, size_now), grown(self._last, size_now)
-        self._known = grown(self._known, size_now)
-        self._times[fresh], self._last[fresh], self._known[fresh] = 0, -np.inf, False
+        return result
+
+    def _stepped(self, data: Bytes, asked: Asked) -> Numbers:
+        """The same by the compiled step, whose sums are others and mean the same."""
+        count, columns = len(asked.rows), asked.columns
+        kinds, sums = np.empty(count, np.uint8), np.empty((2, count), np.uint64)
+        fields = [
+            np.ascontiguousarray(c)
+            for c in (
+                columns.a,
+                columns.b,
+                columns.payload,
+                columns.held,
+                columns.length,
+                columns.mac,
+            )
+        ]
+        given = [np.ascontiguousarray(c) for c in (asked.rows, asked.ranks, asked.passed)]
+        steps.compiled.camscan_forms(
+            steps.at(data), len(data), count, *(steps.at(c) for c in given), steps.pointers(*fields),
+            steps.at(asked.servers), ctypes.byref(self._secret), steps.at(kinds), steps.at(sums[0]), steps.at(sums[1]),
+        )  # fmt: skip
+        result: Numbers = (kinds == _KIND_SILENT).astype(np.int32) * _SILENT
+        which = np.flatnonzero(kinds == _KIND_SUMMED)
+        if len(which):
+            result[which] = self._table.numbers(sums[0][which], sums[1][which])
         return result
 
     def repeats(self, numbers: Numbers) -> Ints:
@@ -125,29 +171,29 @@ class Alike:
         if short.any():
             which = np.flatnonzero(short)
             words = looked.head[which].view(np.uint64) & self._mask[size[which], :2]
-            found.append((which, *self._sums(words)))
+            found.append((which, *self.sums(words)))
         for least, most in pairwise(_WIDTHS):
             which = np.flatnonzero(texts & (size <= most) & (size > least))
             if len(which):
                 places = columns.payload[rows[which]] + skip[which]
                 words = gather(data, places, most).view(np.uint64).reshape(-1, most // 8)
                 words &= self._mask[size[which], : most // 8]
-                found.append((which, *self._sums(words)))
+                found.append((which, *self.sums(words)))
         which = np.flatnonzero(fits & (ranks == _HELLO))
         if len(which):
             said = hellos.client_hellos(data, columns.payload[rows[which]], looked.held[which])
-            found.append((which[said.rows], *self._sums(said.words)))
+            found.append((which[said.rows], *self.sums(said.words)))
         which = np.flatnonzero(fits & (ranks == _ENDS))
-        found.append((which, *self._sums(passed[which, None])))
+        found.append((which, *self.sums(passed[which, None])))
         return found
 
     def _ends(self, data: Bytes, asked: Asked, which: Ints) -> tuple[Keys, Keys]:
         """Sums of addresses, ports, kind and size, and the MAC addresses of ClientHellos."""
-        columns, rows, ranks, _, looked, sides = asked
+        columns, rows, ranks, _, looked, servers = asked
         rows, ranks = rows[which], ranks[which]
         # A client's own port changes from question to question where the server's is known.
-        source = sides[0][which]
-        target = sides[1][which] | (ranks == _HELLO)
+        source = servers[looked.source[which]]
+        target = servers[looked.target[which]] | (ranks == _HELLO)
         kept = self._ports_kept[source.view(np.uint8) + 2 * target.view(np.uint8)]
         words = np.empty((len(which), _OWN_WORDS), np.uint64)
         words[:, 0] = columns.a[rows]
@@ -162,9 +208,9 @@ class Alike:
             macs = gather(data, mac[named], _MAC)
             words[named, 2] = np.ndarray((len(named),), "<u8", macs, strides=(_MAC,))
             words[named, 3] = np.ndarray((len(named),), "<u4", macs, offset=8, strides=(_MAC,))
-        return self._sums(words, LONGEST_CONTENT)
+        return self.sums(words, LONGEST_CONTENT)
 
-    def _sums(self, words: Keys, begin: int = 0) -> tuple[Keys, Keys]:
+    def sums(self, words: Keys, begin: int = 0) -> tuple[Keys, Keys]:
         """Two sums of each row, with the secret numbers from `begin` on."""
         part = slice(begin, begin + words.shape[1])
         words = (words ^ self._veil[part]) * self._spread[part]
@@ -179,7 +225,13 @@ class Alike:
     def remember(self, number: int, again: tuple[Again, ...]) -> None:
         """The first packet of a form was handed over; what to call for those that repeat it."""
         self._known[number] = True
-        self._again[number] = again
+        self._again[number] = _joined(again)
+
+    def remember_all(self, numbers: Numbers, again: Sequence[tuple[Again, ...]]) -> None:
+        """The same for many."""
+        self._known[numbers] = True
+        for number, one in zip(numbers.tolist(), again, strict=True):
+            self._again[number] = _joined(one)
 
     def tell(self) -> None:
         """Count all that was repeated since the last call, in order of the last time."""
@@ -192,8 +244,7 @@ class Alike:
             self._last[repeated].tolist(),
             strict=True,
         ):
-            for count in again[number]:
-                count(times, last)
+            again[number](times, last)
         self._times[repeated] = 0
 
     def clear(self) -> None:
@@ -205,3 +256,13 @@ class Alike:
         nothing = np.zeros(1, np.uint64)
         self._table.numbers(nothing, nothing)
         self.remember(_SILENT, ())
+
+
+def _joined(again: tuple[Again, ...]) -> Again:
+    """Nearly always it is one: the tuple need not be kept."""
+    return again[0] if len(again) == 1 else partial(_each, again)
+
+
+def _each(again: tuple[Again, ...], times: int, at: float) -> None:
+    for count in again:
+        count(times, at)

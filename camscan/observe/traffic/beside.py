@@ -24,21 +24,19 @@ from numpy.typing import NDArray
 
 from camscan.errors import InputError, RunError
 from camscan.limited import Limited, Line
-from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic.batch import Batch, Bytes, Columns, Ints
 from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.flows import AT_ONCE
 from camscan.observe.traffic.fragments import Whole
 from camscan.observe.traffic.mapped import Window, window
 from camscan.observe.traffic.memory import written
+from camscan.observe.traffic.named import Named, named_by
 from camscan.observe.traffic.namer import Namer
 from camscan.observe.traffic.remembered import Memory
 from camscan.observe.traffic.source import Place
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 from camscan.worker import FAILED, Limits
 
-WORTH = 100_000_000
-"""Bytes of a file from which a second process pays."""
 _SLOTS = 6
 """Lots on their way at most."""
 _LOT_SECONDS = 600
@@ -63,22 +61,11 @@ class _Lot(Struct, frozen=True, array_like=True):
     link: int
     offset: int
     head: int
-    whole: list[tuple[int, list[bytes], int, bytes]]
+    whole: list[tuple[int, list[bytes], Whole]]
     before: int
     """Five-tuples with greater numbers are new: their keys follow."""
     tuples: tuple[bytes, bytes]
     addresses: tuple[bytes, bytes]
-
-
-class Named(Struct, frozen=True, kw_only=True):
-    """What the other process found."""
-
-    names: tuple[NameSeen, ...]
-    services: tuple[ServiceSeen, ...]
-    facts: tuple[ClientFact, ...]
-    encrypted_resolvers: tuple[str, ...]
-    not_examined: tuple[tuple[str, int], ...]
-    dns_visible: bool
 
 
 _handed: list[tuple[Engine, Namer, _Ring]] = []
@@ -162,7 +149,7 @@ class Beside:
             batch.link,
             batch.offset,
             batch.head,
-            [(row, [c.tobytes() for c in one], w.ports, w.payload) for row, one, w in whole],
+            [(row, [c.tobytes() for c in one], w) for row, one, w in whole],
             self._before,
             self._tuples,
             (addresses.a[fresh].tobytes(), addresses.b[fresh].tobytes()),
@@ -267,7 +254,6 @@ class _Serving:
         nothing = np.empty(0, np.int64)
         batch = Batch(
             data=self._bytes(lot),
-            rows=np.empty(0, "V1"),
             frame=views[-1][: lot.frames],
             captured=nothing,
             wire=nothing,
@@ -277,8 +263,8 @@ class _Serving:
             head=lot.head,
         )
         whole = [
-            (row, Columns._make(map(np.frombuffer, one, _FORMS)), Whole(ports, payload))
-            for row, one, ports, payload in lot.whole
+            (row, Columns._make(map(np.frombuffer, one, _FORMS)), piece)
+            for row, one, piece in lot.whole
         ]
         engine.candidates.offer(batch, Columns._make(columns), numbers, whole, lot.source)
 
@@ -309,15 +295,3 @@ def _extend(table: PairTable, before: int, keys: tuple[bytes, bytes]) -> None:
     table.a, table.b = grown(table.a, table.count + 1), grown(table.b, table.count + 1)
     table.a[before + 1 : table.count + 1] = a
     table.b[before + 1 : table.count + 1] = b
-
-
-def named_by(namer: Namer) -> Named:
-    """What it found so far."""
-    return Named(
-        names=namer.names(),
-        services=namer.services(),
-        facts=namer.facts(),
-        encrypted_resolvers=namer.encrypted_resolvers(),
-        not_examined=namer.not_examined(),
-        dns_visible=namer.dns_visible,
-    )

@@ -6,6 +6,7 @@ in capture order; packets that only repeat others at the end.
 
 from __future__ import annotations
 
+import ctypes
 import heapq
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,10 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.observe.traffic import steps
 from camscan.observe.traffic.alike import Alike, Asked
 from camscan.observe.traffic.batch import (
     FIN,
     RST,
+    SYN,
     TCP,
     Batch,
     Bytes,
@@ -25,6 +28,7 @@ from camscan.observe.traffic.batch import (
     Keys,
     gather,
 )
+from camscan.observe.traffic.contents import LONGEST, Contents
 from camscan.observe.traffic.echo import Echoes
 from camscan.observe.traffic.fragments import Whole
 from camscan.observe.traffic.gating import NO_RANK, Bits, Gating, Looked
@@ -35,6 +39,8 @@ from camscan.observe.traffic.table import Numbers, PairTable, grown
 
 _WANTED, _PORT_BITS = np.uint32(1), np.uint32(1)
 """What is known of a five-tuple: whether more is wanted of it, and above that one bit per gate of its ports."""
+_BACK, _AHEAD = 256, 1 << 16
+"""Packets, and bytes of a stream: how far a segment may have come too early."""
 _PAYLOAD = ALIKE.index("payload")
 
 
@@ -46,12 +52,18 @@ class _Offered(NamedTuple):
     numbers: Numbers
     whole: list[tuple[int, Columns, Whole]]
     source: int
+    picked: Ints
+    """Rows that are handed over whatever is wanted."""
     counted: Ints
-    """Rows that only repeated others: they are not handed over, whatever is wanted."""
+    """Rows that are counted, since they only repeat others: they are not handed over, whatever is wanted."""
+
+
+_Ranked = tuple[Ints, Bytes, NDArray[np.uint8], Keys]
+"""Rows, HEAD bytes of the payload of each, and what the gates say of it: rank and number of those it passed."""
 
 
 class _Picked(NamedTuple):
-    """Rows that passed the look-up tables, and what the gates say of each."""
+    """Rows that may pass a gate or were asked for, and what the gates say of each."""
 
     rows: Ints
     ranks: NDArray[np.uint8]
@@ -67,6 +79,7 @@ class Candidates:
         self._gating = Gating(gates)
         self._alike = Alike()
         self._echoes = Echoes()
+        self._contents = Contents(self._alike.sums)
         self._maker = Maker(places)
         self._look: Bits = np.zeros(1024, np.uint32)
         self._slow: NDArray[np.bool_] = np.zeros(1024, np.bool_)
@@ -111,23 +124,46 @@ class Candidates:
     ) -> None:
         """Feed what is to be fed of these packets."""
         self.read = columns.row[:0]
-        chosen, head = self._begin_well(batch, columns, numbers)
+        pick = self._stepped if steps.compiled is not None else self._begin_well
+        chosen, head, ranks, passed = pick(batch, columns, numbers)
         if not len(chosen) and not whole:
             return
-        offered = _Offered(batch, columns, numbers, whole, source, chosen[:0])
+        offered = _Offered(batch, columns, numbers, whole, source, chosen[:0], chosen[:0])
         looked = Looked.at(columns, chosen, head)
-        look = self._look[numbers[chosen]]
-        ranks, passed = self._gating.ranks(look >> _PORT_BITS, looked)
-        picked = _Picked(chosen, ranks, passed, looked, look & _WANTED != 0)
-        use = (ranks != NO_RANK) | picked.pending
+        pending = self._look[numbers[chosen]] & _WANTED != 0
+        picked = _Picked(chosen, ranks, passed, looked, pending)
+        use = (ranks != NO_RANK) | pending
         self.read = columns.row[chosen[use]]
         forms = self._merge(offered, picked)
+        self._tell_known(offered, picked, forms)
         use &= forms >= 0
-        offered = offered._replace(counted=chosen[forms < 0])
+        offered = offered._replace(picked=chosen[use], counted=chosen[forms < 0])
         self._deliver(offered, chosen[use], ranks[use] != NO_RANK, forms[use])
 
-    def _begin_well(self, batch: Batch, columns: Columns, numbers: Numbers) -> tuple[Ints, Bytes]:
-        """Rows that may pass a gate, and those that were asked for; HEAD bytes of the payload of each."""
+    def _stepped(self, batch: Batch, columns: Columns, numbers: Numbers) -> _Ranked:
+        """The same as `_begin_well`, by the compiled step, without rows that pass no gate."""
+        count = len(numbers)
+        rows, echoes = np.empty(count, np.int64), np.empty(count, np.int64)
+        ranks, passed = np.empty(count, np.uint8), np.empty(count, np.uint64)
+        head, forms = np.empty((count, HEAD), np.uint8), np.empty(count, np.int32)
+        heard = ctypes.c_int64()
+        given = [
+            np.ascontiguousarray(c)
+            for c in (columns.payload, columns.held, columns.length, columns.b, numbers)
+        ]
+        number = steps.compiled.camscan_pick(
+            steps.at(batch.data), len(batch.data), *(steps.at(c) for c in given), count,
+            steps.at(self._look), self._gating.compiled(), self._echoes.compiled(),
+            steps.pointers(rows, ranks, passed, head, echoes, forms), ctypes.byref(heard),
+        )  # fmt: skip
+        if heard.value:
+            echoes = echoes[: heard.value]
+            self._alike.count(forms[: heard.value], columns.at[echoes])
+        found = rows[:number], head[:number], ranks[:number], passed[:number]
+        return self._with_empty(columns, numbers, found) if self._wanted else found
+
+    def _begin_well(self, batch: Batch, columns: Columns, numbers: Numbers) -> _Ranked:
+        """Rows that may pass a gate, and those that were asked for, with what the gates say of each."""
         rows = np.flatnonzero(columns.held > 0)
         heads = gather(batch.data, columns.payload[rows], HEAD)
         look = self._look[numbers[rows]]
@@ -145,13 +181,29 @@ class Candidates:
             others[echoes] = False
             rows, heads = rows[others], heads[others]
         head = heads.view(np.uint8).reshape(-1, HEAD)
-        if not self._wanted:
-            return rows, head
+        looked = Looked.at(columns, rows, head)
+        found = rows, head, *self._gating.ranks(self._look[numbers[rows]] >> _PORT_BITS, looked)
+        return self._with_empty(columns, numbers, found) if self._wanted else found
+
+    def _with_empty(self, columns: Columns, numbers: Numbers, found: _Ranked) -> _Ranked:
+        """With packets without a payload that were asked for, in order."""
         empty = np.flatnonzero((self._look[numbers] & _WANTED != 0) & (columns.held <= 0))
-        every = np.concatenate((rows, empty))
-        order = np.argsort(every, kind="stable")
-        nothing = np.zeros((len(empty), HEAD), np.uint8)
-        return every[order], np.concatenate((head, nothing))[order]
+        if not len(empty):
+            return found
+        count = len(empty)
+        nothing = (
+            empty,
+            np.zeros((count, HEAD), np.uint8),
+            np.full(count, NO_RANK, np.uint8),
+            np.zeros(count, np.uint64),
+        )
+        order = np.argsort(np.concatenate((found[0], empty)), kind="stable")
+        return (
+            np.concatenate((found[0], nothing[0]))[order],
+            np.concatenate((found[1], nothing[1]))[order],
+            np.concatenate((found[2], nothing[2]))[order],
+            np.concatenate((found[3], nothing[3]))[order],
+        )
 
     def _merge(self, offered: _Offered, picked: _Picked) -> Numbers:
         """Per packet: -1 where it only repeats another and was counted; else its form, 0 = of none."""
@@ -166,8 +218,8 @@ class Candidates:
             alike.clear()
             self._echoes.clear()
         part = Looked._make(column[some] for column in looked)
-        sides = self._gating.port_side(part)
-        asked = Asked(offered.columns, chosen[some], ranks[some], passed[some], part, sides)
+        servers = self._gating.servers
+        asked = Asked(offered.columns, chosen[some], ranks[some], passed[some], part, servers)
         forms[some] = alike.numbers(offered.batch.data, asked)
         streams = (ranks != NO_RANK) & (looked.proto == TCP) | pending
         self._without_streams(offered, chosen, forms, streams)
@@ -200,10 +252,37 @@ class Candidates:
         forms[self._slow[owners]] = 0
         self._slow[slow] = False
 
+    def _tell_known(self, offered: _Offered, picked: _Picked, forms: Numbers) -> None:
+        """Tell the first packets of forms whose payload others send too: from then on, -1 stands in `forms`."""
+        batch, columns, owners = offered.batch, offered.columns, offered.numbers[picked.rows]
+        may = (forms > 0) & (picked.ranks == _PAYLOAD) & (picked.looked.held <= LONGEST)
+        # What follows a packet without a form may be wanted, and is then to be read.
+        reading = owners[(picked.ranks == 0) | picked.pending]
+        self._slow[reading] = True
+        some = np.flatnonzero(may & ~self._slow[owners])
+        self._slow[reading] = False
+        if not len(some):
+            return
+        rows = picked.rows[some]
+        contents = self._contents
+        numbers, new = contents.numbers(batch.data, columns.payload[rows], picked.looked.held[some])
+        for place in new.tolist():
+            packet = self._maker.one(batch, columns, int(rows[place]), offered.source)
+            contents.learn(int(numbers[place]), self._reader.meaning(packet))
+        told = np.flatnonzero(contents.told(numbers))
+        for number in set(numbers[told].tolist()):
+            same = told[numbers[told] == number]
+            ends = self._maker.ends(batch, columns, rows[same])
+            again = contents.meaning(number)(ends)
+            which = some[same[[found is not None for found in again]]]
+            self._alike.remember_all(forms[which], [found for found in again if found is not None])
+            forms[which] = -1
+            self.fed += len(which)
+
     def _deliver(
         self, offered: _Offered, rows: Ints, gated: NDArray[np.bool_], forms: Numbers
     ) -> None:
-        batch, columns, numbers, whole, source, _ = offered
+        batch, columns, numbers, whole, source, _, _ = offered
         pack = self._maker.packets(batch, columns, rows, source)
         owners = numbers[rows].tolist()
         feed, again, wanted = self._reader.feed, self._reader.again, self._wanted
@@ -227,8 +306,12 @@ class Candidates:
                 at, place = heapq.heappop(extra)
                 if place >= 0:
                     _, one, datagram = whole[place]
-                    feed(self._maker.whole(batch, one, source, datagram))
-                    self.fed += 1
+                    if datagram.seq < 0:
+                        feed(self._maker.whole(batch, one, source, datagram))
+                        self.fed += 1
+                    elif int(numbers[at]) in wanted:
+                        piece = self._maker.whole(batch, one, source, datagram)
+                        self._hand(offered, at, int(numbers[at]), feed(piece), extra)
                 elif at != row and int(numbers[at]) in wanted:
                     later = self._maker.one(batch, columns, at, source)
                     self._hand(offered, at, int(numbers[at]), feed(later), extra)
@@ -258,6 +341,22 @@ class Candidates:
         columns = offered.columns
         later = np.flatnonzero(offered.numbers[row + 1 :] == number) + row + 1
         later = np.setdiff1d(later, offered.counted, assume_unique=True)
-        speaks = (columns.held[later] > 0) | (columns.flags[later] & (FIN | RST) != 0)
-        for following in later[speaks].tolist():
-            heapq.heappush(extra, (following, -1))
+        speaks = (columns.held[later] > 0) | (columns.flags[later] & (SYN | FIN | RST) != 0)
+        for other in (*_early(offered, row, number), *later[speaks].tolist()):
+            heapq.heappush(extra, (other, -1))
+
+
+def _early(offered: _Offered, row: int, number: int) -> list[int]:
+    """Segments captured shortly before the one in `row` that come behind it in the stream."""
+    columns = offered.columns
+    begin = max(0, row - _BACK)
+    rows = np.flatnonzero(offered.numbers[begin:row] == number) + begin
+    rows = rows[columns.held[rows] > 0]
+    if not len(rows) or int(columns.b[row]) >> 32 & 0xFF != TCP:
+        return []
+    rows = np.setdiff1d(rows, np.concatenate((offered.picked, offered.counted)))
+    places = columns.transport[np.append(rows, row)] + 4
+    seq = gather(offered.batch.data, places, 4).view(">u4").astype(np.int64)
+    ahead = seq[:-1] - seq[-1] & 0xFFFF_FFFF
+    early: list[int] = rows[(ahead > 0) & (ahead < _AHEAD)].tolist()
+    return early

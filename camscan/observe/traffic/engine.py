@@ -7,7 +7,7 @@ flows; the few packets that pass a gate go to the feed. Nothing else is kept of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,10 +17,9 @@ from camscan.observe.traffic.batch import PAD, Batch, Bytes, Columns, Ints, Tall
 from camscan.observe.traffic.candidates import Candidates
 from camscan.observe.traffic.filling import Filling
 from camscan.observe.traffic.flows import AT_ONCE, MOST_FLOWS, MOST_TUPLES, FiveTuples, Tuples
-from camscan.observe.traffic.fragments import ORPHAN, OVERLAP, Fragments, Whole
+from camscan.observe.traffic.fragments import ORPHAN, OVERLAP, SCATTERED, Fragments, Whole
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
-from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.ledger import Ledger
 from camscan.observe.traffic.messages import Problem, Progress
 from camscan.observe.traffic.minutes import Lot
@@ -28,6 +27,9 @@ from camscan.observe.traffic.packet import Feed, Gate, Reader, nothing
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.source import Place, Source
 from camscan.observe.traffic.table import Numbers, PairTable
+
+if TYPE_CHECKING:
+    from camscan.observe.traffic.keep import Keeper
 
 BUFFER = 32 << 20
 """Bytes. Of small packets a part of it is filled at a time, so that columns stay small as well."""
@@ -97,6 +99,8 @@ class Engine:
         """Called before the buffer is filled again."""
         self.place: Place | None = None
         """Where the bytes of the batches under way are in their file; None = in the buffer."""
+        self.filling: Filling | None = None
+        """The input that is read, or was read last."""
         self._sources = 0
 
     def read(
@@ -111,7 +115,7 @@ class Engine:
         `live`: whatever has arrived is counted at once, instead of when a buffer is full.
         """
         number = self._sources if source.number is None else source.number
-        reader = Filling(self, source, number, live=live)
+        reader = self.filling = Filling(self, source, number, live=live)
         self._sources += 1
         try:
             for _ in reader.buffers():
@@ -191,6 +195,7 @@ class Engine:
         counts = (
             (ORPHAN, fragments.orphans),
             (OVERLAP, fragments.overlaps),
+            (SCATTERED, fragments.scattered),
             (_LEFT_OUT_MINUTES, self.tuples.minutes.left_out),
         )
         return {reason: count for reason, count in counts if count}

@@ -23,11 +23,15 @@ from camscan.observe.traffic.packet import Gate, Packet
 MAX_FACTS = 20_000
 MAX_PER_CLIENT = 64
 _MAX_PER_KIND = 24
+_MAX_TITLES = 8
+"""A device has few pages that name it; who has more titles than that has them of other things."""
 _DATAGRAM = 8192
 _DHCP_CLIENT, _DHCP_SERVER = 68, 67
 _MDNS = 5353
 
 FACT_GATES: tuple[Gate, ...] = (*said.gates(), *bodies.GATES)
+FACT_PORTS = said.PORTS | {_DHCP_SERVER, _MDNS}
+"""Datagrams between other ports hold a fact only where `said.may_begin`."""
 
 
 class Facts:
@@ -48,11 +52,8 @@ class Facts:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return self._bodies.wanted
 
-    def feed(self, packet: Packet) -> bool:
-        """Look at one packet; True: the following packets of this direction are wanted."""
-        if packet.transport == "udp":
-            self._datagram(packet)
-            return False
+    def segment(self, packet: Packet) -> bool:
+        """Look at one packet of TCP; True: the following packets of this direction are wanted."""
         if self._local(packet.dst):
             self._bodies.ask(packet)
         if not self._local(packet.src):
@@ -61,6 +62,23 @@ class Facts:
         for one in found:
             self._keep(packet, one.kind, one.payload, port=packet.sport, told=one)
         return more
+
+    def datagram(self, packet: Packet) -> None:
+        """Look at one datagram."""
+        payload, sport, dport = packet.payload, packet.sport, packet.dport
+        if not (sport in FACT_PORTS or dport in FACT_PORTS or said.may_begin(payload)):
+            return
+        if _DHCP_SERVER in {sport, dport}:
+            self._dhcp(packet, payload[:_DATAGRAM])
+            return
+        if not self._local(packet.src) or len(payload) < packet.length:
+            return
+        if sport == _MDNS and len(payload) > 12 and payload[2] & 0x80:
+            self._keep(packet, Kind.MDNS, payload[:_DATAGRAM], port=_MDNS)
+            return
+        found = said.read(packet)
+        if found is not None:
+            self._keep(packet, found.kind, found.payload[:_DATAGRAM], port=found.port)
 
     def certificate(self, packet: Packet, der: bytes) -> None:
         """The certificate a local server showed."""
@@ -90,20 +108,6 @@ class Facts:
             self._per_kind[fact.client, fact.kind] += 1
         self._leases.update(leases)
 
-    def _datagram(self, packet: Packet) -> None:
-        payload = packet.payload[:_DATAGRAM]
-        if _DHCP_SERVER in {packet.dport, packet.sport}:
-            self._dhcp(packet, payload)
-            return
-        if not self._local(packet.src) or len(packet.payload) < packet.length:
-            return
-        if packet.sport == _MDNS and len(payload) > 12 and payload[2] & 0x80:
-            self._keep(packet, Kind.MDNS, payload, port=_MDNS)
-            return
-        found = said.read(packet)
-        if found is not None:
-            self._keep(packet, found.kind, found.payload[:_DATAGRAM], port=found.port)
-
     def _dhcp(self, packet: Packet, payload: bytes) -> None:
         if len(payload) < 240 or payload[236:240] != b"\x63\x82\x53\x63":
             return
@@ -119,7 +123,11 @@ class Facts:
             dhcp.parse(payload)
         except DecodeError:
             return
-        client = packet.src if packet.src != "0.0.0.0" else mac or packet.src_mac or packet.src
+        # What a relay passes on comes from the relay, not from the client (RFC 2131 section 4.1).
+        relayed = packet.sport == _DHCP_SERVER or any(payload[24:28])
+        address = ipv4_of_bytes(payload[12:16]) if relayed else packet.src
+        nobody = address in {"", "0.0.0.0"}
+        client = (mac or packet.src_mac or packet.src) if nobody else address
         self._keep(packet, Kind.DHCP, payload, port=_DHCP_CLIENT, client=client, mac=mac)
 
     def _keep(
@@ -141,7 +149,8 @@ class Facts:
         place = (name, kind.value, port, key_of(kind, payload, port))
         if place in self._seen:
             return
-        crowded = self._per_kind[name, kind.value] >= _MAX_PER_KIND
+        most = _MAX_TITLES if kind is Kind.TITLE else _MAX_PER_KIND
+        crowded = self._per_kind[name, kind.value] >= most
         if crowded or len(self._seen) >= MAX_FACTS or self._per_client[name] >= MAX_PER_CLIENT:
             self.not_examined["answers of devices beyond the limit"] += 1
             return
@@ -169,7 +178,7 @@ def key_of(kind: Kind, payload: bytes, port: int | None) -> bytes:
             return payload[240:]
         case Kind.HTTP | Kind.RTSP:
             return _steady(payload)
-        case Kind.HTTPS_CERT:
+        case Kind.HTTPS_CERT | Kind.TITLE:
             return payload
         case _:
             return said.steady(kind, payload, port)

@@ -22,7 +22,7 @@ from camscan.observe.traffic.batch import (
 from camscan.observe.traffic.fragments import Whole
 from camscan.observe.traffic.ledger import mac_text
 from camscan.observe.traffic.link import ETHERNET
-from camscan.observe.traffic.packet import Packet
+from camscan.observe.traffic.packet import Ends, Packet
 from camscan.observe.traffic.places import Places
 
 _TRANSPORT = {TCP: "tcp", 17: "udp"}
@@ -37,6 +37,23 @@ class Maker:
         self._texts: dict[int, str] = {}
         """IPv6 addresses by the complement of their number."""
         self._macs: dict[bytes | None, str | None] = {None: None}
+
+    def ends(self, batch: Batch, columns: Columns, rows: Ints) -> list[Ends]:
+        """Who sent the packet of each row to whom, and when."""
+        b = columns.b[rows]
+        sources, targets = self._ends_of(columns.a[rows], b)
+        source_macs, target_macs = self._macs_of(batch, columns, rows)
+        fields = zip(
+            columns.at[rows].tolist(),
+            sources,
+            targets,
+            (b >> np.uint64(16) & np.uint64(0xFFFF)).tolist(),
+            (b & np.uint64(0xFFFF)).tolist(),
+            source_macs,
+            target_macs,
+            strict=True,
+        )
+        return [tuple.__new__(Ends, values) for values in fields]
 
     def packets(self, batch: Batch, columns: Columns, rows: Ints, source: int) -> list[Packet]:
         """One packet per row, in the same order."""
@@ -104,13 +121,15 @@ class Maker:
         )
 
     def whole(self, batch: Batch, one: Columns, source: int, datagram: Whole) -> Packet:
-        """A datagram put together; `one` are the columns of the fragment that completed it."""
+        """A datagram put together, or a piece of a segment; `one` are the columns of the fragment that gave it."""
         packet = self.one(batch, one, 0, source)
         return packet._replace(
             sport=datagram.ports >> 16,
             dport=datagram.ports & 0xFFFF,
             payload=datagram.payload,
-            length=len(datagram.payload),
+            length=len(datagram.payload) + datagram.missing,
+            seq=max(datagram.seq, 0),
+            fin=datagram.fin,
         )
 
     def _ends_of(self, a: Keys, b: Keys) -> tuple[list[str], list[str]]:

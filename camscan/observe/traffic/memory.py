@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from camscan.observe.traffic.facts import Facts
 from camscan.observe.traffic.register import Register
-from camscan.observe.traffic.remembered import Memory
+
+if TYPE_CHECKING:
+    from camscan.observe.traffic.remembered import Memory
 
 
 class Parts(NamedTuple):
@@ -21,6 +23,9 @@ class Parts(NamedTuple):
 
 def written(parts: Parts, *, dns_visible: bool) -> Memory:
     """What a later reading needs to go on; this one goes on unharmed."""
+    # Loaded when a reading is interrupted or saved, and not with every start.
+    from camscan.observe.traffic.remembered import Memory
+
     names, services = parts.register.records()
     facts, leases = parts.facts.records()
     missed = parts.register.not_examined.copy()

@@ -8,17 +8,22 @@ ids, and the heads of answers that describe a device (`camscan.observe.traffic.f
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache, partial
+from itertools import compress
 
-from camscan.decode import client_hello, dns_seen, quic, request_head
-from camscan.decode.own_networks import Own, is_group
+from camscan.decode import client_hello, quic, request_head
+from camscan.decode.own_networks import Own, may_ask
+from camscan.decode.service_match import Matched
 from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
-from camscan.observe.traffic.facts import Facts
+from camscan.observe.traffic import lookups, said
+from camscan.observe.traffic.facts import FACT_PORTS, Facts
+from camscan.observe.traffic.initials import NOT_WHOLE, Initials
 from camscan.observe.traffic.memory import Parts
-from camscan.observe.traffic.packet import Again, Packet
+from camscan.observe.traffic.packet import Again, Ends, Meaning, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.server_names import certificate_names
 from camscan.observe.traffic.services import Services
@@ -31,12 +36,19 @@ _STREAM = 40_960
 _PENDING_S = 120.0
 """A head that is not whole after this time never will be."""
 _CACHE = 4096
-_DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
+_DOT = 853
 _DOQ = frozenset({784, 853, 8853})
-_DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
+_DTLS = b"\x16\xfe"
+_SIP = (b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI")
+_READ_BY_PORT = FACT_PORTS | lookups.PORTS
+"""Between any others only what `_is_named` is more than a message of a service."""
+_SHORT = 64
+"""Payload bytes of datagrams of which it is remembered what they say."""
+_MOST_ADDRESSES = 65_536
+"""Addresses of which it is remembered whether they are the owner's."""
 _FlowKey = tuple[str, int, str, int]
+_HELLO_NOT_WHOLE = "TLS handshakes that were not whole"
 _NOT_WHOLE = "heads of streams that were not whole"
-_QUIC_NOT_WHOLE = "QUIC handshakes that were not whole"
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
 
 
@@ -51,40 +63,68 @@ class Namer:
         resolvers: Mapping[str, str] | None = None,
     ) -> None:
         """`local`: whether an address is the owner's. `resolvers`: name or address -> whose resolver."""
-        self._local = local or Own()
+        # Asked several times for every packet.
+        self._local = lru_cache(_MOST_ADDRESSES)(local or Own())
+        self._asks = partial(may_ask, self._local)
         self._resolvers = dict(resolvers or {})
         self._register = Register()
         self._services = Services(signatures, self._local, self._register)
+        self._lookups = lookups.Lookups(self._register, self._local)
         self._facts = Facts(self._local)
         self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
-        self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
+        self._initials = Initials(MAX_PENDING)
         self._held = 0
-        self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
-        self._again: list[Again] = []
+        self._short: dict[bytes, list[Matched]] = {}
+        self._again: tuple[Again, ...] = ()
         self._encrypted: dict[str, None] = {}
-        self.dns_visible = False
+
+    @property
+    def dns_visible(self) -> bool:
+        """Whether questions of DNS in clear were seen, here or by the reading that this one goes on from."""
+        return self._lookups.visible
+
+    @dns_visible.setter
+    def dns_visible(self, seen: bool) -> None:
+        self._lookups.visible = seen
 
     @property
     def wanted(self) -> frozenset[_FlowKey]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return (
             frozenset(self._streams)
-            | frozenset(self._hellos)
+            | self._initials.wanted
             | self._facts.wanted
             | self._services.wanted
         )
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
-        self._again, more = self._services.feed(packet) if packet.payload else ([], False)
+        if packet.transport == "udp":
+            return self._datagram(packet)
+        self._again, more = self._services.feed(packet) if packet.payload else ((), False)
         if packet.payload or packet.fin:
-            more = self._facts.feed(packet) or more
-        own = self._datagram if packet.transport == "udp" else self._segment
-        return own(packet) or more
+            more = self._facts.segment(packet) or more
+        return self._segment(packet) or more
 
     def again(self) -> tuple[Again, ...]:
         """What to call when the packet that was fed last is repeated."""
-        return tuple(self._again)
+        return self._again
+
+    def meaning(self, packet: Packet) -> Meaning | None:
+        """What a datagram that was fed says whoever sends it; None where that is not all there is to it."""
+        matches = self._alone(packet)
+        if matches is None or any(m.announced for m in matches):
+            return None  # of several ids, the first counts
+        return partial(self._told, matches)
+
+    def _told(self, matches: list[Matched], ends: Sequence[Ends]) -> list[tuple[Again, ...] | None]:
+        """The same datagram was sent between all of these."""
+        count, named = self._services.count_all, _READ_BY_PORT
+        free = [one.sport not in named and one.dport not in named for one in ends]
+        if all(free):
+            return [*count(ends, matches, "udp")]
+        told = iter(count(compress(ends, free), matches, "udp"))
+        return [next(told) if one else None for one in free]
 
     def passed(self, at: float) -> None:
         """Time went on with packets that were not fed: heads that are old now will never be whole."""
@@ -116,91 +156,67 @@ class Namer:
     def parts(self) -> Parts:
         """What `memory` writes down and fills again; streams under way are counted as not whole."""
         heads = len(self._streams) + len(self._facts.wanted)
-        waiting = ((_NOT_WHOLE, heads), (_QUIC_NOT_WHOLE, len(self._hellos)))
+        waiting = ((_NOT_WHOLE, heads), (NOT_WHOLE, len(self._initials.wanted)))
         return Parts(self._register, self._facts, self._encrypted, waiting)
 
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
-        if packet.dport in _DATAGRAM_DNS or packet.sport in _DATAGRAM_DNS:
-            ports = (packet.dport, packet.sport)
-            proto = next(proto for port, proto in _DATAGRAM_DNS.items() if port in ports)
-            self._dns_message(packet, packet.payload, proto)
+        matches = self._alone(packet)
+        if matches is not None:
+            self._again = self._services.count(packet, matches) if matches else ()
             return False
-        if quic.is_initial(packet.payload):
+        self._again, more = (), False
+        if packet.payload:
+            self._again, more = self._services.feed(packet)
+            self._facts.datagram(packet)
+        if packet.sport in lookups.PORTS or packet.dport in lookups.PORTS:
+            self._again += self._lookups.datagram(packet)
+            return more
+        return self._message(packet) or more
+
+    def _alone(self, packet: Packet) -> list[Matched] | None:
+        """The messages of services in a datagram that can hold nothing else; None where it must be read in full.
+
+        Keep-alives are the same for everyone: what their bytes say is found once.
+        """
+        payload = packet.payload
+        if packet.sport in _READ_BY_PORT or packet.dport in _READ_BY_PORT:
+            return None
+        if not 0 < len(payload) <= _SHORT or len(payload) < packet.length:
+            return None
+        found = None if self._services.watching else self._short.get(payload)
+        if found is None and not _is_named(payload):
+            found = self._services.alone(packet)
+            if found is not None:
+                if len(self._short) >= _CACHE:
+                    self._short.clear()
+                self._short[payload] = found
+        return found
+
+    def _message(self, packet: Packet) -> bool:
+        payload = packet.payload
+        if quic.is_initial(payload):
             return self._quic(packet)
-        if packet.payload[:2] == b"\x16\xfe":
+        if payload.startswith(_DTLS):
             with suppress(DecodeError):
-                self._hello(packet, client_hello.of_datagram(packet.payload), "dtls")
-        if packet.payload[:4] in {b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI"}:
-            self._request(packet, packet.payload)
+                self._hello(packet, client_hello.of_datagram(payload), "dtls")
+        elif payload.startswith(_SIP):
+            with suppress(DecodeError):
+                head = request_head.parse(payload)
+                if head.protocol == "SIP":
+                    self._request(packet, head)
         return False
 
     def _quic(self, packet: Packet) -> bool:
-        if not self._local(packet.src) or packet.dport < packet.sport < 1024:
+        if not self._asks(packet.src, packet.dst) or packet.dport < packet.sport < 1024:
             return False
-        key = (packet.src, packet.sport, packet.dst, packet.dport)
-        pieces = self._hellos.get(key) or quic.HelloPieces()
-        try:
-            hello = pieces.add(packet.payload)
-        except DecodeError:
-            self._count("QUIC handshakes that could not be opened")
-            self._hellos.pop(key, None)
-            return False
+        hello, reason = self._initials.feed(packet)
+        if reason:
+            self._count(reason)
         if hello is not None:
-            self._hellos.pop(key, None)
             self._hello(packet, hello, "quic")
-            return False
-        self._hellos[key] = pieces
-        if len(self._hellos) > MAX_PENDING:
-            self._hellos.popitem(last=False)
-            self._count(_QUIC_NOT_WHOLE)
-        return True
-
-    def _dns_message(self, packet: Packet, payload: bytes, proto: str) -> None:
-        seen = self._parsed(payload)
-        if seen is None or not seen.question:
-            return
-        answer = seen.is_response
-        if proto == "mdns" and answer:
-            return  # an announcement of a service: a fact about the sender, no question of a client
-        if answer and _DATAGRAM_DNS.get(packet.sport) != proto:
-            return
-        client, mac = (packet.dst, packet.dst_mac) if answer else (packet.src, packet.src_mac)
-        if not self._local(client) or is_group(client):
-            return
-        if proto == "dns":
-            self.dns_visible = True
-        for name in (seen.question, *seen.also):
-            first = name == seen.question
-            self._note(
-                self._register.name(
-                    client=client,
-                    mac=mac,
-                    proto=proto,
-                    name=name,
-                    at=packet.at,
-                    answers=seen.answers if first else (),
-                    aliases=seen.aliases if first else (),
-                    answer=answer,
-                    times=packet.times,
-                )
-            )
-
-    def _parsed(self, payload: bytes) -> dns_seen.DnsSeen | None:
-        """Parsed once per payload without its id: cameras ask the same again and again."""
-        key = payload[2:]
-        if key in self._dns:
-            return self._dns[key]
-        try:
-            seen: dns_seen.DnsSeen | None = dns_seen.parse(payload)
-        except DecodeError:
-            self._count("DNS messages that could not be read")
-            seen = None
-        self._dns[key] = seen
-        if len(self._dns) > _CACHE:
-            self._dns.popitem(last=False)
-        return seen
+        return self._initials.is_waiting(packet)
 
     # Streams
 
@@ -212,7 +228,7 @@ class Namer:
             stream = None
         if not packet.payload:
             if packet.fin and stream is not None:
-                self._give_up(packet, key, stream)
+                self._give_up(key, stream)
             return stream is not None and not packet.fin
         fresh = stream is None
         if stream is None:
@@ -221,7 +237,8 @@ class Namer:
             if self._read_stream(packet, key, packet.payload):  # nothing to put together
                 self._make_room(packet.at)
                 return False
-            stream = Stream(packet.seq + (1 if packet.syn else 0), packet.at, _STREAM)
+            seq = packet.seq + (1 if packet.syn else 0)
+            stream = Stream(seq, packet.at, _STREAM, packet._replace(payload=b""))
             self._streams[key] = stream
         before = stream.size
         cut = 0 < len(packet.payload) < packet.length
@@ -231,7 +248,7 @@ class Namer:
         if done:
             self._drop(key)
         elif stream.over or stream.short or packet.fin:
-            self._give_up(packet, key, stream)
+            self._give_up(key, stream)
             done = True
         self._make_room(packet.at)
         return not done
@@ -240,16 +257,16 @@ class Namer:
         """`data`: the stream so far. True when nothing more is wanted of this direction."""
         _, sport, _, dport = key
         try:
-            if _DNS in {sport, dport}:
-                found, taken = dns_seen.messages(data)
-                for message in found:
-                    self._dns_message(packet, message, "dns")
-                return taken > 0 and taken == len(data)
+            if lookups.DNS in {sport, dport}:
+                again, whole = self._lookups.stream(packet, data)
+                self._again += again
+                return whole
             if data[:1] == b"\x16":
                 return self._tls(packet, data)
             if not request_head.is_whole(data):
                 return len(data) > 4 and not data[:4].isascii()
-            self._request(packet, data)
+            for head in request_head.parse_all(data):
+                self._request(packet, head)
         except DecodeError:
             pass
         return True
@@ -271,7 +288,7 @@ class Namer:
         return True
 
     def _hello(self, packet: Packet, hello: client_hello.ClientHello, proto: str) -> None:
-        if not self._local(packet.src):
+        if not self._asks(packet.src, packet.dst):
             return
         whose = self._resolvers.get(hello.name or packet.dst, "")
         doq = proto == "quic" and packet.dport in _DOQ
@@ -298,8 +315,6 @@ class Namer:
         if self._local(packet.src):
             self._facts.certificate(packet, der)
             return
-        if not self._local(packet.dst):
-            return
         for name in names:
             self._register.name(
                 client=packet.dst,
@@ -311,12 +326,8 @@ class Namer:
                 port=packet.sport,
             )
 
-    def _request(self, packet: Packet, data: bytes) -> None:
-        try:
-            head = request_head.parse(data)
-        except DecodeError:
-            return
-        if not head.host or not self._local(packet.src):
+    def _request(self, packet: Packet, head: request_head.RequestHead) -> None:
+        if not head.host or not self._asks(packet.src, packet.dst):
             return
         proto = "http-connect" if head.method == "CONNECT" else _PLAIN_HTTP[head.protocol]
         self._register.name(
@@ -333,21 +344,34 @@ class Namer:
 
     def _note(self, again: Again | None) -> None:
         if again is not None:
-            self._again.append(again)
+            self._again += (again,)
 
     # Bounds
 
-    def _give_up(self, packet: Packet, key: _FlowKey, stream: Stream) -> None:
-        """What is there of a hello that never became whole may still hold the name."""
-        if stream.data[:1] == b"\x16" and len(stream.data) > 5 and stream.data[5] == 1:
-            hello = client_hello.partial(bytes(stream.data))
-            if hello is not None and hello.name:
-                self._hello(packet, hello, "tls")
-            else:
-                self._count("TLS handshakes that were not whole")
-        elif stream.data:
-            self._count(_NOT_WHOLE)
+    def end(self) -> None:
+        """Nothing more comes: what is there of heads that are not whole is read."""
+        for key, stream in list(self._streams.items()):
+            self._give_up(key, stream)
+
+    def _give_up(self, key: _FlowKey, stream: Stream) -> None:
+        """What is there of a head that never became whole may still hold the name."""
+        begin, data = stream.begin, bytes(stream.data)
         self._drop(key)
+        if begin is None or not data:
+            return
+        is_hello = data[:1] == b"\x16" and data[5:6] == b"\x01"
+        if is_hello:
+            hello = client_hello.partial(data)
+            if hello is not None and hello.name:
+                self._hello(begin, hello, "tls")
+                return
+        else:
+            with suppress(DecodeError):
+                head = request_head.parse_cut(data)
+                self._request(begin, head)
+                if head.host:
+                    return
+        self._count(_HELLO_NOT_WHOLE if is_hello else _NOT_WHOLE)
 
     def _drop(self, key: _FlowKey) -> None:
         stream = self._streams.pop(key, None)
@@ -360,19 +384,25 @@ class Namer:
             full = len(self._streams) > MAX_PENDING or self._held > MAX_PENDING_BYTES
             if not full and now - oldest.first < _PENDING_S:
                 return
-            self._count(_NOT_WHOLE)
-            self._drop(key)
+            self._give_up(key, oldest)
 
     def _count(self, reason: str) -> None:
         self._register.not_examined[reason] += 1
 
 
+def _is_named(payload: bytes) -> bool:
+    """Whether a datagram between any ports may hold a name, or what a device says of itself."""
+    if quic.is_initial(payload) or payload.startswith((_DTLS, *_SIP)):
+        return True
+    return said.may_begin(payload)
+
+
 def _starts_something(packet: Packet) -> bool:
     """Whether the first bytes are those of a DNS message, a TLS handshake or a text request."""
     head = packet.payload[:8]
-    if _DNS in {packet.sport, packet.dport}:
+    if lookups.DNS in {packet.sport, packet.dport}:
         return True
     if head[:1] == b"\x16":
         return len(head) < 3 or head[1] == 3
     word = head.partition(b" ")[0]
-    return word.isalpha() and word.isupper() and len(word) > 2
+    return word.replace(b"_", b"").isalpha() and word.isupper() and len(word) > 2

@@ -9,12 +9,17 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from camscan.decode.host_name import is_address, is_odd
 from camscan.decode.service_match import Matched, enough
 from camscan.model.traffic import NameSeen, ServiceSeen
-from camscan.observe.traffic.packet import Again, Packet
-from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
+from camscan.observe.traffic.packet import Again, Ends
+
+if TYPE_CHECKING:
+    from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
 
 MAX_NAMES = 100_000
 MAX_SERVICES = 50_000
@@ -23,27 +28,44 @@ _Texts = tuple[str, ...]
 _NameKey = tuple[str, str, str, str, int, str]
 """Client, protocol, name, remote, port, MAC: in the order of the result. Empty and 0 where there is none."""
 _ServiceKey = tuple[str, str | None, str, int, str, str, int]
+_SeenKey = tuple[tuple[str, str, int, str], str]
+"""Service, remote, port and MAC, by which results are in order; the transport, which is in none."""
+_first = itemgetter(0)
 
 
-class _Name:
-    __slots__ = ("aliases", "alpn", "answers", "asked", "ech", "first", "last", "said", "seen")
+class _Name(Struct, gc=False):
+    first: float
+    last: float
+    said: float
+    """When aliases and protocols were last told."""
+    asked: int = 0
+    seen: int = 0
+    answers: _Texts = ()
+    aliases: _Texts = ()
+    alpn: _Texts = ()
+    ech: bool = False
 
-    def __init__(self, at: float) -> None:
-        self.first = self.last = at
-        self.asked = self.seen = 0
-        self.answers: dict[str, None] = {}
-        self.aliases: _Texts = ()
-        self.alpn: _Texts = ()
-        self.ech = False
-        self.said = at
-
-    def ask(self, times: int, at: float) -> None:
+    def __call__(self, times: int, at: float) -> None:
+        """Asked once more."""
         self.asked += times
-        self._stretch(at)
+        if at > self.last:
+            self.last = at
+        elif at < self.first:
+            self.first = at
 
     def answer(self, times: int, at: float) -> None:
         self.seen += times
-        self._stretch(at)
+        if at > self.last:
+            self.last = at
+        elif at < self.first:
+            self.first = at
+
+    def add(self, answers: _Texts) -> None:
+        """Of those that are not there yet as many as there is room for."""
+        room = _MAX_ANSWERS - len(self.answers)
+        if room > 0:
+            new = [text for text in answers if text not in self.answers]
+            self.answers += tuple(new[:room])
 
     def say(self, aliases: _Texts, alpn: _Texts, times: int, at: float, *, answer: bool) -> None:
         if at >= self.said:  # what was said last holds, in whatever order it is counted
@@ -53,26 +75,20 @@ class _Name:
         if answer:
             self.answer(times, at)
         else:
-            self.ask(times, at)
-
-    def _stretch(self, at: float) -> None:
-        if at > self.last:
-            self.last = at
-        elif at < self.first:
-            self.first = at
+            self(times, at)
 
 
-class _Service:
-    __slots__ = ("announced", "first", "last", "messages", "needs", "packets", "settled")
+class _Service(Struct, gc=False):
+    first: float
+    last: float
+    needs: int = 0
+    packets: int = 0
+    settled: bool = False
+    announced: str = ""
+    messages: _Texts = ()
 
-    def __init__(self, at: float) -> None:
-        self.first = self.last = at
-        self.packets = self.needs = 0
-        self.settled = False
-        self.announced = ""
-        self.messages: _Texts = ()
-
-    def count(self, times: int, at: float) -> None:
+    def __call__(self, times: int, at: float) -> None:
+        """Said once more."""
         self.packets += times
         if at > self.last:
             self.last = at
@@ -109,44 +125,45 @@ class Register:
     ) -> Again | None:
         """Count a name `times`; with `answer` as the answer to a question that may have been counted.
 
-        What to call when the same is said again.
+        `answers`: each once. What to call when the same is said again.
         """
-        if not name or is_address(name):
-            return None
         key = (client, proto, name, remote, port, mac or "")
         record = self._names.get(key)
         if record is None:
+            if not name or is_address(name):
+                return None
             if len(self._names) >= MAX_NAMES:
                 self._left_out("names beyond the limit", times, at)
                 return partial(self._left_out, "names beyond the limit")
-            record = self._names[key] = _Name(at)
-        for text in answers:
-            if len(record.answers) < _MAX_ANSWERS:
-                record.answers.setdefault(text)
+            record = self._names[key] = _Name(at, at, at)
+        if answers and answers != record.answers:
+            record.add(answers)
         if ech:
             record.ech = True
         if aliases or alpn:
             say = partial(record.say, aliases, alpn, answer=answer)
             say(times, at)
             return say
-        count = record.answer if answer else record.ask
+        count = record.answer if answer else record
         count(times, at)
         return count
 
     def service(
-        self, matched: Matched, packet: Packet, *, client: str, mac: str | None, outward: bool
+        self, matched: Matched, ends: Ends, transport: str, times: int, outward: bool
     ) -> Again:
         """Count one message of a service; `outward`: sent by the client. What to call when it is repeated."""
-        remote, port = (packet.dst, packet.dport) if outward else (packet.src, packet.sport)
-        own = packet.sport if outward else packet.dport
+        if outward:
+            at, client, remote, own, port, mac, _ = ends
+        else:
+            at, remote, client, port, own, _, mac = ends
         signature = matched.service
-        key = (client, mac, remote, port, packet.transport, signature.id, own)
+        key = (client, mac, remote, port, transport, signature.id, own)
         record = self._services.get(key)
         if record is None:
             if len(self._services) >= MAX_SERVICES:
-                self._left_out("services beyond the limit", packet.times, packet.at)
+                self._left_out("services beyond the limit", times, at)
                 return partial(self._left_out, "services beyond the limit")
-            record = self._services[key] = _Service(packet.at)
+            record = self._services[key] = _Service(at, at)
         if matched.message.name not in record.messages:
             record.messages += (matched.message.name,)
         if matched.announced and outward:
@@ -154,8 +171,8 @@ class Register:
         record.needs = signature.needs
         if not record.settled:
             record.settled = enough(signature, matched.message, (port, own), 0)
-        record.count(packet.times, packet.at)
-        return record.count
+        record(times, at)
+        return record
 
     def _left_out(self, reason: str, times: int, at: float) -> None:
         del times, at
@@ -168,57 +185,54 @@ class Register:
 
     def names(self) -> tuple[NameSeen, ...]:
         """In order of client, protocol, name."""
+        by_client: dict[str, list[tuple[_NameKey, _Name]]] = {}
+        for item in self._names.items():
+            by_client.setdefault(item[0][0], []).append(item)
         odd = {name: is_odd(name) for name in {key[2] for key in self._names}}
         return tuple(
-            NameSeen(
-                client=client,
-                client_mac=mac or None,
-                proto=proto,
-                name=name,
-                first=r.first,
-                last=r.last,
-                count=max(r.asked, r.seen),
-                remote=remote or None,
-                port=port if remote else None,
-                answers=tuple(r.answers),
-                aliases=r.aliases,
-                alpn=r.alpn,
-                ech=r.ech,
-                odd=odd[name],
-            )
-            for (client, proto, name, remote, port, mac), r in sorted(
-                self._names.items(), key=itemgetter(0)
-            )
+            [
+                NameSeen(
+                    client=client,
+                    client_mac=mac or None,
+                    proto=proto,
+                    name=name,
+                    first=r.first,
+                    last=r.last,
+                    count=max(r.asked, r.seen),
+                    remote=remote or None,
+                    port=port if remote else None,
+                    answers=tuple(r.answers),
+                    aliases=r.aliases,
+                    alpn=r.alpn,
+                    ech=r.ech,
+                    odd=odd[name],
+                )
+                # Many short sorts cost less than one long one.
+                for _, items in sorted(by_client.items(), key=_first)
+                for (client, proto, name, remote, port, mac), r in sorted(items, key=_first)
+            ]
         )
 
     def services(self) -> tuple[ServiceSeen, ...]:
         """Settled services; the conversations of one client with one remote port are one record."""
-        joined: dict[tuple[str, str | None, str, int, str, str], list[_Service]] = {}
+        by_client: dict[str, dict[_SeenKey, list[_Service]]] = {}
         for (client, mac, remote, port, transport, name, _), record in self._services.items():
             if record.settled:
-                joined.setdefault((client, mac, remote, port, transport, name), []).append(record)
-        found = [
-            ServiceSeen(
-                client=client,
-                client_mac=mac,
-                service=name,
-                remote=remote,
-                port=port,
-                transport=transport,
-                first=min(r.first for r in records),
-                last=max(r.last for r in records),
-                packets=sum(r.packets for r in records),
-                announced=next((r.announced for r in records if r.announced), ""),
-                detail=", ".join(sorted(set().union(*(r.messages for r in records)))),
-            )
-            for (client, mac, remote, port, transport, name), records in joined.items()
-        ]
+                joined = by_client.setdefault(client, {})
+                joined.setdefault(((name, remote, port, mac or ""), transport), []).append(record)
         return tuple(
-            sorted(found, key=lambda s: (s.client, s.service, s.remote, s.port, s.client_mac or ""))
+            [
+                _seen(client, key, records)
+                for client, joined in sorted(by_client.items(), key=_first)
+                for key, records in sorted(joined.items(), key=_first_of_key)
+            ]
         )
 
     def records(self) -> tuple[tuple[NameRecord, ...], tuple[ServiceRecord, ...]]:
         """Every counter as it stands, for `remembered`."""
+        # Loaded when a reading is interrupted or saved, and not with every start.
+        from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
+
         names = tuple(
             NameRecord(
                 client=client, mac=mac or None, proto=proto, name=name, remote=remote or None,
@@ -241,14 +255,42 @@ class Register:
     def take_up(self, names: Iterable[NameRecord], services: Iterable[ServiceRecord]) -> None:
         """Count on from records; to be called before anything is counted."""
         for n in names:
-            name = _Name(n.first)
-            name.last, name.asked, name.seen, name.ech = n.last, n.asked, n.seen, n.ech
-            name.answers, name.aliases, name.alpn = dict.fromkeys(n.answers), n.aliases, n.alpn
-            name.said = n.last
-            self._names[n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or ""] = name
+            key = (n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or "")
+            self._names[key] = _Name(
+                n.first, n.last, n.last, n.asked, n.seen, n.answers, n.aliases, n.alpn, n.ech
+            )
         for s in services:
-            service = _Service(s.first)
-            service.last, service.packets, service.settled = s.last, s.packets, s.settled
-            service.announced, service.messages = s.announced, s.messages
-            key = (s.client, s.mac, s.remote, s.port, s.transport, s.signature, s.own)
-            self._services[key] = service
+            place = (s.client, s.mac, s.remote, s.port, s.transport, s.signature, s.own)
+            self._services[place] = _Service(
+                s.first, s.last, 0, s.packets, s.settled, s.announced, s.messages
+            )
+
+
+def _first_of_key(item: tuple[_SeenKey, object]) -> tuple[str, str, int, str]:
+    return item[0][0]
+
+
+def _seen(client: str, key: _SeenKey, records: list[_Service]) -> ServiceSeen:
+    (service, remote, port, mac), transport = key
+    whole = records[0]
+    if len(records) > 1:
+        whole = _Service(
+            min(r.first for r in records),
+            max(r.last for r in records),
+            packets=sum(r.packets for r in records),
+        )
+        whole.announced = next((r.announced for r in records if r.announced), "")
+        whole.messages = tuple(set().union(*(r.messages for r in records)))
+    return ServiceSeen(
+        client=client,
+        client_mac=mac or None,
+        service=service,
+        remote=remote,
+        port=port,
+        transport=transport,
+        first=whole.first,
+        last=whole.last,
+        packets=whole.packets,
+        announced=whole.announced,
+        detail=", ".join(sorted(whole.messages)),
+    )

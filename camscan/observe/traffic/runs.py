@@ -23,25 +23,24 @@ class Runs:
     def __init__(self, services: Sequence[Matched]) -> None:
         """`services`: what a run is."""
         self._services = services
-        self._runs: OrderedDict[_Key, Run] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._runs)
+        self.known: OrderedDict[_Key, Run] = OrderedDict()
+        """Directions that were prepared."""
 
     def feed(
         self, packet: Packet, matches: list[Matched], *, outward: bool
     ) -> tuple[Packet, list[Matched], bool]:
         """(the packet, standing for the run it completes; its matches and the run; whether more is wanted)."""
-        if packet.transport != "udp" or not outward:
+        prepared = prepare(matches)
+        if not (prepared or self.known) or packet.transport != "udp" or not outward:
             return packet, matches, False
         key = (packet.src, packet.sport, packet.dst, packet.dport)
-        run = self._runs.get(key)
+        run = self.known.get(key)
         if run is None:
-            if not any(m.service.id in PREPARED_BY for m in matches):
+            if not prepared:
                 return packet, matches, False
-            run = self._runs[key] = Run()
-            if len(self._runs) > MOST:
-                self._runs.popitem(last=False)
+            run = self.known[key] = Run()
+            if len(self.known) > MOST:
+                self.known.popitem(last=False)
         had = run.found
         if run.add(packet.payload) and not had:
             packet, matches = packet._replace(times=run.found), [*matches, *self._services]
@@ -50,4 +49,9 @@ class Runs:
     @property
     def wanted(self) -> frozenset[_Key]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
-        return frozenset(k for k, run in self._runs.items() if not (run.found or run.over))
+        return frozenset(k for k, run in self.known.items() if not (run.found or run.over))
+
+
+def prepare(matches: list[Matched]) -> bool:
+    """Whether one of these messages is of a service that prepares a run."""
+    return bool([m for m in matches if m.service.id in PREPARED_BY])

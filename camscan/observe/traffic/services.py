@@ -8,13 +8,9 @@ from camscan.decode.own_networks import is_group
 from camscan.decode.service_match import Matched, Pattern, ServiceTable, may_settle
 from camscan.model.service import ServiceSignature
 from camscan.observe.traffic.facts import FACT_GATES
-from camscan.observe.traffic.packet import Again, Gate, Packet
+from camscan.observe.traffic.packet import Again, Ends, Gate, Packet
 from camscan.observe.traffic.register import Register
-from camscan.observe.traffic.runs import PREPARED_BY, Runs
-
-_CACHE = 4096
-_SHORT = 16
-"""Payload bytes: keep-alives are the same for everyone, so they are matched once."""
+from camscan.observe.traffic.runs import PREPARED_BY, Runs, prepare
 
 
 class Services:
@@ -30,46 +26,67 @@ class Services:
         self._local = local
         self._register = register
         self._runs = Runs(self._table.runs)
-        self._known: dict[tuple[bytes, str], list[Matched]] = {}
 
     @property
     def wanted(self) -> frozenset[tuple[str, int, str, int]]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return self._runs.wanted
 
-    def feed(self, packet: Packet) -> tuple[list[Again], bool]:
-        """Count the messages the packet looks like.
+    @property
+    def watching(self) -> bool:
+        """Whether there are directions in which any packet may be part of a run."""
+        return bool(self._runs.known)
+
+    def alone(self, packet: Packet) -> list[Matched] | None:
+        """The messages of a packet that is no part of a run; None where it may be, or the next ones."""
+        matches = self._matches(packet)
+        return None if self._runs.known or prepare(matches) else matches
+
+    def feed(self, packet: Packet) -> tuple[tuple[Again, ...], bool]:
+        """Count what the packet says, alone and as part of a run.
 
         What to call when it is repeated, and whether the following packets of this direction are wanted.
         """
         matches = self._matches(packet)
+        if not matches and not self._runs.known:
+            return (), False
         outward = self._local(packet.src)
-        more = False
-        if matches or self._runs:
-            packet, matches, more = self._runs.feed(packet, matches, outward=outward)
-        if matches:
-            matches = [m for m in matches if may_settle(m, (packet.sport, packet.dport))]
-        if not matches or not (outward or self._local(packet.dst)):
-            return [], more
-        if outward and self._local(packet.dst) and packet.sport < packet.dport:
-            outward = packet.sport not in {p for m in matches for p in m.service.ports}
-        client, mac = (packet.src, packet.src_mac) if outward else (packet.dst, packet.dst_mac)
-        if is_group(client):
-            return [], more
-        count = self._register.service
-        return [count(m, packet, client=client, mac=mac, outward=outward) for m in matches], more
+        packet, matches, more = self._runs.feed(packet, matches, outward=outward)
+        return self.count(packet, matches), more
+
+    def count(self, packet: Packet, matches: list[Matched]) -> tuple[Again, ...]:
+        """Count these messages of the packet; what to call when the packet is repeated."""
+        if not matches:
+            return ()
+        return self.count_all([packet.ends], matches, packet.transport, packet.times)[0]
+
+    def count_all(
+        self, ends: Iterable[Ends], matches: list[Matched], transport: str, times: int = 1
+    ) -> list[tuple[Again, ...]]:
+        """The same where the same messages were sent between many ends, so often each."""
+        local, count = self._local, self._register.service
+        by_port = any(m.by_port for m in matches)
+        found: list[tuple[Again, ...]] = []
+        for one in ends:
+            _, src, dst, sport, dport, _, _ = one
+            settling = matches
+            if by_port:
+                settling = [m for m in matches if may_settle(m, sport, dport)]
+            outward = local(src)
+            if outward == local(dst):
+                # Both ends are the owner's, or neither is known to be.
+                outward = sport >= dport or all(sport not in m.service.ports for m in settling)
+            if not settling or is_group(src if outward else dst):
+                found.append(())
+            elif len(settling) == 1:
+                found.append((count(settling[0], one, transport, times, outward),))
+            else:
+                said = [count(m, one, transport, times, outward) for m in settling]
+                found.append(tuple(said))
+        return found
 
     def _matches(self, packet: Packet) -> list[Matched]:
-        payload = packet.payload
-        if len(payload) > _SHORT or packet.length not in {0, len(payload)}:
-            return self._table.match(payload, packet.transport, packet.length)
-        key = (payload, packet.transport)
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= _CACHE:
-                self._known.clear()
-            found = self._known[key] = self._table.match(*key)
-        return found
+        return self._table.match(packet.payload, packet.transport, packet.length)
 
 
 def service_gates(signatures: Iterable[ServiceSignature]) -> tuple[Gate, ...]:

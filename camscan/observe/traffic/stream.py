@@ -6,20 +6,24 @@ wanted, and nothing beyond the limit.
 
 from __future__ import annotations
 
+from camscan.observe.traffic.packet import Packet
+
 _MAX_SEGMENTS = 64
 
 
 class Stream:
     """The head of a stream from the sequence number of its first segment on."""
 
-    __slots__ = ("_base", "_later", "_limit", "data", "first", "over", "short")
+    __slots__ = ("_base", "_later", "_limit", "begin", "data", "first", "over", "short")
 
-    def __init__(self, seq: int, at: float, limit: int) -> None:
+    def __init__(self, seq: int, at: float, limit: int, begin: Packet | None = None) -> None:
         self._base = seq
         self._limit = limit
         self._later: dict[int, bytes] = {}
         self.data = bytearray()
         self.first = at
+        self.begin = begin
+        """The packet that began it, for whoever has to say whose it was."""
         self.over = False
         """No more can be added: the limit is reached or too many segments are missing."""
         self.short = False

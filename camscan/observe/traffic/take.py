@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,17 +18,19 @@ from msgspec.structs import replace
 from camscan.decode.own_networks import Own
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import Captured, Flow
-from camscan.observe.traffic.beside import WORTH, Beside, named_by
 from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.gates import GATES
-from camscan.observe.traffic.memory import taken_up, written
 from camscan.observe.traffic.messages import Problem, Progress
+from camscan.observe.traffic.named import named_by
 from camscan.observe.traffic.namer import Namer
-from camscan.observe.traffic.remembered import decoded, encoded
 from camscan.observe.traffic.services import service_gates
 from camscan.observe.traffic.source import Source, open_source
-from camscan.observe.traffic.state import absorb, state_of
 
+if TYPE_CHECKING:
+    from camscan.observe.traffic.beside import Beside
+
+WORTH = 100_000_000
+"""Bytes of a file from which a second process pays."""
 Phases = tuple[tuple[str, float, float], ...]
 
 
@@ -67,6 +70,9 @@ class Taking:
         opened = open_source(source) if isinstance(source, Path) else source
         with _fewer_collections():
             if self._beside is None and self._is_worth(opened):
+                # Loaded where it pays: most captures are small, and start faster without.
+                from camscan.observe.traffic.beside import Beside
+
                 self._beside = Beside(self.engine, self._namer)
             self.engine.read(opened, on_chunk=on_chunk)
 
@@ -77,6 +83,10 @@ class Taking:
 
     def remember(self) -> bytes:
         """All that was found so far, as `take_up` wants it; the reading goes on unharmed."""
+        from camscan.observe.traffic.memory import written
+        from camscan.observe.traffic.remembered import encoded
+        from camscan.observe.traffic.state import state_of
+
         self.engine.tell()
         if self._beside is not None:
             return encoded(state_of(self.engine), self._beside.memory())
@@ -86,6 +96,10 @@ class Taking:
 
     def take_up(self, data: bytes) -> None:
         """Go on from what an earlier reading remembered; to be called first. InputError where it is none."""
+        from camscan.observe.traffic.memory import taken_up
+        from camscan.observe.traffic.remembered import decoded
+        from camscan.observe.traffic.state import absorb
+
         found = decoded(data)
         absorb(self.engine, found.engine)
         taken_up(self._namer.parts(), found.memory)

@@ -22,10 +22,11 @@ CAMERA, SERVER, RESOLVER = "10.0.0.3", "198.51.100.7", "10.0.0.1"
 
 
 def conversation(number: int) -> list[bytes]:
-    """A question, a keep-alive, and a hello in two segments with other packets between them."""
+    """A question, a keep-alive, a hello in two segments with other packets between them, and one in fragments."""
     host = f"dev{number % 40}.example.net"
     port = 30_000 + number
     hello = wire.records(wire.hello(host, pad=900))
+    torn = f.tcp(port, 444, wire.records(wire.hello(f"torn{number % 30}.example.net", pad=900)))
     ask = f.udp(port, 53, wire.dns_query(host))
     alive = f.udp(40_000, 32_100, bytes.fromhex("f1e00000"))
     return [
@@ -34,6 +35,10 @@ def conversation(number: int) -> list[bytes]:
         f.ip4(CAMERA, SERVER, 6, f.tcp(port, 443, hello[:500])),
         f.ip6("fd00::3", "2001:db8::7", 17, f.udp(port, 53, wire.dns_query(host))),
         f.ip4(CAMERA, SERVER, 6, f.tcp(port, 443, hello[500:], seq=501)),
+        *(
+            f.ip4(CAMERA, SERVER, 6, torn[at : at + 800], ident=number, frag=more | at // 8)
+            for at, more in ((0, 0x2000), (800, 0))
+        ),
     ]
 
 
@@ -70,7 +75,7 @@ def test_two_processes_find_what_one_finds(capture, monkeypatch, windows, settle
     captured, problems = found[0]
     assert problems == ()
     assert {n.proto for n in captured.names} >= {"dns", "tls"}
-    assert len({n.name for n in captured.names if n.proto == "tls"}) == 40
+    assert len({n.name for n in captured.names if n.proto == "tls"}) == 40 + 30
     assert captured.services
 
 
