@@ -8,9 +8,10 @@ ids, and the heads of answers that describe a device (`camscan.observe.traffic.f
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
+from itertools import compress
 
 from camscan.decode import client_hello, quic, request_head
 from camscan.decode.own_networks import Own, may_ask
@@ -22,9 +23,9 @@ from camscan.observe.traffic import lookups, said
 from camscan.observe.traffic.facts import FACT_PORTS, Facts
 from camscan.observe.traffic.initials import NOT_WHOLE, Initials
 from camscan.observe.traffic.memory import Parts
-from camscan.observe.traffic.packet import Again, Packet
+from camscan.observe.traffic.packet import Again, Ends, Meaning, Packet
 from camscan.observe.traffic.register import Register
-from camscan.observe.traffic.server_names import certificate_names
+from camscan.observe.traffic.server_names import MAX_NAMES, certificate_names
 from camscan.observe.traffic.services import Services
 from camscan.observe.traffic.stream import Stream
 
@@ -109,6 +110,22 @@ class Namer:
         """What to call when the packet that was fed last is repeated."""
         return self._again
 
+    def meaning(self, packet: Packet) -> Meaning | None:
+        """What a datagram that was fed says whoever sends it; None where that is not all there is to it."""
+        matches = self._alone(packet)
+        if matches is None or any(m.announced for m in matches):
+            return None  # of several ids, the first counts
+        return partial(self._told, matches)
+
+    def _told(self, matches: list[Matched], ends: Sequence[Ends]) -> list[tuple[Again, ...] | None]:
+        """The same datagram was sent between all of these."""
+        count, named = self._services.count_all, _READ_BY_PORT
+        free = [one.sport not in named and one.dport not in named for one in ends]
+        if all(free):
+            return [*count(ends, matches, "udp")]
+        told = iter(count(compress(ends, free), matches, "udp"))
+        return [next(told) if one else None for one in free]
+
     def passed(self, at: float) -> None:
         """Time went on with packets that were not fed: heads that are old now will never be whole."""
         self._make_room(at)
@@ -145,7 +162,8 @@ class Namer:
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
-        matches = self._alone(packet)
+        by_port = packet.sport in _READ_BY_PORT or packet.dport in _READ_BY_PORT
+        matches = None if by_port else self._alone(packet)
         if matches is not None:
             self._again = self._services.count(packet, matches) if matches else ()
             return False
@@ -159,13 +177,11 @@ class Namer:
         return self._message(packet) or more
 
     def _alone(self, packet: Packet) -> list[Matched] | None:
-        """The messages of services in a datagram that can hold nothing else; None where it must be read in full.
+        """The messages of services in a datagram that can hold nothing else between any ports; None where it can.
 
         Keep-alives are the same for everyone: what their bytes say is found once.
         """
         payload = packet.payload
-        if packet.sport in _READ_BY_PORT or packet.dport in _READ_BY_PORT:
-            return None
         if not 0 < len(payload) <= _SHORT or len(payload) < packet.length:
             return None
         found = None if self._services.watching else self._short.get(payload)
@@ -298,7 +314,9 @@ class Namer:
         if self._local(packet.src):
             self._facts.certificate(packet, der)
             return
-        for name in names:
+        if len(names) > MAX_NAMES:
+            self._count("certificates with more names than are kept")
+        for name in names[:MAX_NAMES]:
             self._register.name(
                 client=packet.dst,
                 mac=packet.dst_mac,

@@ -16,7 +16,7 @@ from msgspec import Struct
 from camscan.decode.host_name import is_address, is_odd
 from camscan.decode.service_match import Matched, enough
 from camscan.model.traffic import NameSeen, ServiceSeen
-from camscan.observe.traffic.packet import Again, Packet
+from camscan.observe.traffic.packet import Again, Ends
 
 if TYPE_CHECKING:
     from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
@@ -148,22 +148,22 @@ class Register:
         count(times, at)
         return count
 
-    def service(self, matched: Matched, packet: Packet, *, outward: bool) -> Again:
+    def service(
+        self, matched: Matched, ends: Ends, transport: str, times: int, outward: bool
+    ) -> Again:
         """Count one message of a service; `outward`: sent by the client. What to call when it is repeated."""
         if outward:
-            client, mac, own = packet.src, packet.src_mac, packet.sport
-            remote, port = packet.dst, packet.dport
+            at, client, remote, own, port, mac, _ = ends
         else:
-            client, mac, own = packet.dst, packet.dst_mac, packet.dport
-            remote, port = packet.src, packet.sport
+            at, remote, client, port, own, _, mac = ends
         signature = matched.service
-        key = (client, mac, remote, port, packet.transport, signature.id, own)
+        key = (client, mac, remote, port, transport, signature.id, own)
         record = self._services.get(key)
         if record is None:
             if len(self._services) >= MAX_SERVICES:
-                self._left_out("services beyond the limit", packet.times, packet.at)
+                self._left_out("services beyond the limit", times, at)
                 return partial(self._left_out, "services beyond the limit")
-            record = self._services[key] = _Service(packet.at, packet.at)
+            record = self._services[key] = _Service(at, at)
         if matched.message.name not in record.messages:
             record.messages += (matched.message.name,)
         if matched.announced and outward:
@@ -171,7 +171,7 @@ class Register:
         record.needs = signature.needs
         if not record.settled:
             record.settled = enough(signature, matched.message, (port, own), 0)
-        record(packet.times, packet.at)
+        record(times, at)
         return record
 
     def _left_out(self, reason: str, times: int, at: float) -> None:
