@@ -25,7 +25,7 @@ from camscan.observe.traffic.initials import NOT_WHOLE, Initials
 from camscan.observe.traffic.memory import Parts
 from camscan.observe.traffic.packet import Again, Ends, Meaning, Packet
 from camscan.observe.traffic.register import Register
-from camscan.observe.traffic.server_names import certificate_names
+from camscan.observe.traffic.server_names import MAX_NAMES, certificate_names
 from camscan.observe.traffic.services import Services
 from camscan.observe.traffic.stream import Stream
 
@@ -288,7 +288,9 @@ class Namer:
         if self._local(packet.src):
             self._facts.certificate(packet, der)
             return
-        for name in names:
+        if len(names) > MAX_NAMES:
+            self._count("certificates with more names than are kept")
+        for name in names[:MAX_NAMES]:
             self._register.name(
                 client=packet.dst,
                 mac=packet.dst_mac,
