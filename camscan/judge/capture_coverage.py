@@ -13,7 +13,7 @@ from camscan.decode import capture_record
 from camscan.errors import DecodeError
 from camscan.judge.watching import gap_words
 from camscan.model.observation import Kind, Observation
-from camscan.model.traffic import CaptureSummary
+from camscan.model.traffic import CaptureSummary, phase_words
 
 ABOUT: Mapping[str, str] = {
     Kind.CAPTURE.value: "captures: from where, when, how much",
@@ -70,7 +70,7 @@ def _sentence(s: CaptureSummary) -> str:
     if not s.packets and s.first is None:
         return f"{s.vantage}: nothing could be read."
     loss = "loss not stated" if s.lost is None else f"{s.lost} packets lost"
-    phases = ", ".join(name for name, _, _ in s.phases) or "none stated"
+    phases = phase_words(name for name, _, _ in s.phases)
     unwrapped = "".join(f", {n} packets unwrapped from {name}" for name, n in s.encapsulations)
     clients = "1 client" if s.clients == 1 else f"{s.clients} clients"
     return (

@@ -8,7 +8,20 @@ Python's search for cycles (`gc=False`): strings, numbers and tuples of them mak
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
+
+STIMULI = ("power-cycle", "login", "motion", "time-change", "internet-cut")
+"""Phases of a capture by these names count as stimuli (facts: scoring 5); any other name is a note."""
+
+
+def phase_words(names: Iterable[str]) -> str:
+    """`power-cycle; other phases: boot`, or `none stated`."""
+    given = tuple(dict.fromkeys(names))
+    notes = [name for name in given if name not in STIMULI]
+    text = ", ".join(name for name in given if name in STIMULI) or "none stated"
+    return f"{text}; other phases: {', '.join(notes)}" if notes else text
 
 
 class NameSeen(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -15,7 +15,7 @@ from camscan.model.claim import Endpoint, Mark
 from camscan.model.finding import Assessment
 from camscan.model.knowledge import Knowledge
 from camscan.model.party import Party
-from camscan.model.traffic import DeviceTraffic, Watch
+from camscan.model.traffic import DeviceTraffic, Watch, phase_words
 from camscan.report.order import device_key
 from camscan.report.text import en
 
@@ -186,13 +186,12 @@ def _notes(traffic: DeviceTraffic) -> tuple[str, ...]:
         f"taken from: {', '.join(watch.vantages) or 'not stated'}; "
         f"lost by the capture: {'not stated' if watch.lost is None else f'{watch.lost} packets'}; "
         f"DNS {'visible' if watch.dns_visible else 'not visible'}; "
-        f"stimuli: {', '.join(map(clean, watch.phases)) or 'none stated'}"
+        f"stimuli: {clean(phase_words(watch.phases))}"
     )
     lines = [volume, how]
     for name, flows, up, down in watch.special:
-        count = "1 flow" if flows == 1 else f"{flows} flows"
         lines.append(
-            f"no party: {count} with {name}, a special-purpose range; {size(up)} sent, {size(down)} received"
+            f"no party: {en.count(flows, 'flow')} with {name}, a special-purpose range; {size(up)} sent, {size(down)} received"
         )
     if watch.encrypted_resolvers:
         hidden = ", ".join(map(clean, watch.encrypted_resolvers))

@@ -331,3 +331,9 @@ def test_lines_of_a_capture_need_no_judge(tmp_path):
     *lines, last = result.stdout.splitlines()
     assert last == "0 []"
     assert [json.loads(line)["type"] for line in lines] == ["name", "flow"]
+
+
+def test_a_retention_without_keeping_is_wrong_use(tmp_path, capsys):
+    wire.write_pcap(tmp_path / "c.pcap", conversation())
+    assert camscan(["traffic", str(tmp_path / "c.pcap"), "--retention", "3"]) == 3
+    assert "--retention belongs to --keep" in capsys.readouterr().err

@@ -38,20 +38,18 @@ class Places:
         networks = [ipaddress.ip_network(text, strict=False) for text in (scope or _PRIVATE)]
         four = [n for n in networks if n.version == 4]
         self._six = [n for n in networks if n.version == 6]
-        # First, last and broadcast address of each (a point-to-point network has none), and whether addresses that
-        # end in 255 are taken for broadcasts of the usual nets in a private range (`own_networks.is_group`).
+        # First, last and broadcast address of each; a point-to-point network has no broadcast.
         self._networks: Keys = np.array(
             [
                 (
                     int(n.network_address),
                     int(n.broadcast_address),
                     int(n.broadcast_address) if n.prefixlen < 31 else 1 << 32,
-                    n.is_private,
                 )
                 for n in four
             ],
             np.uint64,
-        ).reshape(-1, 4)
+        ).reshape(-1, 3)
         if scope and not self._six:
             # A scope of IPv4 ranges says nothing of IPv6: there the usual rule holds.
             self._six = [n for n in map(ipaddress.ip_network, _PRIVATE) if n.version == 6]
@@ -60,12 +58,9 @@ class Places:
     def of4(self, addresses: Keys) -> NDArray[np.uint8]:
         """INSIDE, OUTSIDE or GROUP per IPv4 address."""
         result = np.full(len(addresses), OUTSIDE, np.uint8)
-        for first, last, broadcast, usual in self._networks:
-            inside = (addresses >= first) & (addresses <= last)
-            result[inside] = INSIDE
+        for first, last, broadcast in self._networks:
+            result[(addresses >= first) & (addresses <= last)] = INSIDE
             result[addresses == broadcast] = GROUP
-            if usual:
-                result[inside & (addresses & np.uint64(0xFF) == np.uint64(0xFF))] = GROUP
         group = (addresses >> np.uint64(28) == np.uint64(14)) | (addresses == _LOW32)
         result[group | (addresses >> np.uint64(24) == np.uint64(0))] = GROUP
         return result

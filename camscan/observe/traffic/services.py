@@ -71,7 +71,7 @@ class Services:
             if outward == local(dst):
                 # Both ends are the owner's, or neither is known to be.
                 outward = sport >= dport or all(sport not in m.service.ports for m in settling)
-            if not settling or is_group(src if outward else dst):
+            if not settling or is_group(src if outward else dst, sends=outward):
                 found.append(())
             elif len(settling) == 1:
                 found.append((count(settling[0], one, transport, times, outward),))
