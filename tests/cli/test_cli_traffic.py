@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import json
+import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 import wire_messages as wire
+from programs import program
 
 from camscan import assessments
 from camscan.cli.main import run as camscan
@@ -170,7 +175,32 @@ def test_explain_walks_from_the_path_to_the_stored_record(taken, capsys):
     out = capsys.readouterr().out
     assert f"endpoint {CLOUD} {wire.SERVER} udp 8800: named, contacted" in out
     assert "observation 0001-traffic:" in out
-    assert '"service":"dahua-p2p"' in out
+    assert f"{wire.CAMERA} spoke dahua-p2p" in out
+    (intake,) = [json.loads(p.read_text()) for p in taken[1].glob("intakes/*/intake.json")]
+    assert f"0001-traffic, in c.pcap (sha256 {intake['inputs'][0]['sha256']})" in out
+
+
+@pytest.mark.needs("tcpdump")
+def test_explain_leads_to_the_very_packets(taken, tmp_path, capsys):
+    capsys.readouterr()
+    assert camscan(["explain", str(taken[1]), f"egress-observed@{wire.CAMERA}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    compared = 0
+    for line, after in itertools.pairwise(lines):
+        counts = re.search(r": flow: .* in (\d+) packets sent, .* in (\d+) packets received", line)
+        if counts is None:
+            continue
+        command = shlex.split(
+            next(x for x in lines[lines.index(after) :] if "to see it" in x).partition(": ")[2]
+        )
+        assert command[:3] == ["tcpdump", "-nr", "FILE"]
+        shown = subprocess.run(
+            [program("tcpdump"), "-nr", str(tmp_path / "c.pcap"), *command[3:]],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert len(shown.stdout.splitlines()) == int(counts[1]) + int(counts[2])
+        compared += 1
+    assert compared >= 2
 
 
 @pytest.mark.parametrize("form", ["html", "markdown", "json", "csv", "table"])

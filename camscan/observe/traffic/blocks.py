@@ -7,11 +7,13 @@ blocks in both byte orders, the counters of lost packets. Other blocks are stepp
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.errors import InputError
 from camscan.observe.traffic.batch import Batch, Bytes, Ints, Times, gather
 from camscan.observe.traffic.boundary import LARGEST, Chain, Walker, words
 from camscan.observe.traffic.framing import Framed, row_type, wire_lengths
@@ -30,6 +32,10 @@ _LARGEST_BLOCK = LARGEST + 65_536
 _OTHERS = 64
 """Blocks stepped over one by one before lanes are tried again."""
 _MOST_INTERFACES = 4096
+_ORDERS: dict[bytes, Literal["<", ">"]] = {
+    b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">",
+}  # fmt: skip
+"""By the magic number of a section."""
 _LAST_TIME = 253_402_300_799.0
 
 
@@ -40,6 +46,16 @@ class _Interface(NamedTuple):
     """Per second."""
     begin: float
     """Seconds added (if_tsoffset)."""
+
+
+class _Known(NamedTuple):
+    """What a framer knows between two blocks."""
+
+    order: Literal["<", ">"]
+    interfaces: list[_Interface]
+    section: int
+    losses: dict[int, int]
+    last: float
 
 
 class Enhanced(Walker):
@@ -100,7 +116,7 @@ class PcapngFramer:
     def __init__(self) -> None:
         self.lost: int | None = None
         self._losses: dict[int, int] = {}
-        self._order = "<"
+        self._order: Literal["<", ">"] = "<"
         self._walker: Enhanced | None = None
         self._interfaces: list[_Interface] = []
         self._section = 0
@@ -130,9 +146,7 @@ class PcapngFramer:
         """Length of the block at `place`; a section says first in which byte order."""
         if bytes(view[place : place + 4]) == b"\x0a\x0d\x0d\x0a":
             magic = bytes(view[place + 8 : place + 12])
-            self._order = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}.get(
-                magic, self._order
-            )
+            self._order = _ORDERS.get(magic, self._order)
         return int(struct.unpack_from(f"{self._order}I", view, place + 4)[0])
 
     def _walk(
@@ -311,6 +325,19 @@ class PcapngFramer:
         wire = wire_lengths(rows["wire"], held)
         at = np.full(len(rows), self.last)
         out.append(Batch(data, places + 12, held, wire, at, interface.link, offset, 12))
+
+    def remember(self) -> bytes:
+        """Byte order, interfaces, and what was lost at each."""
+        known = _Known(self._order, self._interfaces, self._section, self._losses, self.last)
+        return msgspec.msgpack.encode(known)
+
+    def take_up(self, data: bytes) -> None:
+        try:
+            known = msgspec.msgpack.decode(data, type=_Known)
+        except msgspec.MsgspecError as error:
+            raise InputError(f"no state of a pcapng: {error}") from error
+        self._order, self._interfaces, self._section, self._losses, self.last = known
+        self.lost = sum(self._losses.values()) if self._losses else None
 
     def resume(self, data: Bytes, view: memoryview, begin: int, end: int) -> int | None:
         """The next block of a known kind whose two lengths agree."""

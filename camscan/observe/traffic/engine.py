@@ -99,6 +99,8 @@ class Engine:
         """Called before the buffer is filled again."""
         self.place: Place | None = None
         """Where the bytes of the batches under way are in their file; None = in the buffer."""
+        self.filling: Filling | None = None
+        """The input that is read, or was read last."""
         self._sources = 0
 
     def read(
@@ -113,7 +115,7 @@ class Engine:
         `live`: whatever has arrived is counted at once, instead of when a buffer is full.
         """
         number = self._sources if source.number is None else source.number
-        reader = Filling(self, source, number, live=live)
+        reader = self.filling = Filling(self, source, number, live=live)
         self._sources += 1
         try:
             for _ in reader.buffers():

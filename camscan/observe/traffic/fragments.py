@@ -13,6 +13,10 @@ from bisect import bisect_left
 from collections import OrderedDict
 from typing import NamedTuple
 
+import numpy as np
+
+from camscan.observe.traffic.batch import FAMILY6, Keys
+
 MOST = 65_536
 LARGEST = 65_535
 BUDGET = 4 * 1024 * 1024
@@ -102,6 +106,22 @@ class Fragments:
     def known(self) -> int:
         """Datagrams that were seen to begin, of those remembered."""
         return len(self._known)
+
+    def begun(self) -> tuple[Keys, Keys, Keys]:
+        """All that is known of datagrams seen to begin: ends; identification, protocol and family; ports."""
+        rows = [
+            (k.ends, k.ident | k.proto << 32 | (FAMILY6 if k.six else 0), pending.ports)
+            for k, pending in self._known.items()
+        ]
+        columns = np.array(rows, np.uint64).reshape(-1, 3)
+        return columns[:, 0], columns[:, 1], columns[:, 2]
+
+    def take_up(self, ends: Keys, kinds: Keys, ports: Keys) -> None:
+        """Go on from what `begun` gave; to be called before anything is added."""
+        for a, b, both in zip(ends.tolist(), kinds.tolist(), ports.tolist(), strict=True):
+            key = Key(a, b & 0xFFFF_FFFF, b >> 32 & 0xFF, b & FAMILY6 != 0)
+            if key not in self._known and len(self._known) < MOST:
+                self._known[key] = _Pending(both & 0xFFFF_FFFF)
 
     def ports(self, key: Key) -> int:
         """Source port << 16 | destination of the first fragment; 0 where it was not seen."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camscan.errors import UsageError
+from camscan.observe.traffic import steps
 from camscan.observe.traffic.batch import TCP, UDP, Bytes, Columns, Ints, Keys
 from camscan.observe.traffic.compiled_gates import CompiledGates, Lot
 from camscan.observe.traffic.packet import ALIKE, HEAD, Gate
@@ -20,6 +21,8 @@ _WORD = 0xFFFF
 Bits = NDArray[np.uint32]
 NO_RANK = 255
 MOST_PORT_GATES = 31
+PORT_BITS = np.uint32(1)
+"""The lowest bit of what is known of a five-tuple is not for gates."""
 
 
 class Looked(NamedTuple):
@@ -194,14 +197,19 @@ class Gating:
         return self._compiled.place
 
     def by_port(self, b: Keys) -> Bits:
-        """Which gates of ports name a port of each five-tuple: one bit per gate."""
+        """Which gates of ports name a port of each five-tuple: one bit per gate, from the second bit on."""
+        if steps.compiled is not None:
+            found, b = np.empty(len(b), np.uint32), np.ascontiguousarray(b)
+            tables = steps.at(self._ports[TCP]), steps.at(self._ports[UDP])
+            steps.compiled.camscan_ports(steps.at(b), len(b), *tables, steps.at(found))
+            return found
         source, target = (b >> np.uint64(16) & _LOW16), b & _LOW16
         proto = b >> np.uint64(32) & np.uint64(0xFF)
         result = np.zeros(len(b), np.uint32)
         for number, ports in self._ports.items():
             which = proto == np.uint64(number)
             result |= np.where(which, ports[source] | ports[target], np.uint32(0))
-        return result
+        return result << PORT_BITS
 
     def by_bytes(self, heads: NDArray[np.void]) -> NDArray[np.bool_]:
         """Which payloads (first HEAD bytes) may begin like a pattern."""

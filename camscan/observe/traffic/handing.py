@@ -22,7 +22,7 @@ from camscan.observe.traffic.batch import (
 from camscan.observe.traffic.fragments import Whole
 from camscan.observe.traffic.ledger import mac_text
 from camscan.observe.traffic.link import ETHERNET
-from camscan.observe.traffic.packet import Packet
+from camscan.observe.traffic.packet import Ends, Packet
 from camscan.observe.traffic.places import Places
 
 _TRANSPORT = {TCP: "tcp", 17: "udp"}
@@ -37,6 +37,23 @@ class Maker:
         self._texts: dict[int, str] = {}
         """IPv6 addresses by the complement of their number."""
         self._macs: dict[bytes | None, str | None] = {None: None}
+
+    def ends(self, batch: Batch, columns: Columns, rows: Ints) -> list[Ends]:
+        """Who sent the packet of each row to whom, and when."""
+        b = columns.b[rows]
+        sources, targets = self._ends_of(columns.a[rows], b)
+        source_macs, target_macs = self._macs_of(batch, columns, rows)
+        fields = zip(
+            columns.at[rows].tolist(),
+            sources,
+            targets,
+            (b >> np.uint64(16) & np.uint64(0xFFFF)).tolist(),
+            (b & np.uint64(0xFFFF)).tolist(),
+            source_macs,
+            target_macs,
+            strict=True,
+        )
+        return [tuple.__new__(Ends, values) for values in fields]
 
     def packets(self, batch: Batch, columns: Columns, rows: Ints, source: int) -> list[Packet]:
         """One packet per row, in the same order."""

@@ -8,9 +8,10 @@ ids, and the heads of answers that describe a device (`camscan.observe.traffic.f
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
+from itertools import compress
 
 from camscan.decode import client_hello, quic, request_head
 from camscan.decode.own_networks import Own, may_ask
@@ -22,11 +23,11 @@ from camscan.observe.traffic import lookups, said
 from camscan.observe.traffic.facts import FACT_PORTS, Facts
 from camscan.observe.traffic.initials import NOT_WHOLE, Initials
 from camscan.observe.traffic.memory import Parts
-from camscan.observe.traffic.packet import Again, Packet
+from camscan.observe.traffic.packet import Again, Ends, Meaning, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.server_names import MAX_NAMES, certificate_names
 from camscan.observe.traffic.services import Services
-from camscan.observe.traffic.stream import Stream
+from camscan.observe.traffic.stream import Stream, starts_something
 
 MAX_PENDING = 2048
 """Conversations whose first bytes are being put together."""
@@ -108,6 +109,22 @@ class Namer:
     def again(self) -> tuple[Again, ...]:
         """What to call when the packet that was fed last is repeated."""
         return self._again
+
+    def meaning(self, packet: Packet) -> Meaning | None:
+        """What a datagram that was fed says whoever sends it; None where that is not all there is to it."""
+        matches = self._alone(packet)
+        if matches is None or any(m.announced for m in matches):
+            return None  # of several ids, the first counts
+        return partial(self._told, matches)
+
+    def _told(self, matches: list[Matched], ends: Sequence[Ends]) -> list[tuple[Again, ...] | None]:
+        """The same datagram was sent between all of these."""
+        count, named = self._services.count_all, _READ_BY_PORT
+        free = [one.sport not in named and one.dport not in named for one in ends]
+        if all(free):
+            return [*count(ends, matches, "udp")]
+        told = iter(count(compress(ends, free), matches, "udp"))
+        return [next(told) if one else None for one in free]
 
     def passed(self, at: float) -> None:
         """Time went on with packets that were not fed: heads that are old now will never be whole."""
@@ -215,7 +232,7 @@ class Namer:
             return stream is not None and not packet.fin
         fresh = stream is None
         if stream is None:
-            if not _starts_something(packet):
+            if not starts_something(packet):
                 return False
             if self._read_stream(packet, key, packet.payload):  # nothing to put together
                 self._make_room(packet.at)
@@ -380,14 +397,3 @@ def _is_named(payload: bytes) -> bool:
     if quic.is_initial(payload) or payload.startswith((_DTLS, *_SIP)):
         return True
     return said.may_begin(payload)
-
-
-def _starts_something(packet: Packet) -> bool:
-    """Whether the first bytes are those of a DNS message, a TLS handshake or a text request."""
-    head = packet.payload[:8]
-    if lookups.DNS in {packet.sport, packet.dport}:
-        return True
-    if head[:1] == b"\x16":
-        return len(head) < 3 or head[1] == 3
-    word = head.partition(b" ")[0]
-    return word.replace(b"_", b"").isalpha() and word.isupper() and len(word) > 2

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.observe.traffic import steps
 from camscan.observe.traffic.batch import FAMILY6, Keys
 from camscan.observe.traffic.table import PairTable
 
@@ -35,8 +36,9 @@ class Places:
     def __init__(self, addresses: PairTable, scope: Sequence[str] = ()) -> None:
         self.addresses = addresses
         networks = [ipaddress.ip_network(text, strict=False) for text in (scope or _PRIVATE)]
-        self._four = [n for n in networks if n.version == 4]
+        four = [n for n in networks if isinstance(n, ipaddress.IPv4Network)]
         self._six = [n for n in networks if n.version == 6]
+        self._networks: Keys = np.array([_row(n) for n in four], np.uint64).reshape(-1, 4)
         if scope and not self._six:
             # A scope of IPv4 ranges says nothing of IPv6: there the usual rule holds.
             self._six = [n for n in map(ipaddress.ip_network, _PRIVATE) if n.version == 6]
@@ -45,15 +47,10 @@ class Places:
     def of4(self, addresses: Keys) -> NDArray[np.uint8]:
         """INSIDE, OUTSIDE or GROUP per IPv4 address."""
         result = np.full(len(addresses), OUTSIDE, np.uint8)
-        for network in self._four:
-            first, last = int(network.network_address), int(network.broadcast_address)
-            result[(addresses >= np.uint64(first)) & (addresses <= np.uint64(last))] = INSIDE
-            if network.prefixlen < 31:
-                result[addresses == np.uint64(last)] = GROUP
-            if network.is_private:
-                # The broadcast address of the usual net in a private range (`own_networks.is_group`).
-                inside = result == INSIDE
-                result[inside & (addresses & np.uint64(0xFF) == np.uint64(0xFF))] = GROUP
+        for first, last, mask, broadcast in self._networks:
+            inside = (addresses >= first) & (addresses <= last)
+            result[inside] = INSIDE
+            result[inside & (addresses & mask == broadcast)] = GROUP
         group = (addresses >> np.uint64(28) == np.uint64(14)) | (addresses == _LOW32)
         result[group | (addresses >> np.uint64(24) == np.uint64(0))] = GROUP
         return result
@@ -90,6 +87,11 @@ class Places:
 
     def leaves(self, a: Keys, b: Keys) -> NDArray[np.bool_]:
         """Whether one end lies outside and none is a group."""
+        if steps.compiled is not None and not (b & np.uint64(FAMILY6)).any():
+            found, a = np.empty(len(a), np.bool_), np.ascontiguousarray(a)
+            networks = steps.at(self._networks), len(self._networks)
+            steps.compiled.camscan_leaves(steps.at(a), len(a), *networks, steps.at(found))
+            return found
         source, target = self.ends(a, b)
         outside = (source == OUTSIDE) | (target == OUTSIDE)
         result: NDArray[np.bool_] = outside & (source != GROUP) & (target != GROUP)
@@ -99,6 +101,19 @@ class Places:
         if six:
             return str(ipaddress.IPv6Address(address6(self.addresses, address)))
         return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
+
+
+def _row(network: ipaddress.IPv4Network) -> tuple[int, int, int, int]:
+    """First and last address; a mask, and what stands under it in a broadcast address.
+
+    Where the usual nets of a private range end, so does each of them (`own_networks.is_group`). A point-to-point
+    network has no broadcast.
+    """
+    first, last = int(network.network_address), int(network.broadcast_address)
+    if network.prefixlen > 30:
+        return first, last, 0xFFFF_FFFF, 1 << 32
+    mask = 0xFF if network.is_private and network.prefixlen <= 24 else 0xFFFF_FFFF
+    return first, last, mask, last & mask
 
 
 def address6(addresses: PairTable, number: int) -> int:

@@ -8,7 +8,7 @@ from camscan.decode.own_networks import is_group
 from camscan.decode.service_match import Matched, Pattern, ServiceTable, may_settle
 from camscan.model.service import ServiceSignature
 from camscan.observe.traffic.facts import FACT_GATES
-from camscan.observe.traffic.packet import Again, Gate, Packet
+from camscan.observe.traffic.packet import Again, Ends, Gate, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.runs import PREPARED_BY, Runs, prepare
 
@@ -56,18 +56,34 @@ class Services:
 
     def count(self, packet: Packet, matches: list[Matched]) -> tuple[Again, ...]:
         """Count these messages of the packet; what to call when the packet is repeated."""
-        sport, dport = packet.sport, packet.dport
-        matches = [m for m in matches if not m.by_port or may_settle(m, sport, dport)]
         if not matches:
             return ()
-        outward = self._local(packet.src)
-        if outward == self._local(packet.dst):
-            # Both ends are the owner's, or neither is known to be.
-            outward = sport >= dport or all(sport not in m.service.ports for m in matches)
-        if is_group(packet.src if outward else packet.dst):
-            return ()
-        count = self._register.service
-        return tuple([count(m, packet, outward=outward) for m in matches])
+        return self.count_all([packet.ends], matches, packet.transport, packet.times)[0]
+
+    def count_all(
+        self, ends: Iterable[Ends], matches: list[Matched], transport: str, times: int = 1
+    ) -> list[tuple[Again, ...]]:
+        """The same where the same messages were sent between many ends, so often each."""
+        local, count = self._local, self._register.service
+        by_port = any(m.by_port for m in matches)
+        found: list[tuple[Again, ...]] = []
+        for one in ends:
+            _, src, dst, sport, dport, _, _ = one
+            settling = matches
+            if by_port:
+                settling = [m for m in matches if may_settle(m, sport, dport)]
+            outward = local(src)
+            if outward == local(dst):
+                # Both ends are the owner's, or neither is known to be.
+                outward = sport >= dport or all(sport not in m.service.ports for m in settling)
+            if not settling or is_group(src if outward else dst):
+                found.append(())
+            elif len(settling) == 1:
+                found.append((count(settling[0], one, transport, times, outward),))
+            else:
+                said = [count(m, one, transport, times, outward) for m in settling]
+                found.append(tuple(said))
+        return found
 
     def _matches(self, packet: Packet) -> list[Matched]:
         return self._table.match(packet.payload, packet.transport, packet.length)

@@ -1,7 +1,7 @@
 """What has an engine counted, as bytes: for a checkpoint on the disk, and from one process to another?
 
-Columns as they are, little-endian, with their lengths checked when they are read again. Packets waiting to be put
-together and the feed's own memory are not in it.
+Columns as they are, little-endian, with their lengths checked when they are read again. Of packets in fragments it is
+known which ports they have; what waits to be put together, and the feed's own memory, are not in it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _32, _LOW32 = np.uint64(32), np.uint64(0xFFFF_FFFF)
 _TUPLES = ("<u8", "<u8", "<i8", "<i8", "<f8", "<f8", "u1", "<u8")
 _LOTS = ("<i4", "<i8", "<i8")
 _ENTRIES = ("<u8", "<u8", "<i8", "<i8", "<i8", "<i8", "<f8", "<f8", "<u8")
+_FRAGMENTS = ("<u8", "<u8", "<u8")
 _MINUTES = ("<i4", "<i8", "<i8", "<i8")
 
 
@@ -47,6 +48,8 @@ class State(Struct, frozen=True, kw_only=True, array_like=True):
     last: float | None
     lost: int | None
     problems: list[tuple[str, str]]
+    fragments: tuple[bytes, ...] = ()
+    """Ends, identification with protocol and family, ports of the datagrams in fragments that were seen to begin."""
 
 
 def state_of(engine: Engine) -> State:
@@ -72,6 +75,7 @@ def state_of(engine: Engine) -> State:
         last=engine.last if engine.packets else None,
         lost=engine.lost,
         problems=[(p.source, p.what) for p in engine.problems],
+        fragments=_raws(engine.fragments.begun(), _FRAGMENTS),
     )
 
 
@@ -100,6 +104,9 @@ def absorb(engine: Engine, state: State) -> None:
     if state.lost is not None:
         engine.lost = (engine.lost or 0) + state.lost
     engine.problems += [Problem(*pair) for pair in state.problems]
+    if state.fragments:
+        a, b, ports = _columns(state.fragments, _FRAGMENTS)
+        engine.fragments.take_up(_renumbered(a, b, numbers), b, ports)
 
 
 def encoded(state: State) -> bytes:
