@@ -61,7 +61,7 @@ class Stream:
 def starts_something(packet: Packet) -> bool:
     """Whether the first bytes are those of a DNS message, a TLS handshake or a text request."""
     head = packet.payload[:8]
-    if lookups.DNS in {packet.sport, packet.dport}:
+    if _DNS in {packet.sport, packet.dport}:
         return True
     if head[:1] == b"\x16":
         return len(head) < 3 or head[1] == 3
