@@ -323,7 +323,12 @@ def test_contacts_are_told_per_phase(tmp_path, capsys):
     capture, networks, out = tmp_path / "c.pcap", tmp_path / "networks.toml", tmp_path / "run"
     wire.write_pcap(capture, conversation())
     networks.write_text(NETWORKS)
-    spans = {"boot": (T - 1, T + 2.5), "live view": (T + 3, T + 9), "update": (T + 900, T + 990)}
+    spans = {
+        "boot": (T - 1, T + 2.5),
+        "idle": (T + 2.6, T + 2.9),
+        "live view": (T + 3, T + 9),
+        "update": (T + 900, T + 990),
+    }
     phases = [f"--phase={name}={iso(a)}/{iso(b)}" for name, (a, b) in spans.items()]
     arguments = ["-o", str(out), "--networks", str(networks), *phases]
     assert camscan(["traffic", str(capture), *arguments]) == 0
@@ -334,5 +339,7 @@ def test_contacts_are_told_per_phase(tmp_path, capsys):
     assert {r["phases"] for r in paths if r["address"] == "203.0.113.8"} == {"live view"}
     page = next(out.glob("assessments/*/report.html")).read_text()
     assert f"<dt>boot</dt><dd>{CLOUD}</dd>" in page
-    assert "<dt>update</dt><dd>none seen</dd>" in page
+    assert "<dt>idle</dt><dd>none seen</dd>" in page
+    assert "<dt>update</dt>" not in page
+    assert "phase update: the capture holds nothing of its time" in page
     capsys.readouterr()
