@@ -124,7 +124,7 @@ def _endpoints(
 ) -> tuple[Endpoint, ...]:
     seen = traffic.of(device)
     own = frozenset(device.addresses)
-    index = NameIndex(n for _, n in seen.names)
+    index = NameIndex((n for _, n in seen.names), of_one=True)
     spoken: dict[tuple[str, int, str], list[tuple[str, ServiceSeen]]] = {}
     for ident, service in seen.services:
         spoken.setdefault((service.remote, service.port, service.transport), []).append(

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -311,6 +312,26 @@ def test_an_interface_that_is_not_there_is_wrong_use(look, tmp_path, capsys):
     assert camscan(["traffic", "--interface", "absent0", *look, *out]) == 3
     assert "no interface absent0 here; there are: " in capsys.readouterr().err
     assert not run.exists()
+
+
+def test_lines_of_a_capture_need_no_judge(tmp_path):
+    """The process that prints them reads no packets, judges nothing, and loads neither."""
+    wire.write_pcap(
+        tmp_path / "x.pcap", [wire.datagram(wire.dns_query("cam.example.com"), dport=53)]
+    )
+    code = (
+        "import sys; from camscan.cli.main import run; code = run(['traffic', sys.argv[1], '--json']);"
+        "print(code, [m for m in sys.modules if m in ('camscan.audit', 'camscan.judge', 'camscan.knowledge_build',"
+        "'email', 'importlib.metadata', 'maxminddb', 'numpy', 're2', 'tomllib')])"
+    )
+    for _ in range(2):  # the first fills the cache of signatures
+        result = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "x.pcap")],
+            capture_output=True, check=True, text=True,
+        )  # fmt: skip
+    *lines, last = result.stdout.splitlines()
+    assert last == "0 []"
+    assert [json.loads(line)["type"] for line in lines] == ["name", "flow"]
 
 
 def test_a_retention_without_keeping_is_wrong_use(tmp_path, capsys):

@@ -31,13 +31,13 @@ from camscan.observe.traffic.batch import (
 from camscan.observe.traffic.contents import LONGEST, Contents
 from camscan.observe.traffic.echo import Echoes
 from camscan.observe.traffic.fragments import Whole
-from camscan.observe.traffic.gating import NO_RANK, Bits, Gating, Looked
+from camscan.observe.traffic.gating import NO_RANK, PORT_BITS, Bits, Gating, Looked
 from camscan.observe.traffic.handing import Maker
 from camscan.observe.traffic.packet import ALIKE, HEAD, Feed, Gate, Reader, Told
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 
-_WANTED, _PORT_BITS = np.uint32(1), np.uint32(1)
+_WANTED = np.uint32(1)
 """What is known of a five-tuple: whether more is wanted of it, and above that one bit per gate of its ports."""
 _BACK, _AHEAD = 256, 1 << 16
 """Packets, and bytes of a stream: how far a segment may have come too early."""
@@ -97,7 +97,7 @@ class Candidates:
         self._echoes.welcome(before, count)
         self._look, self._slow = grown(self._look, count + 1), grown(self._slow, count + 1)
         fresh = slice(before + 1, count + 1)
-        self._look[fresh] = self._gating.by_port(table.b[fresh]) << _PORT_BITS
+        self._look[fresh] = self._gating.by_port(table.b[fresh])
 
     def wanted(self) -> Ints:
         """Numbers of the five-tuples that more is wanted of."""
@@ -182,7 +182,7 @@ class Candidates:
             rows, heads = rows[others], heads[others]
         head = heads.view(np.uint8).reshape(-1, HEAD)
         looked = Looked.at(columns, rows, head)
-        found = rows, head, *self._gating.ranks(self._look[numbers[rows]] >> _PORT_BITS, looked)
+        found = rows, head, *self._gating.ranks(self._look[numbers[rows]] >> PORT_BITS, looked)
         return self._with_empty(columns, numbers, found) if self._wanted else found
 
     def _with_empty(self, columns: Columns, numbers: Numbers, found: _Ranked) -> _Ranked:
