@@ -156,6 +156,16 @@ class CaptureSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     notes: tuple[str, ...] = ()
     """What else a reader must know: files that cover the same time ..."""
 
+    def seen(self, phase: tuple[str, float, float]) -> bool:
+        """Whether a part of a phase lies in the window and outside its gaps."""
+        if self.first is None or self.last is None:
+            return False
+        _, begin, end = phase
+        if end < self.first or begin > self.last:
+            return False
+        begin, end = max(begin, self.first), min(end, self.last)
+        return not any(first <= begin and end <= last for first, last, _ in self.gaps)
+
 
 class Captured(Struct, frozen=True, kw_only=True):
     """Everything one capture, or one set of logs, showed."""

@@ -119,7 +119,8 @@ def _paths(model: ReportModel) -> list[str]:
         lines += [f"### {title}", "", *_path_table(rows)] if rows else []
     for d in paths.devices:
         lines += [f"### {escape(d.device_id)}", "", f"- window: {escape(d.window)}"]
-        lines += [f"- {escape(n)}" for n in d.notes] + [""]
+        lines += [f"- {escape(n)}" for n in d.notes]
+        lines += [f"- in phase {escape(name)}: {escape(met)}" for name, met in d.phases] + [""]
         for title, rows in (
             ("Contacted", d.contacted),
             ("Named, and no party contacted under that name in the window", d.named_only),

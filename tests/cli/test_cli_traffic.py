@@ -18,6 +18,7 @@ from programs import program
 
 from camscan import assessments
 from camscan.cli.main import run as camscan
+from camscan.clock import iso
 from camscan.journal import read_observations
 from camscan.model.claim import Attribute, Mark
 from camscan.model.observation import Kind
@@ -337,3 +338,29 @@ def test_a_retention_without_keeping_is_wrong_use(tmp_path, capsys):
     wire.write_pcap(tmp_path / "c.pcap", conversation())
     assert camscan(["traffic", str(tmp_path / "c.pcap"), "--retention", "3"]) == 3
     assert "--retention belongs to --keep" in capsys.readouterr().err
+
+
+def test_contacts_are_told_per_phase(tmp_path, capsys):
+    capture, networks, out = tmp_path / "c.pcap", tmp_path / "networks.toml", tmp_path / "run"
+    wire.write_pcap(capture, conversation())
+    networks.write_text(NETWORKS)
+    spans = {
+        "boot": (T - 1, T + 2.5),
+        "idle": (T + 2.6, T + 2.9),
+        "live view": (T + 3, T + 9),
+        "update": (T + 900, T + 990),
+    }
+    phases = [f"--phase={name}={iso(a)}/{iso(b)}" for name, (a, b) in spans.items()]
+    arguments = ["-o", str(out), "--networks", str(networks), *phases]
+    assert camscan(["traffic", str(capture), *arguments]) == 0
+    met = {(e.address, e.port): e.phases for e in assessments.read(out).endpoints if e.packets}
+    assert met[wire.SERVER, 8800] == ("boot",)
+    assert met["203.0.113.99", 6000] == ("live view",)
+    paths = list(csv.DictReader(next(out.glob("assessments/*/paths.csv")).read_text().splitlines()))
+    assert {r["phases"] for r in paths if r["address"] == "203.0.113.8"} == {"live view"}
+    page = next(out.glob("assessments/*/report.html")).read_text()
+    assert f"<dt>boot</dt><dd>{CLOUD}</dd>" in page
+    assert "<dt>idle</dt><dd>none seen</dd>" in page
+    assert "<dt>update</dt>" not in page
+    assert "phase update: the capture holds nothing of its time" in page
+    capsys.readouterr()

@@ -98,7 +98,7 @@ def test_the_files_of_a_folder_are_those_that_are_captures(files, capsys):
     records, err = lines(capsys)
     assert flows(records)[7000] == 99
     assert flows(records)[7002] == 198  # b.pcap.gz is a.pcap in other bytes: counted, and said
-    assert "1 files that are no captures were left" in err
+    assert "left out, no captures: 1 of " in err
     assert "the same bytes as" in err
 
 
