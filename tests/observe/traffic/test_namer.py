@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 
 import msgspec
 import pytest
@@ -203,6 +204,38 @@ def test_what_a_relay_passes_on_is_no_word_of_the_relay():
     passed_on = wire.datagram(ask, src="10.20.0.1", sport=67, dst="10.9.0.5", dport=67)
     (fact,) = feed(passed_on)[0].facts()
     assert (fact.client, fact.client_mac) == (wire.CAMERA_MAC, wire.CAMERA_MAC)
+
+
+def announcement(address):
+    """PTR, and the address of the host with the bit that flushes caches (RFC 6762 section 10.2)."""
+    service, instance = wire.dns_name("_axis-video._tcp.local"), b"\x07AXIS 42\xc0\x0c"
+    host = wire.dns_name("axis-42.local") + struct.pack(">HHIH", 1, 0x8001, 120, 4)
+    records = service + struct.pack(">HHIH", 12, 1, 120, len(instance)) + instance + host
+    return struct.pack(">HHHHHH", 0, 0x8400, 0, 2, 0, 0) + records + bytes(map(int, address.split(".")))  # fmt: skip
+
+
+def test_an_announcement_is_no_message_that_could_not_be_read():
+    said = wire.datagram(announcement(wire.CAMERA), sport=5353, dst="224.0.0.251", dport=5353)
+    namer, _ = feed(said)
+    assert [f.kind for f in namer.facts()] == ["mdns"]
+    assert namer.not_examined() == ()
+
+
+def test_what_a_repeater_passes_on_is_not_its_own_word():
+    router = "10.20.0.1"
+    others, own = announcement("10.30.0.9"), announcement(router)
+    listed = wire.dns_answer("_axis-video._tcp.local", flags=0x8400)
+    namer, _ = feed(
+        *(
+            wire.datagram(m, src=router, sport=5353, dst="224.0.0.251", dport=5353)
+            for m in (others, own, listed)
+        ),
+        wire.datagram(listed, sport=5353, dst="224.0.0.251", dport=5353),
+    )
+    assert [(f.client, f.payload) for f in namer.facts()] == [(router, own), (wire.CAMERA, listed)]
+    assert dict(namer.not_examined()) == {
+        "announcements that a host passed on for others (mDNS)": 2
+    }
 
 
 def test_of_an_answer_only_the_head_is_kept():
