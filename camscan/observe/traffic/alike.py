@@ -52,7 +52,7 @@ class _Secret(ctypes.Structure):
 
 
 def _odd(count: int) -> Keys:
-    return np.array([int.from_bytes(os.urandom(8)) | 1 for _ in range(count)], np.uint64)
+    return np.frombuffer(os.urandom(8 * count), np.uint64) | np.uint64(1)
 
 
 class Asked(NamedTuple):
@@ -259,10 +259,16 @@ class Alike:
 
 
 def _joined(again: tuple[Again, ...]) -> Again:
-    """Nearly always it is one: the tuple need not be kept."""
-    return again[0] if len(again) == 1 else partial(_each, again)
+    """Nearly always it is one or none: the tuple need not be kept."""
+    if len(again) > 1:
+        return partial(_each, again)
+    return again[0] if again else _no_one
 
 
 def _each(again: tuple[Again, ...], times: int, at: float) -> None:
     for count in again:
         count(times, at)
+
+
+def _no_one(times: int, at: float) -> None:
+    del times, at

@@ -18,6 +18,7 @@ from camscan.observe.traffic.packet import ALIKE, HEAD, Gate
 _NUMBER = {"tcp": TCP, "udp": UDP}
 _LOW16 = np.uint64(0xFFFF)
 _WORD = 0xFFFF
+_WORDS = np.arange(65_536, dtype=np.uint16)
 Bits = NDArray[np.uint32]
 NO_RANK = 255
 MOST_PORT_GATES = 31
@@ -87,8 +88,10 @@ class _Group(NamedTuple):
 class _Patterns:
     """The patterns of one group as numbers."""
 
-    def __init__(self, group: _Group, patterns: Sequence[bytes], *, told: bool) -> None:
-        """`told`: no other group has the bit of this one in the tables of words."""
+    def __init__(
+        self, group: _Group, patterns: Sequence[bytes], named: NDArray[np.bool_], *, told: bool
+    ) -> None:
+        """`named`: room for one number per port. `told`: no other group has the bit of this one in the tables of words."""
         self.group = group
         self.word_mask = int.from_bytes(group.mask[:2], "little")
         fixed = [bytes(v & m for v, m in zip(p, group.mask, strict=True)) for p in patterns]
@@ -97,18 +100,17 @@ class _Patterns:
         whole = [] if told and len(group.mask) <= 2 else [_halves(v, group.offset) for v in fixed]
         self._values = np.array(whole, np.uint64).reshape(-1, 2)
         self._mask = np.array(_halves(group.mask, group.offset), np.uint64)
-        self._named = np.zeros(65_536, np.bool_) if group.ports else None
-        if self._named is not None:
-            self._named[list(group.ports)] = True
+        self._named = named if group.ports else None
+        named[list(group.ports)] = True
 
     def enter(self, bits: Keys, bit: np.uint64) -> None:
         """Set the bit at all words that begin one of the patterns."""
         if self.word_mask == _WORD:
             bits[self.words] |= bit
             return
-        every = np.arange(65_536) & self.word_mask
+        free = np.flatnonzero(_WORDS & np.uint16(self.word_mask) == 0)
         for word in self.words:
-            bits[every == word] |= bit
+            bits[free | word] |= bit
 
     def lot(self, weight: int) -> Lot:
         """The same for the compiled step."""
@@ -162,7 +164,12 @@ class Gating:
         self.servers: NDArray[np.bool_] = self._ports[UDP] != 0
         """By port, whether a gate of UDP names it."""
         told = len(groups) <= 64
-        self._by_bytes = [_Patterns(group, found, told=told) for group, found in groups.items()]
+        # In one piece, of which the parts without ports are never touched.
+        named = np.zeros((len(groups), 65_536), np.bool_)
+        self._by_bytes = [
+            _Patterns(group, found, row, told=told)
+            for row, (group, found) in zip(named, groups.items(), strict=True)
+        ]
         self._words: list[tuple[int, NDArray[np.bool_], Keys]] = []
         for offset in sorted({p.group.offset for p in self._by_bytes}):
             bits = np.zeros(65_536, np.uint64)
@@ -256,7 +263,7 @@ def _weights(count: int) -> Keys:
     """Numbers of which different sets have different sums; beyond 64, all but certainly."""
     if count <= 64:
         return np.uint64(1) << np.arange(count, dtype=np.uint64)
-    return np.array([int.from_bytes(os.urandom(8)) for _ in range(count)], np.uint64)
+    return np.frombuffer(os.urandom(8 * count), np.uint64)
 
 
 def _word(heads: NDArray[np.generic], offset: int) -> NDArray[np.uint16]:

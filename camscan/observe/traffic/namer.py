@@ -35,15 +35,12 @@ MAX_PENDING_BYTES = 16 << 20
 _STREAM = 40_960
 _PENDING_S = 120.0
 """A head that is not whole after this time never will be."""
-_CACHE = 4096
 _DOT = 853
 _DOQ = frozenset({784, 853, 8853})
 _DTLS = b"\x16\xfe"
 _SIP = (b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI")
 _READ_BY_PORT = FACT_PORTS | lookups.PORTS
 """Between any others only what `_is_named` is more than a message of a service."""
-_SHORT = 64
-"""Payload bytes of datagrams of which it is remembered what they say."""
 _MOST_ADDRESSES = 65_536
 """Addresses of which it is remembered whether they are the owner's."""
 _FlowKey = tuple[str, int, str, int]
@@ -74,7 +71,6 @@ class Namer:
         self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
         self._initials = Initials(MAX_PENDING)
         self._held = 0
-        self._short: dict[bytes, list[Matched]] = {}
         self._again: tuple[Again, ...] = ()
         self._encrypted: dict[str, None] = {}
 
@@ -111,8 +107,8 @@ class Namer:
         return self._again
 
     def meaning(self, packet: Packet) -> Meaning | None:
-        """What a datagram that was fed says whoever sends it; None where that is not all there is to it."""
-        matches = self._alone(packet)
+        """What a datagram says whoever sends it; None where that is not all there is to it."""
+        matches = None if _is_named(packet.payload) else self._services.alone(packet)
         if matches is None or any(m.announced for m in matches):
             return None  # of several ids, the first counts
         return partial(self._told, matches)
@@ -162,10 +158,6 @@ class Namer:
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
-        matches = self._alone(packet)
-        if matches is not None:
-            self._again = self._services.count(packet, matches) if matches else ()
-            return False
         self._again, more = (), False
         if packet.payload:
             self._again, more = self._services.feed(packet)
@@ -174,25 +166,6 @@ class Namer:
             self._again += self._lookups.datagram(packet)
             return more
         return self._message(packet) or more
-
-    def _alone(self, packet: Packet) -> list[Matched] | None:
-        """The messages of services in a datagram that can hold nothing else; None where it must be read in full.
-
-        Keep-alives are the same for everyone: what their bytes say is found once.
-        """
-        payload = packet.payload
-        if packet.sport in _READ_BY_PORT or packet.dport in _READ_BY_PORT:
-            return None
-        if not 0 < len(payload) <= _SHORT or len(payload) < packet.length:
-            return None
-        found = None if self._services.watching else self._short.get(payload)
-        if found is None and not _is_named(payload):
-            found = self._services.alone(packet)
-            if found is not None:
-                if len(self._short) >= _CACHE:
-                    self._short.clear()
-                self._short[payload] = found
-        return found
 
     def _message(self, packet: Packet) -> bool:
         payload = packet.payload

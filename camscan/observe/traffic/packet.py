@@ -119,7 +119,7 @@ class Reader(Protocol):
         """What to call when the packet that was fed last is repeated."""
 
     def meaning(self, packet: Packet) -> Meaning | None:
-        """Of a payload that was fed: what it says whoever sends it; None where that is not all there is to it."""
+        """What a datagram says whoever sends it; None where that is not all there is to it. It is not fed by this."""
 
     def passed(self, at: float) -> None:
         """TCP packets up to this time were counted without being fed."""

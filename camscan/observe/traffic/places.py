@@ -36,9 +36,20 @@ class Places:
     def __init__(self, addresses: PairTable, scope: Sequence[str] = ()) -> None:
         self.addresses = addresses
         networks = [ipaddress.ip_network(text, strict=False) for text in (scope or _PRIVATE)]
-        four = [n for n in networks if isinstance(n, ipaddress.IPv4Network)]
+        four = [n for n in networks if n.version == 4]
         self._six = [n for n in networks if n.version == 6]
-        self._networks: Keys = np.array([_row(n) for n in four], np.uint64).reshape(-1, 4)
+        # First, last and broadcast address of each; a point-to-point network has no broadcast.
+        self._networks: Keys = np.array(
+            [
+                (
+                    int(n.network_address),
+                    int(n.broadcast_address),
+                    int(n.broadcast_address) if n.prefixlen < 31 else 1 << 32,
+                )
+                for n in four
+            ],
+            np.uint64,
+        ).reshape(-1, 3)
         if scope and not self._six:
             # A scope of IPv4 ranges says nothing of IPv6: there the usual rule holds.
             self._six = [n for n in map(ipaddress.ip_network, _PRIVATE) if n.version == 6]
@@ -47,10 +58,9 @@ class Places:
     def of4(self, addresses: Keys) -> NDArray[np.uint8]:
         """INSIDE, OUTSIDE or GROUP per IPv4 address."""
         result = np.full(len(addresses), OUTSIDE, np.uint8)
-        for first, last, mask, broadcast in self._networks:
-            inside = (addresses >= first) & (addresses <= last)
-            result[inside] = INSIDE
-            result[inside & (addresses & mask == broadcast)] = GROUP
+        for first, last, broadcast in self._networks:
+            result[(addresses >= first) & (addresses <= last)] = INSIDE
+            result[addresses == broadcast] = GROUP
         group = (addresses >> np.uint64(28) == np.uint64(14)) | (addresses == _LOW32)
         result[group | (addresses >> np.uint64(24) == np.uint64(0))] = GROUP
         return result
@@ -101,19 +111,6 @@ class Places:
         if six:
             return str(ipaddress.IPv6Address(address6(self.addresses, address)))
         return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
-
-
-def _row(network: ipaddress.IPv4Network) -> tuple[int, int, int, int]:
-    """First and last address; a mask, and what stands under it in a broadcast address.
-
-    Where the usual nets of a private range end, so does each of them (`own_networks.is_group`). A point-to-point
-    network has no broadcast.
-    """
-    first, last = int(network.network_address), int(network.broadcast_address)
-    if network.prefixlen > 30:
-        return first, last, 0xFFFF_FFFF, 1 << 32
-    mask = 0xFF if network.is_private and network.prefixlen <= 24 else 0xFFFF_FFFF
-    return first, last, mask, last & mask
 
 
 def address6(addresses: PairTable, number: int) -> int:

@@ -32,15 +32,10 @@ class Services:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return self._runs.wanted
 
-    @property
-    def watching(self) -> bool:
-        """Whether there are directions in which any packet may be part of a run."""
-        return bool(self._runs.known)
-
     def alone(self, packet: Packet) -> list[Matched] | None:
-        """The messages of a packet that is no part of a run; None where it may be, or the next ones."""
+        """The messages in a packet; None where it may begin something, so that the next ones count too."""
         matches = self._matches(packet)
-        return None if self._runs.known or prepare(matches) else matches
+        return None if prepare(matches) else matches
 
     def feed(self, packet: Packet) -> tuple[tuple[Again, ...], bool]:
         """Count what the packet says, alone and as part of a run.
@@ -76,7 +71,7 @@ class Services:
             if outward == local(dst):
                 # Both ends are the owner's, or neither is known to be.
                 outward = sport >= dport or all(sport not in m.service.ports for m in settling)
-            if not settling or is_group(src if outward else dst):
+            if not settling or is_group(src if outward else dst, sends=outward):
                 found.append(())
             elif len(settling) == 1:
                 found.append((count(settling[0], one, transport, times, outward),))

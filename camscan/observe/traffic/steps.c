@@ -521,15 +521,14 @@ enum { INSIDE, OUTSIDE, GROUP };
 
 typedef struct {
     uint64_t first, last; /* of an IPv4 network */
-    uint64_t mask;
-    uint64_t broadcast;   /* under the mask; beyond all addresses where there is none */
+    uint64_t broadcast;   /* beyond all addresses where there is none */
 } Network;
 
 static inline int place_of(uint64_t address, const Network *networks, int64_t count) {
     int place = OUTSIDE;
     for (int64_t k = 0; k < count; k++) {
-        if (address >= networks[k].first && address <= networks[k].last)
-            place = (address & networks[k].mask) == networks[k].broadcast ? GROUP : INSIDE;
+        if (address >= networks[k].first && address <= networks[k].last) place = INSIDE;
+        if (address == networks[k].broadcast) place = GROUP;
     }
     if (address >> 28 == 14 || address == 0xFFFFFFFF || address >> 24 == 0) place = GROUP;
     return place;

@@ -229,7 +229,7 @@ def test_picked_rows(gates, made, wanted):
 def test_what_leaves_the_network(ends, scope):
     edges = [int(ipaddress.ip_address(x)) for x in (
         "10.255.255.255", "10.0.0.1", "224.0.0.1", "0.0.0.1", "255.255.255.255", "192.0.2.5", "192.0.2.255",
-        "93.185.255.255", "93.184.1.1", "9.9.9.9", "172.31.255.255", "192.168.1.1",
+        "93.185.255.255", "93.184.1.1", "9.9.9.9", "172.31.255.255", "192.168.1.1", "192.168.1.255", "10.1.7.255",
     )]  # fmt: skip
     ends = [*ends, *((x, y) for x in edges for y in edges)]
     a = np.array([x << 32 | y for x, y in ends], np.uint64)

@@ -505,3 +505,17 @@ def test_what_is_no_capture_is_said():
         assert engine.packets == 0
     with pytest.raises(InputError):
         open_source("/nonexistent/file.pcap")
+
+
+def test_the_last_address_of_a_small_net_is_a_broadcast_until_it_sends():
+    def said(src, dst, sport, dport):
+        return f.ether(f.ip4(src, dst, 17, f.udp(sport, dport, b"x")))
+
+    loud = said("10.0.0.9", "10.0.0.255", 30000, 40000)
+    host = said("10.0.3.255", "93.184.216.34", 40001, 30000)
+    answer = said("93.184.216.34", "10.0.3.255", 30000, 40001)
+    engine = engine_of(f.pcap(timed([loud, loud, host, answer])))
+    assert [(w.client, w.remote, w.port, w.packets_up, w.packets_down) for w in engine.flows()] == [
+        ("10.0.0.9", "10.0.0.255", 40000, 2, 0),
+        ("10.0.3.255", "93.184.216.34", 30000, 1, 1),
+    ]
