@@ -128,6 +128,13 @@ def test_the_addresses_of_a_name_that_are_not_kept_are_counted(monkeypatch):
     assert dict(namer.not_examined()) == {"addresses of names beyond the limit": 20 + 90 + 1}
 
 
+def test_a_tiny_segment_of_something_else_is_no_head():
+    (tiny,) = wire.segments(b"\x16\x00", dport=4000)
+    namer, answers = feed(tiny, tiny._replace(payload=b"", seq=0, fin=True))
+    assert answers[0] is False
+    assert named_by(namer).not_examined == ()
+
+
 def test_pending_heads_are_bounded(monkeypatch):
     monkeypatch.setattr(namer_module, "MAX_PENDING", 10)
     stream = wire.records(wire.hello(HOST, pad=3000))
