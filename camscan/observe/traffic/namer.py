@@ -27,7 +27,7 @@ from camscan.observe.traffic.packet import Again, Ends, Meaning, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.server_names import MAX_NAMES, certificate_names
 from camscan.observe.traffic.services import Services
-from camscan.observe.traffic.stream import Stream
+from camscan.observe.traffic.stream import Stream, starts_something
 
 MAX_PENDING = 2048
 """Conversations whose first bytes are being put together."""
@@ -205,7 +205,7 @@ class Namer:
             return stream is not None and not packet.fin
         fresh = stream is None
         if stream is None:
-            if not _starts_something(packet):
+            if not starts_something(packet):
                 return False
             if self._read_stream(packet, key, packet.payload):  # nothing to put together
                 self._make_room(packet.at)
@@ -370,14 +370,3 @@ def _is_named(payload: bytes) -> bool:
     if quic.is_initial(payload) or payload.startswith((_DTLS, *_SIP)):
         return True
     return said.may_begin(payload)
-
-
-def _starts_something(packet: Packet) -> bool:
-    """Whether the first bytes are those of a DNS message, a TLS handshake or a text request."""
-    head = packet.payload[:8]
-    if lookups.DNS in {packet.sport, packet.dport}:
-        return True
-    if head[:1] == b"\x16":
-        return len(head) < 3 or head[1] == 3
-    word = head.partition(b" ")[0]
-    return word.replace(b"_", b"").isalpha() and word.isupper() and len(word) > 2

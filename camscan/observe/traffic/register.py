@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 MAX_NAMES = 100_000
 MAX_SERVICES = 50_000
-_MAX_ANSWERS = 64
+_MAX_ANSWERS = 512
+"""Addresses of one name: pools and clouds answer with others every time."""
+_MOST_ANSWERS = 500_000
 _Texts = tuple[str, ...]
 _NameKey = tuple[str, str, str, str, int, str]
 """Client, protocol, name, remote, port, MAC: in the order of the result. Empty and 0 where there is none."""
@@ -60,12 +62,13 @@ class _Name(Struct, gc=False):
         elif at < self.first:
             self.first = at
 
-    def add(self, answers: _Texts) -> None:
-        """Of those that are not there yet as many as there is room for."""
-        room = _MAX_ANSWERS - len(self.answers)
-        if room > 0:
-            new = [text for text in answers if text not in self.answers]
-            self.answers += tuple(new[:room])
+    def add(self, answers: _Texts, most: int) -> tuple[int, int]:
+        """Of those that are not there yet as many as there is room for: how many were added, and how many left out."""
+        known = set(self.answers)
+        new = [text for text in answers if text not in known]
+        room = max(0, min(_MAX_ANSWERS - len(known), most))
+        self.answers += tuple(new[:room])
+        return len(new[:room]), len(new[room:])
 
     def say(self, aliases: _Texts, alpn: _Texts, times: int, at: float, *, answer: bool) -> None:
         if at >= self.said:  # what was said last holds, in whatever order it is counted
@@ -104,6 +107,7 @@ class Register:
     def __init__(self) -> None:
         self._names: dict[_NameKey, _Name] = {}
         self._services: dict[_ServiceKey, _Service] = {}
+        self._answers = 0
         self.not_examined: Counter[str] = Counter()
 
     def name(
@@ -137,7 +141,10 @@ class Register:
                 return partial(self._left_out, "names beyond the limit")
             record = self._names[key] = _Name(at, at, at)
         if answers and answers != record.answers:
-            record.add(answers)
+            added, left = record.add(answers, _MOST_ANSWERS - self._answers)
+            self._answers += added
+            if left:
+                self.not_examined["addresses of names beyond the limit"] += left
         if ech:
             record.ech = True
         if aliases or alpn:
@@ -256,6 +263,7 @@ class Register:
         """Count on from records; to be called before anything is counted."""
         for n in names:
             key = (n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or "")
+            self._answers += len(n.answers)
             self._names[key] = _Name(
                 n.first, n.last, n.last, n.asked, n.seen, n.answers, n.aliases, n.alpn, n.ech
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from camscan.observe.traffic.packet import Packet
 
 _MAX_SEGMENTS = 64
+_DNS = 53
 
 
 class Stream:
@@ -55,3 +56,14 @@ class Stream:
     def size(self) -> int:
         """Bytes held."""
         return len(self.data) + sum(map(len, self._later.values()))
+
+
+def starts_something(packet: Packet) -> bool:
+    """Whether the first bytes are those of a DNS message, a TLS handshake or a text request."""
+    head = packet.payload[:8]
+    if _DNS in {packet.sport, packet.dport}:
+        return True
+    if head[:1] == b"\x16":
+        return len(head) < 3 or head[1] == 3
+    word = head.partition(b" ")[0]
+    return word.replace(b"_", b"").isalpha() and word.isupper() and len(word) > 2

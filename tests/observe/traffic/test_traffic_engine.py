@@ -183,6 +183,16 @@ def test_packets_of_several_interfaces_stay_in_the_order_of_the_file():
     assert fed == list(enumerate(times))
 
 
+@pytest.mark.parametrize("scope", [(), ("10.0.0.0/16",), ("10.0.7.0/24",)])
+def test_who_speaks_to_a_nets_broadcast_address_is_the_client(scope):
+    """Both ports are those of services, and nobody opened anything."""
+    frame = f.ether(f.ip4("10.0.7.2", "10.0.7.255", 17, f.udp(5000, 34569, bytes(20))))
+    engine = engine_of(f.pcap(timed([frame] * 3)), scope=scope)
+    assert [(w.client, w.remote, w.port) for w in engine.flows()] == [
+        ("10.0.7.2", "10.0.7.255", 34569)
+    ]
+
+
 def test_times_far_apart_and_jumping_back_do_not_lose_records():
     frames = [f.ether(p) for p in packets(11, 3000)]
     rng = random.Random(1)
