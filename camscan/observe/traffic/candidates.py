@@ -17,6 +17,7 @@ from camscan.observe.traffic.alike import Alike, Asked
 from camscan.observe.traffic.batch import (
     FIN,
     RST,
+    SYN,
     TCP,
     Batch,
     Bytes,
@@ -96,6 +97,12 @@ class Candidates:
         self.welcome(table, 0)
         self._wanted = set(numbers.tolist())
         self._look[numbers] |= _WANTED
+
+    def want(self, numbers: Ints) -> None:
+        """Packets of these five-tuples are wanted from now on, and of no others."""
+        self._look[self.wanted()] &= ~_WANTED
+        self._look[numbers] |= _WANTED
+        self._wanted = set(numbers.tolist())
 
     def tell(self) -> None:
         """Hand over what was only counted so far: one number for all that are alike."""
@@ -258,6 +265,6 @@ class Candidates:
         columns = offered.columns
         later = np.flatnonzero(offered.numbers[row + 1 :] == number) + row + 1
         later = np.setdiff1d(later, offered.counted, assume_unique=True)
-        speaks = (columns.held[later] > 0) | (columns.flags[later] & (FIN | RST) != 0)
+        speaks = (columns.held[later] > 0) | (columns.flags[later] & (FIN | RST | SYN) != 0)
         for following in later[speaks].tolist():
             heapq.heappush(extra, (following, -1))

@@ -67,6 +67,15 @@ class FiveTuples:
         """Whether one more step could bring more new five-tuples than there is room for."""
         return self.table.count + AT_ONCE > self.table.most
 
+    @property
+    def used(self) -> int:
+        """Five-tuples of which packets are counted."""
+        return int(np.count_nonzero(self._packets[1 : self.table.count + 1]))
+
+    def close_minute(self) -> None:
+        """What was counted so far is in minutes that do not go on."""
+        self.minutes.close(self._size, self.marks)
+
     def add(self, columns: Columns, data: Bytes) -> tuple[Numbers, int]:
         """Count packets; the number of each packet's five-tuple, and how many were there before."""
         before = self.table.count
@@ -139,12 +148,13 @@ class FiveTuples:
 
     def lots(self) -> Lot:
         """Minutes so far, the current one included; they stay."""
-        self.minutes.close(self._size, self.marks)
+        self.close_minute()
         return self.minutes.so_far()
 
     def absorb(self, other: Tuples, lot: Lot) -> None:
         """Add five-tuples counted elsewhere; `lot` counts them by their place in `other` + 1."""
-        self.minutes.close(self._size, self.marks)
+        self.close_minute()
+        before = self.table.count
         numbers = self.reserve(other.a, other.b)
         index = numbers.astype(np.int64)
         np.add.at(self._packets, index, other.packets)
@@ -152,8 +162,8 @@ class FiveTuples:
         np.minimum.at(self._first, index, other.first)
         np.maximum.at(self._last, index, other.last)
         np.bitwise_or.at(self.marks, index, other.marks)
-        empty = self._mac[index] == 0
-        self._mac[index[empty]] = other.mac[empty]
+        fresh = index > before  # of the others the first packet was before
+        self._mac[index[fresh]] = other.mac[fresh]
         if len(lot.number) and not 0 < int(lot.number.min()) <= int(lot.number.max()) <= len(index):
             raise InputError("no state of a capture: minutes of unknown flows")
         known = np.concatenate((np.zeros(1, np.int32), numbers))
@@ -161,7 +171,7 @@ class FiveTuples:
 
     def minutes_taken(self) -> list[Lot]:
         """Minutes so far, the current one included; numbers are those of `tuples`, from 1."""
-        self.minutes.close(self._size, self.marks)
+        self.close_minute()
         return self.minutes.taken()
 
     def clear(self) -> None:

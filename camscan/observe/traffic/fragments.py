@@ -11,6 +11,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 MOST = 65_536
+MOST_MISSED = 1024
 LARGEST = 65_535
 BUDGET = 4 * 1024 * 1024
 ORPHAN = "fragment whose first part was not seen: port unknown"
@@ -47,17 +48,21 @@ class Fragments:
         self._held = 0
         self.overlaps = 0
         self.orphans = 0
+        self.missed: dict[Key, None] = {}
+        """The first datagrams of which a later part was seen alone."""
 
     @property
-    def known(self) -> int:
+    def begun(self) -> tuple[Key, ...]:
         """Datagrams that were seen to begin, of those remembered."""
-        return len(self._known)
+        return tuple(self._known)
 
     def ports(self, key: Key) -> int:
         """Source port << 16 | destination of the first fragment; 0 where it was not seen."""
         pending = self._known.get(key)
         if pending is None:
             self.orphans += 1
+            if len(self.missed) < MOST_MISSED:
+                self.missed[key] = None
             return 0
         return pending.ports
 

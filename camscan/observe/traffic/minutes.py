@@ -33,7 +33,8 @@ class MinuteSeries:
         self.lots: list[Lot] = []
         self.left_out = 0
         """Flow-minutes that were not kept."""
-        self._kept = 0
+        self.kept = 0
+        """Flow-minutes so far."""
         self._minute = -1
         self._touched: Bytes = np.zeros(1024, np.uint8)
         self._seen: Ints = np.zeros(1024, np.int64)
@@ -73,11 +74,11 @@ class MinuteSeries:
         self._seen[numbers] = totals[numbers]
         keep = (grew > 0) & (marks[numbers] & _OUTSIDE != 0)
         numbers, grew = numbers[keep], grew[keep]
-        if self._kept + len(numbers) > self.most:
+        if self.kept + len(numbers) > self.most:
             self.left_out += len(numbers)
             return
         if len(numbers):
-            self._kept += len(numbers)
+            self.kept += len(numbers)
             minute = np.full(len(numbers), self._minute, np.int64)
             self.lots.append(Lot(numbers.astype(np.int32), minute, grew))
 
@@ -94,10 +95,10 @@ class MinuteSeries:
         self._seen = grown(self._seen, len(totals))
         self._touched = grown(self._touched, len(totals))
         self._seen[numbers] = totals[numbers]
-        if self._kept + len(lot.number) > self.most:
+        if self.kept + len(lot.number) > self.most:
             self.left_out += len(lot.number)
         elif len(lot.number):
-            self._kept += len(lot.number)
+            self.kept += len(lot.number)
             self.lots.append(lot)
 
     def taken(self) -> list[Lot]:

@@ -7,6 +7,7 @@ ids, and the heads of answers that describe a device (`camscan.observe.traffic.f
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -17,9 +18,11 @@ from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic.facts import Facts
-from camscan.observe.traffic.memory import Parts
+from camscan.observe.traffic.memory import NOT_WHOLE, QUIC_NOT_WHOLE, Parts, taken_up
 from camscan.observe.traffic.packet import Again, Packet
+from camscan.observe.traffic.pending import FlowKey, Tables, Waiting
 from camscan.observe.traffic.register import Register
+from camscan.observe.traffic.remembered import Memory
 from camscan.observe.traffic.server_names import certificate_names
 from camscan.observe.traffic.services import Services
 from camscan.observe.traffic.stream import Stream
@@ -28,15 +31,13 @@ MAX_PENDING = 2048
 """Conversations whose first bytes are being put together."""
 MAX_PENDING_BYTES = 16 << 20
 _STREAM = 40_960
-_PENDING_S = 120.0
+PENDING_S = 120.0
 """A head that is not whole after this time never will be."""
 _CACHE = 4096
 _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
-_FlowKey = tuple[str, int, str, int]
-_NOT_WHOLE = "heads of streams that were not whole"
-_QUIC_NOT_WHOLE = "QUIC handshakes that were not whole"
+_NO_DNS = "DNS messages that could not be read"
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
 
 
@@ -56,16 +57,17 @@ class Namer:
         self._register = Register()
         self._services = Services(signatures, self._local, self._register)
         self._facts = Facts(self._local)
-        self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
-        self._hellos: OrderedDict[_FlowKey, quic.HelloPieces] = OrderedDict()
+        self._streams: OrderedDict[FlowKey, Stream] = OrderedDict()
+        self._hellos: OrderedDict[FlowKey, quic.HelloPieces] = OrderedDict()
         self._held = 0
+        self._now = -math.inf
         self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
         self._again: list[Again] = []
         self._encrypted: dict[str, None] = {}
         self.dns_visible = False
 
     @property
-    def wanted(self) -> frozenset[_FlowKey]:
+    def wanted(self) -> frozenset[FlowKey]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return (
             frozenset(self._streams)
@@ -114,10 +116,27 @@ class Namer:
         return tuple(sorted(counts.items()))
 
     def parts(self) -> Parts:
-        """What `memory` writes down and fills again; streams under way are counted as not whole."""
-        heads = len(self._streams) + len(self._facts.wanted)
-        waiting = ((_NOT_WHOLE, heads), (_QUIC_NOT_WHOLE, len(self._hellos)))
-        return Parts(self._register, self._facts, self._encrypted, waiting)
+        """What `memory` writes down and fills again."""
+        pending = Tables(self._streams, self._hellos, self._facts.bodies, self._services.runs)
+        return Parts(self._register, self._facts, self._encrypted, pending, self.dns_visible)
+
+    def waiting(self) -> Waiting:
+        """What waits for more; to be encoded before the reading goes on."""
+        return self.parts().pending.waiting(self._now)
+
+    def take_up(self, memory: Memory, waiting: Waiting | None = None) -> None:
+        """Add what was read of the packets that come next, and wait for what waits there."""
+        taken_up(self.parts(), memory)
+        self.dns_visible = self.dns_visible or memory.dns_visible
+        if waiting is not None:
+            self.parts().pending.take_up(waiting)
+            self._held += sum(stream.size for _, stream in waiting.streams)
+            self._now = max(self._now, waiting.now)
+
+    def hand_over(self) -> None:
+        """Wait for nothing: another one does."""
+        self.parts().pending.clear()
+        self._held = 0
 
     # Datagrams
 
@@ -154,12 +173,15 @@ class Namer:
         self._hellos[key] = pieces
         if len(self._hellos) > MAX_PENDING:
             self._hellos.popitem(last=False)
-            self._count(_QUIC_NOT_WHOLE)
+            self._count(QUIC_NOT_WHOLE)
         return True
 
     def _dns_message(self, packet: Packet, payload: bytes, proto: str) -> None:
         seen = self._parsed(payload)
-        if seen is None or not seen.question:
+        if seen is None:
+            self._note(self._register.leave_out(_NO_DNS, packet.times))
+            return
+        if not seen.question:
             return
         answer = seen.is_response
         if proto == "mdns" and answer:
@@ -195,7 +217,6 @@ class Namer:
         try:
             seen: dns_seen.DnsSeen | None = dns_seen.parse(payload)
         except DecodeError:
-            self._count("DNS messages that could not be read")
             seen = None
         self._dns[key] = seen
         if len(self._dns) > _CACHE:
@@ -236,7 +257,7 @@ class Namer:
         self._make_room(packet.at)
         return not done
 
-    def _read_stream(self, packet: Packet, key: _FlowKey, data: bytes) -> bool:
+    def _read_stream(self, packet: Packet, key: FlowKey, data: bytes) -> bool:
         """`data`: the stream so far. True when nothing more is wanted of this direction."""
         _, sport, _, dport = key
         try:
@@ -337,7 +358,7 @@ class Namer:
 
     # Bounds
 
-    def _give_up(self, packet: Packet, key: _FlowKey, stream: Stream) -> None:
+    def _give_up(self, packet: Packet, key: FlowKey, stream: Stream) -> None:
         """What is there of a hello that never became whole may still hold the name."""
         if stream.data[:1] == b"\x16" and len(stream.data) > 5 and stream.data[5] == 1:
             hello = client_hello.partial(bytes(stream.data))
@@ -346,21 +367,22 @@ class Namer:
             else:
                 self._count("TLS handshakes that were not whole")
         elif stream.data:
-            self._count(_NOT_WHOLE)
+            self._count(NOT_WHOLE)
         self._drop(key)
 
-    def _drop(self, key: _FlowKey) -> None:
+    def _drop(self, key: FlowKey) -> None:
         stream = self._streams.pop(key, None)
         if stream is not None:
             self._held -= stream.size
 
     def _make_room(self, now: float) -> None:
+        self._now = max(self._now, now)
         while self._streams:
             key, oldest = next(iter(self._streams.items()))
             full = len(self._streams) > MAX_PENDING or self._held > MAX_PENDING_BYTES
-            if not full and now - oldest.first < _PENDING_S:
+            if not full and now - oldest.first < PENDING_S:
                 return
-            self._count(_NOT_WHOLE)
+            self._count(NOT_WHOLE)
             self._drop(key)
 
     def _count(self, reason: str) -> None:

@@ -5,6 +5,7 @@ What does not fit is counted, never dropped in silence.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
@@ -18,6 +19,7 @@ from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
 
 MAX_NAMES = 100_000
 MAX_SERVICES = 50_000
+MANY_NAMES, MANY_SERVICES = "names beyond the limit", "services beyond the limit"
 _MAX_ANSWERS = 64
 _Texts = tuple[str, ...]
 _NameKey = tuple[str, str, str, str, int, str]
@@ -35,7 +37,7 @@ class _Name:
         self.aliases: _Texts = ()
         self.alpn: _Texts = ()
         self.ech = False
-        self.said = at
+        self.said = -math.inf
 
     def ask(self, times: int, at: float) -> None:
         self.asked += times
@@ -46,14 +48,16 @@ class _Name:
         self._stretch(at)
 
     def say(self, aliases: _Texts, alpn: _Texts, times: int, at: float, *, answer: bool) -> None:
-        if at >= self.said:  # what was said last holds, in whatever order it is counted
-            self.said = at
-            self.aliases = aliases or self.aliases
-            self.alpn = alpn or self.alpn
+        self.hold(aliases, alpn, at)
         if answer:
             self.answer(times, at)
         else:
             self.ask(times, at)
+
+    def hold(self, aliases: _Texts, alpn: _Texts, at: float) -> None:
+        """What was said last holds, in whatever order it is counted."""
+        before = self.said, self.aliases, self.alpn
+        self.said, self.aliases, self.alpn = max(before, (at, aliases, alpn))
 
     def _stretch(self, at: float) -> None:
         if at > self.last:
@@ -117,8 +121,7 @@ class Register:
         record = self._names.get(key)
         if record is None:
             if len(self._names) >= MAX_NAMES:
-                self._left_out("names beyond the limit", times, at)
-                return partial(self._left_out, "names beyond the limit")
+                return self.leave_out(MANY_NAMES, times)
             record = self._names[key] = _Name(at)
         for text in answers:
             if len(record.answers) < _MAX_ANSWERS:
@@ -144,8 +147,7 @@ class Register:
         record = self._services.get(key)
         if record is None:
             if len(self._services) >= MAX_SERVICES:
-                self._left_out("services beyond the limit", packet.times, packet.at)
-                return partial(self._left_out, "services beyond the limit")
+                return self.leave_out(MANY_SERVICES, packet.times)
             record = self._services[key] = _Service(packet.at)
         if matched.message.name not in record.messages:
             record.messages += (matched.message.name,)
@@ -157,14 +159,24 @@ class Register:
         record.count(packet.times, packet.at)
         return record.count
 
+    def leave_out(self, reason: str, times: int) -> Again:
+        """Count what is not examined. What to call when it is repeated."""
+        self.not_examined[reason] += times
+        return partial(self._left_out, reason)
+
     def _left_out(self, reason: str, times: int, at: float) -> None:
-        del times, at
-        self.not_examined[reason] += 1
+        del at
+        self.not_examined[reason] += times
 
     @property
     def count(self) -> int:
         """Distinct names so far."""
         return len(self._names)
+
+    @property
+    def conversations(self) -> int:
+        """Records of services."""
+        return len(self._services)
 
     def names(self) -> tuple[NameSeen, ...]:
         """In order of client, protocol, name."""
@@ -224,7 +236,7 @@ class Register:
                 client=client, mac=mac or None, proto=proto, name=name, remote=remote or None,
                 port=port if remote else None,
                 first=r.first, last=r.last, asked=r.asked, seen=r.seen, answers=tuple(r.answers),
-                aliases=r.aliases, alpn=r.alpn, ech=r.ech,
+                said=r.said, aliases=r.aliases, alpn=r.alpn, ech=r.ech,
             )
             for (client, proto, name, remote, port, mac), r in self._names.items()
         )  # fmt: skip
@@ -232,23 +244,40 @@ class Register:
             ServiceRecord(
                 client=client, mac=mac, remote=remote, port=port, transport=transport, own=own,
                 signature=signature, first=r.first, last=r.last, packets=r.packets,
-                settled=r.settled, announced=r.announced, messages=tuple(sorted(r.messages)),
+                needs=r.needs, settled=r.settled, announced=r.announced, messages=tuple(sorted(r.messages)),
             )
             for (client, mac, remote, port, transport, signature, own), r in self._services.items()
         )  # fmt: skip
         return names, services
 
     def take_up(self, names: Iterable[NameRecord], services: Iterable[ServiceRecord]) -> None:
-        """Count on from records; to be called before anything is counted."""
+        """Count on from the records of an earlier reading, or add those of packets that come next."""
         for n in names:
-            name = _Name(n.first)
-            name.last, name.asked, name.seen, name.ech = n.last, n.asked, n.seen, n.ech
-            name.answers, name.aliases, name.alpn = dict.fromkeys(n.answers), n.aliases, n.alpn
-            name.said = n.last
-            self._names[n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or ""] = name
+            place = (n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or "")
+            name = self._names.get(place)
+            if name is None:
+                if len(self._names) >= MAX_NAMES:
+                    self.leave_out(MANY_NAMES, n.asked + n.seen)
+                    continue
+                name = self._names[place] = _Name(n.first)
+            name.ask(n.asked, n.first)
+            name.answer(n.seen, n.last)
+            for text in n.answers:
+                if len(name.answers) < _MAX_ANSWERS:
+                    name.answers.setdefault(text)
+            name.hold(n.aliases, n.alpn, n.said)
+            name.ech = name.ech or n.ech
         for s in services:
-            service = _Service(s.first)
-            service.last, service.packets, service.settled = s.last, s.packets, s.settled
-            service.announced, service.messages = s.announced, s.messages
             key = (s.client, s.mac, s.remote, s.port, s.transport, s.signature, s.own)
-            self._services[key] = service
+            service = self._services.get(key)
+            if service is None:
+                if len(self._services) >= MAX_SERVICES:
+                    self.leave_out(MANY_SERVICES, s.packets)
+                    continue
+                service = self._services[key] = _Service(s.first)
+            service.needs = s.needs
+            service.settled = service.settled or s.settled
+            service.count(0, s.first)
+            service.count(s.packets, s.last)
+            service.announced = service.announced or s.announced
+            service.messages += tuple(m for m in s.messages if m not in service.messages)

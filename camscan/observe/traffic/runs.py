@@ -22,11 +22,12 @@ _Key = tuple[str, int, str, int]
 class Runs:
     def __init__(self, services: Sequence[Matched]) -> None:
         """`services`: what a run is."""
-        self._services = services
-        self._runs: OrderedDict[_Key, Run] = OrderedDict()
+        self.services = services
+        self.known: OrderedDict[_Key, Run] = OrderedDict()
+        """By direction; of each there is one run at most."""
 
     def __len__(self) -> int:
-        return len(self._runs)
+        return len(self.known)
 
     def feed(
         self, packet: Packet, matches: list[Matched], *, outward: bool
@@ -35,19 +36,24 @@ class Runs:
         if packet.transport != "udp" or not outward:
             return packet, matches, False
         key = (packet.src, packet.sport, packet.dst, packet.dport)
-        run = self._runs.get(key)
+        run = self.known.get(key)
         if run is None:
             if not any(m.service.id in PREPARED_BY for m in matches):
                 return packet, matches, False
-            run = self._runs[key] = Run()
-            if len(self._runs) > MOST:
-                self._runs.popitem(last=False)
+            run = Run()
+            self.remember(key, run)
         had = run.found
         if run.add(packet.payload) and not had:
-            packet, matches = packet._replace(times=run.found), [*matches, *self._services]
+            packet, matches = packet._replace(times=run.found), [*matches, *self.services]
         return packet, matches, not (run.found or run.over)
+
+    def remember(self, key: _Key, run: Run) -> None:
+        """What is known of a direction, unless something is."""
+        self.known.setdefault(key, run)
+        if len(self.known) > MOST:
+            self.known.popitem(last=False)
 
     @property
     def wanted(self) -> frozenset[_Key]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
-        return frozenset(k for k, run in self._runs.items() if not (run.found or run.over))
+        return frozenset(k for k, run in self.known.items() if not (run.found or run.over))

@@ -29,13 +29,13 @@ class Services:
         self._table = ServiceTable(signatures)
         self._local = local
         self._register = register
-        self._runs = Runs(self._table.runs)
+        self.runs = Runs(self._table.runs)
         self._known: dict[tuple[bytes, str], list[Matched]] = {}
 
     @property
     def wanted(self) -> frozenset[tuple[str, int, str, int]]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
-        return self._runs.wanted
+        return self.runs.wanted
 
     def feed(self, packet: Packet) -> tuple[list[Again], bool]:
         """Count the messages the packet looks like.
@@ -45,8 +45,8 @@ class Services:
         matches = self._matches(packet)
         outward = self._local(packet.src)
         more = False
-        if matches or self._runs:
-            packet, matches, more = self._runs.feed(packet, matches, outward=outward)
+        if matches or self.runs:
+            packet, matches, more = self.runs.feed(packet, matches, outward=outward)
         if matches:
             matches = [m for m in matches if may_settle(m, (packet.sport, packet.dport))]
         if not matches or not (outward or self._local(packet.dst)):

@@ -1,97 +1,247 @@
-"""How do several processes read one large capture, with the result of one?
+"""What does a process do that reads one part of a large capture, while others read the parts beside it?
 
-The file is cut where a record is found to begin. Every process reads from its cut to the next one: if its last
-record ends exactly there and nothing was damaged, the cut was a true one, for each of them. If not, the file is
-read again by one process. Only plain pcap files are cut; what is compressed or pcapng is read by one.
-The process that asks reads the first part itself: let it be one that a capture may end (`camscan.limited`).
+Everything one process would do: records, flows, names, services, facts, from the cut on, with nothing known of what
+stands before it. It is a fork that the reading process makes; what it found goes there, to be put together with the
+rest of the file (`joining`). Where a record begins is guessed; it is proved when the reader before it comes to exactly
+that place. A part that shows any damage is worth nothing: it is read again by the process that knows what is before it.
+Only plain pcap files are cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import msgspec
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
+from camscan.decode.own_networks import Own
 from camscan.errors import InputError
-from camscan.limited import Limited, Line
-from camscan.observe.traffic.batch import PAD
-from camscan.observe.traffic.engine import Engine
-from camscan.observe.traffic.flows import MOST_TUPLES
+from camscan.limited import Line
+from camscan.model.service import ServiceSignature
+from camscan.observe.traffic import ways
+from camscan.observe.traffic.batch import PAD, Keys
+from camscan.observe.traffic.engine import EVERY, MANY_TUPLES, Engine
+from camscan.observe.traffic.flows import AT_ONCE, MOST_TUPLES
 from camscan.observe.traffic.forms import framer_of
+from camscan.observe.traffic.fragments import Key
+from camscan.observe.traffic.gates import GATES
+from camscan.observe.traffic.memory import written
+from camscan.observe.traffic.messages import Progress
+from camscan.observe.traffic.namer import Namer
+from camscan.observe.traffic.packet import Gate, Packet
+from camscan.observe.traffic.pending import Waiting
 from camscan.observe.traffic.records import HEADER, PcapFramer
-from camscan.observe.traffic.source import Source, open_source
-from camscan.observe.traffic.state import State, absorb, state_of
-from camscan.worker import Limits, available
+from camscan.observe.traffic.remembered import Memory
+from camscan.observe.traffic.repeat import Repeat
+from camscan.observe.traffic.services import service_gates
+from camscan.observe.traffic.source import Source
+from camscan.observe.traffic.state import Segment, State, segment_of, state_of, tuples_of
+from camscan.observe.traffic.table import PairTable
 
-WORTH = 200_000_000
-"""Bytes from which a second process pays for its start."""
-_WINDOW = 4 << 20
+WINDOW = 1 << 20
 """Bytes behind a cut in which a record is looked for."""
-_LIMITS = Limits(memory=1 << 30, file_bytes=0)
-_MOST_TUPLES = 1 << 19
-"""In a part behind the first, so that who is the client is told by the process that knows the parts before it."""
-_JOB, _COUNTED = 1, 2
+ROOM = MOST_TUPLES - AT_ONCE - MANY_TUPLES - 4096
+"""Five-tuples between two places of an input where they may be entered into the ledger. With more of them it is not
+told here where one process would enter them."""
+FOUND, MORE, PACKETS, SEGMENT = range(64, 68)
+"""What a part holds; directions of which more is wanted, and what came in them; a segment."""
+_SECONDS = 600
+"""Processor time between two buffers."""
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Asked(NamedTuple):
+    """What a reading looks for."""
+
+    services: Sequence[ServiceSignature]
+    resolvers: Mapping[str, str]
+    local: tuple[str, ...]
+
+    def namer(self) -> Namer:
+        return Namer(self.services, local=Own(self.local), resolvers=self.resolvers)
+
+    def gates(self) -> tuple[Gate, ...]:
+        return (*GATES, *service_gates(self.services))
 
 
 class Part(Struct, frozen=True):
-    """A piece of a file. `begin` is HEADER for the first one."""
+    """A piece of a file, from one record to another."""
 
     path: str
     begin: int
     end: int
-    number: int = 0
-    """Of the file, in the order in which they are read."""
 
 
-class CountJob(Struct, frozen=True):
-    part: Part
-    scope: tuple[str, ...] = ()
+class Findings(Struct, frozen=True, kw_only=True, array_like=True):
+    """What a part holds."""
 
-
-class Counted(Struct, frozen=True):
+    stopped: int
+    """Where the record begins that is not in it any more."""
     state: State
-    proved: bool
-    """The last record ended where the part ends, and nothing was damaged."""
-    fragmented: bool
-    """Datagrams in fragments were seen to begin."""
-    orphans: int
-    """Fragments that were not seen to begin."""
+    sizes: tuple[int, ...]
+    """Five-tuples in each segment; the segments are told one by one."""
+    minutes: int
+    """Flow-minutes in them."""
+    memory: Memory
+    waiting: Waiting
+    wanted: tuple[ways.Way, ...]
+    """Of which more is wanted behind the end."""
+    begun: tuple[Key, ...]
+    """Fragmented datagrams that were seen to begin, the last ones; IPv6 addresses by their number in `state`."""
+    orphans: tuple[Key, ...]
+    """Those of which a later part was seen alone."""
 
 
-def parts_of(path: Path, count: int, *, number: int = 0, worth: int = WORTH) -> tuple[Part, ...]:
-    """`count` parts of about the same size; one where the file is small or cannot be cut."""
+class Came(Struct, frozen=True, array_like=True):
+    """What came in some directions in one segment, in order."""
+
+    packets: tuple[tuple[Packet, bool], ...] = ()
+    """And whether each was read here anyhow, whoever wants it."""
+    cut: bool = False
+    """There were more of one direction than are told."""
+    last: bool = False
+    """There are no other segments."""
+
+
+class Crowded(Exception):  # noqa: N818 - no error: the part is read by another process
+    """More five-tuples than are counted here."""
+
+
+class PartEngine(Engine):
+    """Counts in segments that are handed over, instead of a ledger."""
+
+    def __init__(
+        self, part: Part, asked: Asked, feed: Namer, gates: Sequence[Gate], every: int
+    ) -> None:
+        super().__init__(gates=gates, feed=feed, scope=asked.local, every=every)
+        self.segments: list[Segment] = []
+        self.sizes: list[int] = []
+        self._begin = part.begin
+
+    def pause(self, place: int) -> None:
+        """Set the segment aside."""
+        size = self.tuples.table.count
+        if size > ROOM:
+            raise Crowded
+        if size:
+            self.segments.append(segment_of(self, self._begin))
+            self.sizes.append(size)
+            self.tuples.minutes.taken()
+            self.begin_anew()
+        self._begin = place
+
+    def settle(self) -> None:
+        raise Crowded
+
+
+class PartReading:
+    """Read a part, then ask for what it holds."""
+
+    def __init__(
+        self, part: Part, asked: Asked, gates: Sequence[Gate], *, every: int = EVERY
+    ) -> None:
+        self._part = part
+        self._gates = gates
+        self._namer = asked.namer()
+        self._engine = PartEngine(part, asked, self._namer, gates, every)
+        self._stopped = 0
+
+    def read(self, line: Line | None = None) -> Findings | None:
+        """All of it; None where that is worth nothing."""
+
+        def breathe(_: Progress) -> None:
+            if line is not None:
+                line.breathe(_SECONDS)
+
+        engine, part = self._engine, self._part
+        try:
+            reader = engine.read(open_part(part), on_chunk=breathe)
+        except Crowded:
+            return None
+        # That it ends within a record is told by who goes on there.
+        if reader.damages or len(engine.problems) > bool(reader.left):
+            return None
+        engine.problems.clear()
+        engine.tell()
+        self._stopped = part.end - reader.left
+        return Findings(
+            stopped=self._stopped,
+            state=state_of(engine),
+            sizes=tuple(engine.sizes),
+            minutes=engine.tuples.minutes.kept,
+            memory=written(self._namer.parts()),
+            waiting=self._namer.waiting(),
+            wanted=ways.of_tuples(engine.places, engine.tuples.table, engine.candidates.wanted()),
+            begun=engine.fragments.begun,
+            orphans=tuple(engine.fragments.missed),
+        )
+
+    def segment(self, number: int) -> Segment:
+        return self._engine.segments[number]
+
+    def more(self, wanted: Sequence[ways.Way]) -> Iterator[Came]:
+        """What came in these directions, segment by segment."""
+        engine, part = self._engine, self._part
+        repeat: Repeat | None = None
+        begins = [s.begin for s in engine.segments]
+        for segment, end in zip(engine.segments, (*begins[1:], self._stopped), strict=True):
+            a, b = ways.keys(wanted, engine.addresses)
+            there = _among(segment, a, b)
+            if there.any():
+                repeat = repeat or Repeat(self._gates, engine.places, engine.buffer)
+                piece = open_part(Part(part.path, segment.begin, end))
+                packets, cut = repeat.read(piece, a[there], b[there])
+                yield Came(tuple(packets), cut)
+        yield Came(last=True)
+
+
+handed: list[tuple[Part, Asked, Sequence[Gate], int]] = []
+"""What a fork begins with; filled only while it is made."""
+
+
+def serve(line: Line) -> None:
+    """In the fork: read the part, then hear questions until the other side is gone."""
+    part, asked, gates, every = handed[0]
+    handed.clear()
+    reading = PartReading(part, asked, gates, every=every)
+    findings = reading.read(line)
+    line.tell(FOUND, b"" if findings is None else _encode(findings))
+    came: Iterator[Came] | None = None
+    while (said := line.hear()) is not None:
+        kind, data = said
+        line.breathe(_SECONDS)
+        if kind == SEGMENT:
+            line.tell(kind, _encode(reading.segment(int.from_bytes(data, "big"))))
+        elif kind == MORE:
+            came = came or reading.more(msgspec.msgpack.decode(data, type=list[ways.Way]))
+            line.tell(PACKETS, _encode(next(came)))
+
+
+def _among(segment: Segment, a: Keys, b: Keys) -> NDArray[np.bool_]:
+    """Which of these five-tuples were counted in a segment."""
+    there = tuples_of(segment)
+    some = there.packets > 0
+    table = PairTable(len(there.a) + 1)
+    table.numbers(there.a[some], there.b[some])
+    result: NDArray[np.bool_] = table.numbers(a, b, insert=False) > 0
+    return result
+
+
+def cut_near(path: Path, place: int) -> int | None:
+    """Where the next record seems to begin in a plain pcap file; None where none is found, or it is no such file."""
     try:
-        size = path.stat().st_size
-        whole = (Part(str(path), HEADER, size, number),)
-        if count < 2 or size < worth:
-            return whole
         with path.open("rb", buffering=0) as file:
             framer = framer_of(file.read(HEADER), str(path))
             if not isinstance(framer, PcapFramer):
-                return whole
-            cuts = [HEADER]
-            for k in range(1, count):
-                cut = _cut(framer, file, HEADER + (size - HEADER) * k // count)
-                if cut is None or cut <= cuts[-1]:
-                    return whole
-                cuts.append(cut)
-    except InputError:
-        return whole
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    ends = [*cuts[1:], size]
-    return tuple(Part(str(path), begin, end, number) for begin, end in zip(cuts, ends, strict=True))
-
-
-def _cut(framer: PcapFramer, file: BinaryIO | object, place: int) -> int | None:
-    raw = cast("BinaryIO", file)
-    raw.seek(place)
-    data = bytearray(raw.read(_WINDOW))
+                return None
+            file.seek(place)
+            data = bytearray(file.read(WINDOW))
+    except (InputError, OSError):
+        return None
     end = len(data)
     data += bytes(PAD)
     found = framer.resume(np.frombuffer(data, np.uint8), memoryview(data), 0, end)
@@ -135,78 +285,15 @@ class _Range:
 
 
 def open_part(part: Part) -> Source:
-    """A part as a source of its own; `Engine.read` takes it with `base=part.begin - HEADER`."""
+    """A part as a source of its own; offsets are those of the file."""
     try:
         source = Source(
             part.path,
             cast("BinaryIO", _Range(part)),
             size=part.end - part.begin,
             base=part.begin - HEADER,
-            number=part.number,
         )
     except OSError as error:
         raise InputError(f"{part.path}: cannot be read ({error.strerror})") from error
     source.windows = 0 if source.compression else part.end
     return source
-
-
-def count_part(job: CountJob, *, most_tuples: int = _MOST_TUPLES) -> Counted:
-    """Flows of one part, without names."""
-    engine = Engine(scope=job.scope, most_tuples=most_tuples)
-    engine.read(open_part(job.part))
-    return Counted(
-        state_of(engine),
-        proved=not engine.problems,
-        fragmented=engine.fragments.known > 0,
-        orphans=engine.fragments.orphans,
-    )
-
-
-def in_child(line: Line) -> None:
-    """In a fork: hear one job, tell what was counted."""
-    said = line.hear()
-    if said is not None:
-        counted = count_part(msgspec.msgpack.decode(said[1], type=CountJob))
-        line.tell(_COUNTED, msgspec.msgpack.encode(counted))
-
-
-def count(
-    paths: Sequence[Path],
-    *,
-    processes: int | None = None,
-    scope: Sequence[str] = (),
-    worth: int = WORTH,
-) -> Engine:
-    """Flows of captures by this process and others beside it, exactly as one would count them."""
-    wanted = processes or available()
-    engine = Engine(scope=scope)
-    for number, path in enumerate(paths):
-        parts = parts_of(path, wanted, number=number, worth=worth)
-        if len(parts) < 2 or not _together(engine, parts, tuple(scope)):
-            source = open_source(path)
-            source.number = number
-            engine.read(source)
-    return engine
-
-
-def _together(engine: Engine, parts: Sequence[Part], scope: tuple[str, ...]) -> bool:
-    """All parts at once, the first one here; False, and nothing counted, where a cut is not proved."""
-    with ExitStack() as stack:
-        children = []
-        for part in parts[1:]:
-            child = stack.enter_context(Limited(f"{__name__}:{in_child.__name__}", _LIMITS))
-            child.tell(_JOB, msgspec.msgpack.encode(CountJob(part, scope)))
-            children.append(child)
-        found = [count_part(CountJob(parts[0], scope), most_tuples=MOST_TUPLES)]
-        for child in children:
-            said = child.hear() if found[-1].proved else None
-            if said is None or said[0] != _COUNTED:
-                return False
-            found.append(msgspec.msgpack.decode(said[1], type=Counted))
-    # A fragment may belong to a datagram that begins before the cut.
-    torn = any(a.fragmented for a in found[:-1]) and any(b.orphans for b in found[1:])
-    if torn or not all(one.proved for one in found):
-        return False
-    for one in found:
-        absorb(engine, one.state)
-    return True

@@ -7,6 +7,8 @@ together and the feed's own memory are not in it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -22,7 +24,7 @@ from camscan.observe.traffic.ledger import Entries, Minutes
 from camscan.observe.traffic.messages import Problem
 from camscan.observe.traffic.minutes import Lot
 
-SCHEMA = "camscan-capture-state/1"
+SCHEMA = "camscan-capture-state/2"
 _32, _LOW32 = np.uint64(32), np.uint64(0xFFFF_FFFF)
 _TUPLES = ("<u8", "<u8", "<i8", "<i8", "<f8", "<f8", "u1", "<u8")
 _LOTS = ("<i4", "<i8", "<i8")
@@ -30,12 +32,21 @@ _ENTRIES = ("<u8", "<u8", "<i8", "<i8", "<i8", "<i8", "<f8", "<f8", "<u8")
 _MINUTES = ("<i4", "<i8", "<i8", "<i8")
 
 
+class Segment(Struct, frozen=True, kw_only=True, array_like=True):
+    """Five-tuples that were counted between two places of an input."""
+
+    begin: int
+    """Offset of the first record."""
+    tuples: tuple[bytes, ...]
+    lots: tuple[bytes, ...]
+
+
 class State(Struct, frozen=True, kw_only=True, array_like=True):
     schema: str
     addresses: tuple[bytes, bytes]
     """Upper and lower halves of IPv6 addresses 1, 2, 3 ..."""
-    tuples: tuple[bytes, ...]
-    lots: tuple[bytes, ...]
+    segment: Segment
+    """What is not entered into the ledger yet."""
     entries: tuple[bytes, ...]
     minutes: tuple[bytes, ...]
     unwrapped: dict[str, int]
@@ -53,14 +64,12 @@ def state_of(engine: Engine) -> State:
     """What the engine counted so far; it goes on counting unharmed."""
     table = engine.addresses
     part = slice(1, table.count + 1)
-    lots = engine.tuples.lots()
     missed = Counter(engine.tally.not_examined)
     missed.update(engine.apart())
     return State(
         schema=SCHEMA,
         addresses=(_raw(table.a[part], "<u8"), _raw(table.b[part], "<u8")),
-        tuples=_raws(engine.tuples.tuples(), _TUPLES),
-        lots=_raws(lots, _LOTS),
+        segment=segment_of(engine, 0),
         entries=_raws(engine.ledger.entries(), _ENTRIES),
         minutes=_raws(engine.ledger.minutes(), _MINUTES),
         unwrapped=dict(engine.tally.unwrapped),
@@ -75,19 +84,46 @@ def state_of(engine: Engine) -> State:
     )
 
 
-def absorb(engine: Engine, state: State) -> None:
-    """Add what another engine counted, or this one before it was restarted."""
+def segment_of(engine: Engine, begin: int) -> Segment:
+    """The five-tuples counted since the last time they were numbered anew; `begin`: where that was."""
+    lots = engine.tuples.lots()
+    return Segment(
+        begin=begin,
+        tuples=_raws(engine.tuples.tuples(), _TUPLES),
+        lots=_raws(lots, _LOTS),
+    )
+
+
+def addresses_of(state: State) -> tuple[Keys, Keys]:
+    """Upper and lower halves of its IPv6 addresses."""
+    high, low = _columns(state.addresses, ("<u8", "<u8"))
+    return high, low
+
+
+def tuples_of(segment: Segment) -> Tuples:
+    """As columns; InputError where they are none."""
+    return Tuples._make(_columns(segment.tuples, _TUPLES))
+
+
+def absorb(engine: Engine, state: State, segments: Iterable[Segment] = ()) -> None:
+    """Add what another engine counted, or this one before it was restarted.
+
+    `segments`: those before the last one, of a part of the input that begins where this engine stands.
+    """
     if state.schema != SCHEMA:
         raise InputError(f"capture state {state.schema}: this program reads {SCHEMA}")
-    high, low = _columns(state.addresses, ("<u8", "<u8"))
+    high, low = addresses_of(state)
     numbers = np.zeros(len(high) + 1, np.uint64)
     if len(high):
         numbers[1:] = engine.addresses.numbers(high, low)
-    tuples = Tuples._make(_columns(state.tuples, _TUPLES))
-    tuples = tuples._replace(a=_renumbered(tuples.a, tuples.b, numbers))
+    for segment in chain(segments, (state.segment,)):
+        tuples = tuples_of(segment)
+        tuples = tuples._replace(a=_renumbered(tuples.a, tuples.b, numbers))
+        lot = Lot._make(_columns(segment.lots, _LOTS))
+        engine.reach(segment.begin)
+        engine.absorb_tuples(tuples, lot)
     entries = Entries._make(_columns(state.entries, _ENTRIES))
     entries = entries._replace(a=_renumbered(entries.a, entries.b, numbers))
-    engine.absorb_tuples(tuples, Lot._make(_columns(state.lots, _LOTS)))
     engine.ledger.absorb(entries, Minutes._make(_columns(state.minutes, _MINUTES)))
     engine.tally.unwrapped.update(state.unwrapped)
     engine.tally.not_examined.update(state.not_examined)

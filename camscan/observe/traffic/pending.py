@@ -1,0 +1,75 @@
+"""What waits for packets that come later: beginnings of streams and handshakes, requests, runs of media?
+
+As data, so that one process goes on where another stopped. It holds payloads, so it is never written to a disk:
+a reading that goes on from the disk counts it as not whole (`memory`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from camscan.decode.quic import HelloPieces
+from camscan.decode.rtp import Run
+from camscan.observe.traffic.bodies import Asked, Bodies
+from camscan.observe.traffic.runs import Runs
+from camscan.observe.traffic.stream import Stream
+
+FlowKey = tuple[str, int, str, int]
+"""(src, sport, dst, dport) of one direction."""
+
+
+class Waiting(Struct, frozen=True, array_like=True, kw_only=True):
+    """All of it, in the order in which it began."""
+
+    streams: list[tuple[FlowKey, Stream]] = []
+    hellos: list[tuple[FlowKey, HelloPieces]] = []
+    answers: list[tuple[FlowKey, Stream]] = []
+    asked: list[tuple[FlowKey, Asked]] = []
+    runs: list[tuple[FlowKey, Run]] = []
+    now: float = -math.inf
+    """The newest time at which it was looked which of it is too old."""
+
+    @property
+    def any_begun(self) -> bool:
+        """Whether there is more than requests that were seen."""
+        return bool(self.streams or self.hellos or self.answers or self.runs)
+
+
+class Tables(NamedTuple):
+    """Where a namer keeps it."""
+
+    streams: OrderedDict[FlowKey, Stream]
+    hellos: OrderedDict[FlowKey, HelloPieces]
+    bodies: Bodies
+    runs: Runs
+
+    def waiting(self, now: float) -> Waiting:
+        """The very objects: to be encoded before the reading goes on."""
+        return Waiting(
+            streams=list(self.streams.items()),
+            hellos=list(self.hellos.items()),
+            answers=list(self.bodies.pending.items()),
+            asked=list(self.bodies.asked.items()),
+            runs=list(self.runs.known.items()),
+            now=now,
+        )
+
+    def clear(self) -> None:
+        """Forget all of it: somebody else goes on with it."""
+        for table in (self.streams, self.hellos, self.bodies.pending, self.bodies.asked):
+            table.clear()
+        self.runs.known.clear()
+
+    def take_up(self, waiting: Waiting) -> None:
+        """Go on with what began behind all that is here. A run that is known here stays what it is."""
+        self.streams.update(waiting.streams)
+        self.hellos.update(waiting.hellos)
+        self.bodies.pending.update(waiting.answers)
+        for key, asked in waiting.asked:
+            self.bodies.remember(key, asked)
+        for key, run in waiting.runs:
+            self.runs.remember(key, run)
