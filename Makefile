@@ -32,11 +32,14 @@ $(BIN)/python:
 	  { rm -rf $(VENV); echo "python3 cannot make virtual environments here; on Debian and Ubuntu: apt install python3-venv"; exit 3; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 
-$(VENV)/.demo: pyproject.toml | $(BIN)/python
+# Installing compiles steps.c where there is a C compiler.
+INSTALLED := pyproject.toml hatch_build.py camscan/observe/traffic/steps.c
+
+$(VENV)/.demo: $(INSTALLED) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all]'
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | $(BIN)/python
+$(VENV)/.test: $(INSTALLED) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'
 	@touch $@ $(VENV)/.demo
 

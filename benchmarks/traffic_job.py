@@ -12,12 +12,21 @@ from pathlib import Path
 
 import msgspec
 
+from camscan.model.service import ServiceSignature
+
+
+class Services(msgspec.Struct, frozen=True):
+    """What a reading needs of signatures/."""
+
+    content_hash: str
+    services: tuple[ServiceSignature, ...]
+
 
 def everything(path: Path, processes: int = 1) -> int:
-    from camscan.knowledge import load
+    from camscan.knowledge import load_part
     from camscan.observe.traffic.take import TakeOptions, Taking
 
-    taking = Taking(load().services, {}, TakeOptions(), processes=processes)
+    taking = Taking(load_part(Services).services, {}, TakeOptions(), processes=processes)
     taking.read(path)
     captured, problems = taking.done()
     encode = msgspec.json.Encoder().encode

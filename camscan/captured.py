@@ -8,7 +8,7 @@ by MAC (rule 4: an address joins within a lease or 15 minutes).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 
 import msgspec
@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from camscan.clock import iso
-from camscan.decode.own_networks import Own
+from camscan.decode.own_networks import Own, is_group, is_link_local
 from camscan.intake import IntakeWriter
 from camscan.model.observation import Kind
 from camscan.model.traffic import Captured, Flow, Minute, NameSeen, ServiceSeen
@@ -29,7 +29,11 @@ MAX_MINUTES = 1440
 _UNSET = ("0.0.0.0", "::")
 """The address of a client that has none yet."""
 
+_NOBODY = "flows of which no end is known to be the owner's (--local names further ranges)"
+_GLOBAL_6 = ipaddress.ip_network("2000::/3")
+
 _encode = msgspec.json.Encoder().encode
+_Test = Callable[[str], bool]
 
 
 class Sighting(Struct, frozen=True):
@@ -42,12 +46,14 @@ class Sighting(Struct, frozen=True):
 def store(writer: IntakeWriter, captured: Captured) -> int:
     """Write everything; the number of records that found no place (counted in the summary)."""
     captured = with_real_macs(captured)
-    owners = device_ids(captured)
-    own = Own(captured.summary.local)
+    own = own_of(captured)
+    owners = device_ids(captured, own)
     summary = captured.summary
+    if nobody := _of_nobody(captured.flows, own):
+        summary = replace(summary, not_examined=(*summary.not_examined, (_NOBODY, nobody)))
     dropped = 0
     written = 0
-    for kind, record in _records(captured):
+    for kind, record in _records(captured, own):
         if written >= MAX_RECORDS:
             dropped += 1
             continue
@@ -87,6 +93,31 @@ def store(writer: IntakeWriter, captured: Captured) -> int:
     return dropped
 
 
+def own_of(captured: Captured) -> Callable[[str], bool]:
+    """Whether an address is the owner's: in the ranges, or of a host on the very link.
+
+    A home's devices have global IPv6 addresses of the provider's. No router passes on what goes to a link-local
+    address or a group of the link (RFC 4291 sections 2.5.6 and 2.7), so who exchanged such packets is on the link.
+    """
+    own = Own(captured.summary.local)
+    linked: set[str] = set()
+    for flow in captured.flows:
+        if ":" not in flow.client:
+            continue
+        if is_link_local(flow.remote) or flow.remote.startswith("ff02:"):
+            linked.add(flow.client)
+        elif is_link_local(flow.client):
+            linked.add(flow.remote)
+    linked = {a for a in linked if ipaddress.ip_address(a) in _GLOBAL_6}
+    return lambda address: address in linked or own(address)
+
+
+def _of_nobody(flows: Iterable[Flow], own: _Test) -> int:
+    """How many flows between two hosts are of no end that is known to be the owner's."""
+    strange = (f for f in flows if not (own(f.client) or own(f.remote)))
+    return sum(not (is_group(f.client) or is_group(f.remote)) for f in strange)
+
+
 def with_real_macs(captured: Captured) -> Captured:
     """Without hardware addresses that belong to nobody: zeros (loopback), broadcast and group addresses."""
 
@@ -104,14 +135,14 @@ def with_real_macs(captured: Captured) -> Captured:
     )
 
 
-def _end(record: NameSeen | Flow | ServiceSeen, own: Own) -> str:
+def _end(record: NameSeen | Flow | ServiceSeen, own: _Test) -> str:
     """The owner's side: the client, unless only the other side lies in the owner's networks."""
     inbound = isinstance(record, Flow) and not own(record.client) and own(record.remote)
     return record.remote or record.client if inbound else record.client
 
 
 def _subject(
-    record: NameSeen | Flow | ServiceSeen, owners: Mapping[tuple[str, str | None], str], own: Own
+    record: NameSeen | Flow | ServiceSeen, owners: Mapping[tuple[str, str | None], str], own: _Test
 ) -> str:
     end = _end(record, own)
     if end != record.client:
@@ -127,13 +158,15 @@ def _moment(seconds: float | None) -> str | None:
         return None
 
 
-def device_ids(captured: Captured) -> Mapping[tuple[str, str | None], str]:
+def device_ids(
+    captured: Captured, own: _Test | None = None
+) -> Mapping[tuple[str, str | None], str]:
     """(client address, MAC) -> the name of the device in this intake.
 
     The address, unless two MACs used it one after the other: then each is named `address@mac`. A MAC that
     had one address after the other (leases that do not overlap) is one device, under its last address.
     """
-    seen = _sightings(captured)
+    seen = _sightings(captured, own or own_of(captured))
     by_address: dict[str, dict[str, Sighting]] = {}
     by_mac: dict[str, dict[str, Sighting]] = {}
     for (address, mac), sighting in seen.items():
@@ -168,9 +201,8 @@ def _in_turn(moved: Mapping[str, Sighting]) -> bool:
     return all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
-def _sightings(captured: Captured) -> dict[tuple[str, str | None], Sighting]:
+def _sightings(captured: Captured, own: _Test) -> dict[tuple[str, str | None], Sighting]:
     found: dict[tuple[str, str | None], Sighting] = {}
-    own = Own(captured.summary.local)
     spans: Iterable[tuple[str, str | None, float, float]] = (
         *((r.client, r.client_mac, r.first, r.last) for r in captured.names),
         *((r.client, r.client_mac, r.first, r.last) for r in captured.flows),
@@ -187,11 +219,13 @@ def _sightings(captured: Captured) -> dict[tuple[str, str | None], Sighting]:
     return found
 
 
-def _records(captured: Captured) -> Iterable[tuple[Kind, NameSeen | Flow | ServiceSeen]]:
+def _records(
+    captured: Captured, own: _Test
+) -> Iterable[tuple[Kind, NameSeen | Flow | ServiceSeen]]:
     # Services and names first: should a limit bite, the many small flows go.
     for service in captured.services:
-        yield Kind.SERVICE, service
-    own = Own(captured.summary.local)
+        if own(service.client):
+            yield Kind.SERVICE, service
     for name in captured.names:
         if own(name.client):
             yield Kind.NAME, name

@@ -12,43 +12,54 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from camscan import knowledge_records
-from camscan.model import claim, imprint, observation, party, probe, product, service
-from camscan.model import knowledge as model
-from camscan.model.knowledge import Knowledge
+if TYPE_CHECKING:
+    from camscan.model.knowledge import Knowledge
 
+Part = TypeVar("Part", bound=msgspec.Struct)
 _LIMIT = 64 << 20
 _KEEP = 4
 _PREFIX = "knowledge-"
 _SUM = 32
 """Bytes of the SHA-256 at the beginning."""
+_READERS = (
+    *(
+        f"model/{name}.py"
+        for name in (
+            "claim", "imprint", "knowledge", "observation", "party", "probe", "product", "service",
+        )
+    ),
+    "knowledge.py", "knowledge_build.py", "knowledge_cache.py", "knowledge_records.py",
+)  # fmt: skip
+"""The code a cached result depends on. By name: most commands that read the cache need little of it."""
 
 
-def get(digest: str) -> Knowledge | None:
-    """The knowledge with this content hash, None where it is not cached."""
+def get(digest: str, kind: type[Part]) -> Part | None:
+    """Of the knowledge with this content hash, the fields of `kind`; None where it is not cached."""
     path = _path(digest)
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if status.st_size > _LIMIT or not _ours(status):
                 return None
-            data = file.read()
+            data = memoryview(file.read())
         if hashlib.sha256(data[_SUM:]).digest() != data[:_SUM]:
             return None
-        found = msgspec.msgpack.decode(memoryview(data)[_SUM:], type=Knowledge)
+        found = msgspec.msgpack.decode(data[_SUM:], type=kind)
     except (OSError, msgspec.MsgspecError):
         return None
-    return found if found.content_hash == digest else None
+    return found if getattr(found, "content_hash", "") == digest else None
 
 
 def put(digest: str, knowledge: Knowledge) -> None:
     """Remember it; a folder that cannot be written is no error."""
+    import tempfile  # only where something is written
+
     path = _path(digest)
     data = msgspec.msgpack.encode(knowledge)
     try:
@@ -79,8 +90,6 @@ def _ours(status: os.stat_result) -> bool:
 @lru_cache(maxsize=1)
 def _code() -> str:
     whole = hashlib.sha256()
-    modules = (claim, imprint, observation, party, probe, product, service, model)
-    readers = [m.__file__ for m in (*modules, knowledge_records)]
-    for name in (*readers, __file__, str(Path(__file__).with_name("knowledge.py"))):
-        whole.update(Path(name or "").read_bytes())
+    for name in _READERS:
+        whole.update((Path(__file__).parent / name).read_bytes())
     return whole.hexdigest()

@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
-import re2
 from msgspec import Struct
 
 from camscan.errors import KnowledgeError
@@ -158,6 +157,8 @@ def check_patterns(record: Signature | ProductLine, where: str) -> None:
             if c.test is Test.REGEX
         ]
         patterns += [(f"extract[{n}].pattern", e.pattern) for n, e in enumerate(record.extract)]
+    import re2  # only for the records of a user's own folder
+
     options = re2.Options()
     options.log_errors = False
     for field, pattern in patterns:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from msgspec.structs import replace
+
 from camscan.captured import coarse, device_ids, store
 from camscan.clock import FixedClock
+from camscan.identify.destinations import Traffic, with_destinations
 from camscan.identify.devices import identify
 from camscan.knowledge import load
 from camscan.model.observation import Kind
@@ -97,3 +101,33 @@ def test_a_capture_joins_the_scan_by_the_mac_and_names_the_reason(tmp_path):
     assert set(devices) == {(ONE,), (TWO,)}
     assert set(devices[ONE,].addresses) == {"10.0.0.5", "10.0.0.9"}
     assert any("MAC seen" in reason for reason in devices[ONE,].joins)
+
+
+HOME, OTHER, CLOUD = "2001:db8:1::50", "2001:db8:1::60", "2606:4700::1"
+
+
+def observed(tmp_path, *flows):
+    run, writer = intake(tmp_path)
+    seen = replace(captured(flows=flows), names=(name(HOME, ONE, 1, 2), name(CLOUD, ROUTER, 1, 2)))
+    store(writer, seen)
+    writer.seal(complete=True)
+    return list(run.observations())
+
+
+def test_who_speaks_on_the_link_is_the_owners_whatever_its_address(tmp_path):
+    near, far = flow(HOME, "fe80::1"), flow(HOME, CLOUD)
+    found = observed(tmp_path, near, far, flow(HOME, OTHER))
+    kinds = [(o.kind, o.address) for o in found if o.kind is not Kind.CAPTURE]
+    assert (Kind.NAME, HOME) in kinds
+    assert (Kind.NAME, CLOUD) not in kinds
+    assert kinds.count((Kind.FLOW, HOME)) == 3
+    devices = with_destinations(identify(found, load()), Traffic(found), ())
+    (device,) = devices
+    assert [e.address for e in device.endpoints if e.address] == [CLOUD]
+
+
+@pytest.mark.parametrize(("client", "remote"), [(HOME, CLOUD), ("198.51.100.4", "203.0.113.7")])
+def test_flows_between_strangers_are_said_not_to_be_looked_at(tmp_path, client, remote):
+    found = observed(tmp_path, flow(client, remote), flow("::", "ff02::1"), flow(HOME, "ff05::2"))
+    assert [o.kind for o in found] == [Kind.CAPTURE]
+    assert b"no end is known to be the owner" in found[0].response

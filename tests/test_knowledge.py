@@ -185,9 +185,9 @@ def test_a_file_may_give_source_and_date_for_all_its_records(tmp_path):
 def test_the_cache_is_used_and_a_damaged_one_is_not(tmp_path):
     one = load(tmp_path)
     (file,) = (tmp_path / "cache" / "camscan").glob("*.msgpack")
-    assert knowledge_cache.get(one.content_hash) == one
+    assert knowledge_cache.get(one.content_hash, type(one)) == one
     file.write_bytes(b"\x00" + file.read_bytes()[1:])
-    assert knowledge_cache.get(one.content_hash) is None
+    assert knowledge_cache.get(one.content_hash, type(one)) is None
     assert load(tmp_path) == one
 
 

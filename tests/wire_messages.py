@@ -78,14 +78,23 @@ def varint(value: int) -> bytes:
 
 
 def quic_initial(
-    pieces: Iterable[tuple[int, bytes]], connection: bytes, *, number: int = 0, version: int = 1
+    pieces: Iterable[tuple[int, bytes]],
+    connection: bytes,
+    *,
+    number: int = 0,
+    version: int = 1,
+    named: bytes = b"",
 ) -> bytes:
-    """One protected Initial of a client with these CRYPTO frames, padded to 1200 bytes."""
+    """One protected Initial of a client with these CRYPTO frames, padded to 1200 bytes.
+
+    `named`: the connection id it is sent to, where that is not the one its keys come from.
+    """
     prefix, salt, kind = next((p, s, k) for v, p, s, k in quic._SALTS if version in v)
     keys = quic.client_keys(connection, prefix, salt)
     plain = b"".join(b"\x06" + varint(o) + varint(len(d)) + d for o, d in pieces)
     head = bytes((0xC3 | kind << 4,)) + struct.pack(">I", version)
-    head += bytes((len(connection),)) + connection + b"\x00" + b"\x00"
+    named = named or connection
+    head += bytes((len(named),)) + named + b"\x00" + b"\x00"
     plain += bytes(max(0, 1200 - len(head) - 2 - 4 - 16 - len(plain)))
     packet_number = struct.pack(">I", number)
     head += varint(4 + len(plain) + 16)

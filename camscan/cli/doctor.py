@@ -155,6 +155,7 @@ def _abilities(
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     lacking = [name for name in ("ip", "nft") if name not in have]
     city = not lacking and (root or namespaces)
+    steps = _compiled_steps()
     nmap = "nmap" in have and importlib.util.find_spec("nmap") is not None
     return (
         Ability(what="scan by plain connections, announcements, report", works=True),
@@ -185,6 +186,14 @@ def _abilities(
             else "this system has none; read hostile files elsewhere",
         ),
         Ability(
+            what="large captures at full speed",
+            works=steps,
+            why=""
+            if steps
+            else "steps.c is not compiled: install a C compiler (on Debian gcc and "
+            "libc6-dev) and install camscan anew; what is found is the same",
+        ),
+        Ability(
             what="place of an address without a database of your own",
             works=(TOR_GEOIP / "geoip").is_file(),
             why="" if (TOR_GEOIP / "geoip").is_file() else "needs tor-geoipdb, or --located FILE",
@@ -194,6 +203,12 @@ def _abilities(
 
 def _program(name: str) -> bool:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is not None
+
+
+def _compiled_steps() -> bool:
+    from camscan.observe.traffic.steps import compiled
+
+    return compiled is not None
 
 
 def _number(path: str) -> int | None:

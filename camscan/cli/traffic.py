@@ -200,10 +200,10 @@ def traffic(
     from camscan.cli import traffic_carve
     from camscan.observe.traffic.carve import Limits
 
-    traffic_carve.begin(carve)
+    files = traffic_carve.begin(captures, carve)
     code = _take(wish)
     limits = Limits(all=carve_limit << 20)
-    whole = traffic_carve.carve(captures, carve, limits=limits, quiet=wish.quiet)
+    whole = traffic_carve.carve(files, carve, limits=limits, quiet=wish.quiet)
     return code if whole else code or 2
 
 

@@ -7,6 +7,7 @@ files are made here from a number and a hash; where each came from stands in car
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -31,8 +32,9 @@ _MEMORY = 2 << 30
 _CPU, _CPU_PER_MB = 600, 2
 
 
-def begin(folder: Path) -> None:
-    """Make the folder; it is new or empty, and no part of a run."""
+def begin(captures: Sequence[Path], folder: Path) -> tuple[Path, ...]:
+    """Make the folder, which is new or empty and no part of a run; the files to carve in."""
+    files = sets.gathered(captures).files
     whole = folder.resolve()
     if any(Run.is_run(place) for place in (whole, *whole.parents)):
         raise UsageError(f"{folder}: lies in a run; name a folder elsewhere")
@@ -44,11 +46,11 @@ def begin(folder: Path) -> None:
             )
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written ({error.strerror})") from error
+    return files
 
 
-def carve(captures: Sequence[Path], folder: Path, *, limits: Limits, quiet: bool) -> bool:
+def carve(files: Sequence[Path], folder: Path, *, limits: Limits, quiet: bool) -> bool:
     """Read the captures once more; whether all of them could be read."""
-    files = sets.gathered(captures).files
     status = StatusLine(SystemClock(), quiet=quiet)
     bodies: dict[str, Body] = {}
     left_out: dict[int, tuple[tuple[str, int], ...]] = {}
@@ -56,7 +58,10 @@ def carve(captures: Sequence[Path], folder: Path, *, limits: Limits, quiet: bool
     failed: list[str] = []
     jobs = [
         CarveJob(
-            capture=str(path.resolve()), number=number, folder=str(folder.resolve()), limits=limits
+            capture=os.path.realpath(path),
+            number=number,
+            folder=str(folder.resolve()),
+            limits=limits,
         )
         for number, path in enumerate(files)
     ]
@@ -86,7 +91,7 @@ def carve(captures: Sequence[Path], folder: Path, *, limits: Limits, quiet: bool
     lines = _named(folder, sorted(bodies.values(), key=lambda b: (b.begun, b.file)), files)
     index = {
         "schema": SCHEMA,
-        "captures": [{"name": clean(path.name), "sha256": _sha256(path)} for path in files],
+        "captures": [{"name": clean(path.name), "sha256": _capture_sha256(path)} for path in files],
         "bodies": lines,
         "not_carved": _sum(left_out.values()),
         "not_read": [clean(text) for text in said],
@@ -169,6 +174,14 @@ def _holes(body: Body) -> list[list[int]]:
     end = body.expected if body.expected is not None else body.size
     edges = [0, *(edge for span in body.held for edge in span), end]
     return [[low, high] for low, high in zip(edges[::2], edges[1::2], strict=True) if low < high]
+
+
+def _capture_sha256(path: Path) -> str | None:
+    """None where it cannot be read: that stands under `not_read`."""
+    try:
+        return file_sha256(path)
+    except OSError:
+        return None
 
 
 def _sha256(path: Path) -> str:

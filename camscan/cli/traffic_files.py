@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -97,7 +98,7 @@ def _plan(wish: Wish, files: sets.Set, clock: Clock) -> Plan:
     return Plan(
         schema=plan.SCHEMA,
         started=clock.now(),
-        files=tuple(PlannedFile(path=str(p.resolve()), size=p.stat().st_size) for p in files.files),
+        files=tuple(map(_planned, files.files)),
         vantage=wish.vantage,
         local=wish.local,
         phases=wish.phases,
@@ -105,6 +106,14 @@ def _plan(wish: Wish, files: sets.Set, clock: Clock) -> Plan:
         keep_days=wish.keep_days,
         keep_limit=wish.keep_limit,
     )
+
+
+def _planned(path: Path) -> PlannedFile:
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = plan.UNKNOWN
+    return PlannedFile(path=os.path.realpath(path), size=size)
 
 
 def _lines_only(known: Known, reader: _Reader) -> int:
@@ -209,7 +218,8 @@ class _Reader:
         outcome = self._reading.run()
         names = [Path(f.path).name for f in self._plan.files]
         for number, now in self._reading.hashed.items():
-            if number in self._hashed and self._hashed[number] != now:
+            then = self._hashed.get(number)
+            if then is not None and then.sha256 and then != now:
                 words = "changed since the capture was begun"
                 self._problems.append(messages.Problem(self._plan.files[number].path, words))
             self._hashed[number] = now
@@ -267,6 +277,8 @@ class _Reader:
 
 
 def _changed(file: PlannedFile) -> str:
+    if file.size == plan.UNKNOWN:
+        return ""  # its reader says what is the matter with it now
     try:
         size = Path(file.path).stat().st_size
     except OSError as error:

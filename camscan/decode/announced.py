@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from camscan.decode import pppp_key, reolink, request_head, tutk
+from camscan.decode import pppp_key, request_head, tutk
 from camscan.decode.layout import c_text
 from camscan.decode.text import clean
 from camscan.errors import DecodeError
@@ -90,9 +90,12 @@ def v380(data: bytes) -> str:
 
 def reolink_uid(data: bytes) -> str:
     """UID in a discovery message that a device sends (D2..); apps send the one they look for."""
-    if len(data) < 20 or b"<D2" not in reolink.xor(
-        data[20:64], int.from_bytes(data[12:16], "little")
-    ):
+    if len(data) < 20:
+        return ""
+    # Loaded with the first such message: it brings the reader of XML.
+    from camscan.decode import reolink
+
+    if b"<D2" not in reolink.xor(data[20:64], int.from_bytes(data[12:16], "little")):
         return ""
     try:
         return reolink.parse(data).uid

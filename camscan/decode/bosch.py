@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import struct
 
-from camscan.decode import xml
+from camscan.decode import search_ports, xml
 from camscan.decode.layout import ipv4_of_bytes, mac_of_bytes, need
 from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
-PORT = 1757
-ANSWER_PORT = 1758
+PORT = search_ports.BOSCH
+ANSWER_PORT = search_ports.BOSCH_ANSWER
 _MAGIC = bytes.fromhex("9939a427")
 
 

@@ -19,6 +19,10 @@ MAX_HELLO = 32_768
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _SERVER_NAME, _ALPN, _VERSIONS, _ECH = 0x0000, 0x0010, 0x002B, 0xFE0D
 _MAX_PROTOCOLS = 16
+_RECORD = struct.Struct(">BBxH").unpack_from
+_NUMBER = struct.Struct(">H").unpack_from
+_ENTRY = struct.Struct(">BH").unpack_from
+_EXTENSION = struct.Struct(">HH").unpack_from
 
 
 class ClientHello(Struct, frozen=True):
@@ -36,14 +40,14 @@ def of_records(stream: bytes) -> ClientHello | None:
 
     Raises DecodeError where the stream is no TLS client's or grows beyond all measure.
     """
-    handshake = bytearray()
+    handshake = b""
     at = 0
     while at + 5 <= len(stream):
-        kind, major, _, size = struct.unpack_from(">BBBH", stream, at)
+        kind, major, size = _RECORD(stream, at)
         if kind != _HANDSHAKE or major != 3 or not 0 < size <= 16_640:
             raise DecodeError("not a TLS handshake record")
         handshake += stream[at + 5 : at + 5 + size]
-        if (hello := of_handshake(bytes(handshake))) is not None:
+        if (hello := of_handshake(handshake)) is not None:
             return hello
         at += 5 + size
     if stream and stream[0] != _HANDSHAKE:
@@ -91,12 +95,12 @@ def parse(body: bytes) -> ClientHello:
 
 
 def _parse(body: bytes) -> ClientHello:
-    (legacy,) = struct.unpack_from(">H", body)
+    (legacy,) = _NUMBER(body)
     if legacy >> 8 != 3:
         raise DecodeError(f"ClientHello of version 0x{legacy:04x}")
     at = 34
     at += 1 + body[at]  # session id
-    (size,) = struct.unpack_from(">H", body, at)
+    (size,) = _NUMBER(body, at)
     at += 2 + size  # cipher suites
     at += 1 + body[at]  # compression
     if at > len(body):
@@ -104,19 +108,18 @@ def _parse(body: bytes) -> ClientHello:
     name, ech, best = "", False, legacy
     alpn: tuple[str, ...] = ()
     if at + 2 <= len(body):
-        (size,) = struct.unpack_from(">H", body, at)
+        (size,) = _NUMBER(body, at)
         end = min(len(body), at + 2 + size)
         at += 2
         while at + 4 <= end:
-            kind, size = struct.unpack_from(">HH", body, at)
-            value = body[at + 4 : at + 4 + size]
-            at += 4 + size
+            kind, size = _EXTENSION(body, at)
+            begin, at = at + 4, at + 4 + size
             if kind == _SERVER_NAME and not name:
-                name = _server_name(value)
+                name = _server_name(body[begin:at])
             elif kind == _ALPN:
-                alpn = _protocols(value)
+                alpn = _protocols(body[begin:at])
             elif kind == _VERSIONS:
-                best = max([best, *_offered(value)])
+                best = _highest(body[begin:at], best)
             elif kind == _ECH:
                 ech = True
     return ClientHello(name, alpn, ech, _version(best))
@@ -126,7 +129,7 @@ def _server_name(value: bytes) -> str:
     """The first entry of type host_name (RFC 6066 section 3)."""
     at = 2
     while at + 3 <= len(value):
-        kind, size = struct.unpack_from(">BH", value, at)
+        kind, size = _ENTRY(value, at)
         if kind == 0:
             return host_name(value[at + 3 : at + 3 + size])
         at += 3 + size
@@ -145,9 +148,13 @@ def _protocols(value: bytes) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _offered(value: bytes) -> list[int]:
-    numbers = [int.from_bytes(value[n : n + 2], "big") for n in range(1, len(value) - 1, 2)]
-    return [n for n in numbers if n >> 8 == 3]  # the rest is GREASE (RFC 8701) or a draft
+def _highest(value: bytes, best: int) -> int:
+    """The highest version offered, at least `best`."""
+    for major, minor in zip(value[1::2], value[2::2], strict=False):
+        # What does not begin with 3 is GREASE (RFC 8701) or a draft.
+        if major == 3 and best < 0x300 | minor:
+            best = 0x300 | minor
+    return best
 
 
 def _version(number: int) -> str:

@@ -6,6 +6,7 @@ import struct
 
 from msgspec import Struct
 
+from camscan.decode import search_ports
 from camscan.decode.collect import Collector
 from camscan.decode.layout import c_text, ipv4_of_bytes, mac_of_text, need
 from camscan.decode.text import decode_text
@@ -13,7 +14,7 @@ from camscan.decode.versions import build_date
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
-PORT = 5050
+PORT = search_ports.DAHUA_5050
 _FIXED = 0x78
 _LINES = {"device": "device-type", "name": "machine-name", "serialno": "serial"}
 

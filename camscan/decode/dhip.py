@@ -6,14 +6,14 @@ import struct
 
 from msgspec import Struct
 
-from camscan.decode import json_text
+from camscan.decode import json_text, search_ports
 from camscan.decode.collect import Collector, Wanted
 from camscan.decode.layout import mac_of_text
 from camscan.decode.versions import build_date
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
-PORT = 37810
+PORT = search_ports.DHIP
 GROUP = "239.255.255.251"
 _MAGIC = b"\x20\x00\x00\x00DHIP"
 _HEADER = struct.Struct("<I4sIIIIII")

@@ -52,35 +52,38 @@ def parse(data: bytes) -> DnsSeen:
     if len(data) < _HEADER.size:
         raise DecodeError(f"DNS message of {len(data)} bytes; a header has 12")
     txid, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
-    if flags & 0x0070 and flags & 0x0040:  # the Z bit must be zero (RFC 1035, 2535)
+    if flags & 0x0040:  # the Z bit must be zero (RFC 1035, 2535)
         raise DecodeError("reserved bit of a DNS header is set")
     if not 0 < questions <= MAX_QUESTIONS or answers > 4096:
         raise DecodeError(f"{questions} questions and {answers} answers: no ordinary DNS message")
     name, at = read_name(data, _HEADER.size)
     if at + 4 > len(data):
         raise DecodeError("DNS question is cut off")
-    (qtype,) = struct.unpack_from(">H", data, at)
+    qtype = data[at] << 8 | data[at + 1]
     at += 4
-    also: list[bytes] = []
-    for _ in range(questions - 1):
+    also: tuple[str, ...] = ()
+    if questions > 1:
+        also, at = _also(data, at, questions - 1)
+    question = host_name(name)
+    found: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    if answers:
+        records = _records(data, at, min(answers, MAX_RECORDS), question)
+        found, aliases = _follow(question, records)
+    is_response, rcode = flags & 0x8000 != 0, flags & 0x000F
+    return DnsSeen(txid, is_response, rcode, question, qtype, found, aliases, also)
+
+
+def _also(data: bytes, at: int, count: int) -> tuple[tuple[str, ...], int]:
+    """Further questions, and the position behind them."""
+    found: list[bytes] = []
+    for _ in range(count):
         further, at = read_name(data, at)
-        also.append(further)
+        found.append(further)
         at += 4
     if at > len(data):
         raise DecodeError("DNS question is cut off")
-    question = host_name(name)
-    records = _records(data, at, min(answers, MAX_RECORDS), question)
-    found, aliases = _follow(question, records)
-    return DnsSeen(
-        txid=txid,
-        is_response=bool(flags & 0x8000),
-        rcode=flags & 0x000F,
-        question=question,
-        qtype=qtype,
-        answers=found,
-        aliases=aliases,
-        also=tuple(host_name(further) for further in also),
-    )
+    return tuple(host_name(further) for further in found), at
 
 
 def read_name(data: bytes, at: int) -> tuple[bytes, int]:
@@ -89,14 +92,22 @@ def read_name(data: bytes, at: int) -> tuple[bytes, int]:
     behind = -1
     limit = at
     length = 0
+    end = len(data)
     for _ in range(_MAX_LABELS):
-        if at >= len(data):
+        if at >= end:
             raise DecodeError("DNS name is cut off")
         size = data[at]
         if size == 0:
             return b".".join(labels), at + 1 if behind < 0 else behind
+        if size < 0x40:
+            begin, at = at + 1, at + 1 + size
+            length += size + 1
+            if length > MAX_NAME + 2 or at > end:
+                raise DecodeError("DNS name is too long or cut off")
+            labels.append(data[begin:at])
+            continue
         if size & 0xC0 == 0xC0:
-            if at + 1 >= len(data):
+            if at + 1 >= end:
                 raise DecodeError("DNS pointer is cut off")
             target = (size & 0x3F) << 8 | data[at + 1]
             if behind < 0:
@@ -105,13 +116,7 @@ def read_name(data: bytes, at: int) -> tuple[bytes, int]:
                 raise DecodeError("DNS pointer does not lead backwards")
             at = limit = target
             continue
-        if size & 0xC0:
-            raise DecodeError("DNS label of a reserved type")
-        length += size + 1
-        if length > MAX_NAME + 2 or at + 1 + size > len(data):
-            raise DecodeError("DNS name is too long or cut off")
-        labels.append(data[at + 1 : at + 1 + size])
-        at += 1 + size
+        raise DecodeError("DNS label of a reserved type")
     raise DecodeError("DNS name of too many labels")
 
 
@@ -133,7 +138,7 @@ def _records(data: bytes, at: int, count: int, question: str) -> list[tuple[str,
     found: list[tuple[str, int, str]] = []
     for _ in range(count):
         try:
-            if data[at : at + 2] == _TO_QUESTION:  # nearly all are
+            if data.startswith(_TO_QUESTION, at):  # nearly all are
                 owner, at = question, at + 2
             else:
                 name, at = read_name(data, at)
@@ -161,6 +166,9 @@ def _records(data: bytes, at: int, count: int, question: str) -> list[tuple[str,
 def _follow(
     question: str, records: list[tuple[str, int, str]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if not any(kind == CNAME for _, kind, _ in records):
+        found = [value for owner, _, value in records if owner == question]
+        return tuple(dict.fromkeys(found)), ()
     aliases: list[str] = []
     current = question
     for _ in range(MAX_ALIASES):

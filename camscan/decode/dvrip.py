@@ -7,7 +7,7 @@ import struct
 
 from msgspec import Struct
 
-from camscan.decode import json_text
+from camscan.decode import json_text, search_ports
 from camscan.decode.collect import Collector
 from camscan.decode.layout import ipv4_of_bytes, mac_of_text
 from camscan.decode.text import clean, decode_text
@@ -15,7 +15,7 @@ from camscan.decode.versions import build_date
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
-PORT = 34569
+PORT = search_ports.DVRIP
 SEARCH = 1530
 ANSWER = 1531
 HEADER = struct.Struct("<BBHIIHHI")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 
+from camscan.decode import search_ports
 from camscan.decode.layout import c_text, ipv4_of_bytes, mac_of_text, need
 from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
-PORT = 10000
+PORT = search_ports.FOSCAM
 _MAGIC = b"MO_I"
 _HEADER = 0x17
 _LENGTH = 0x57

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from camscan.decode import search_ports
 from camscan.decode.layout import c_text, need
 from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
-PORT = 7701
-ANSWER_PORT = 7711
+PORT = search_ports.HANWHA
+ANSWER_PORT = search_ports.HANWHA_ANSWER
 _LENGTH = 262
 
 

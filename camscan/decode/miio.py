@@ -6,12 +6,13 @@ import struct
 
 from msgspec import Struct
 
+from camscan.decode import search_ports
 from camscan.decode.collect import collect
 from camscan.decode.layout import need
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
-PORT = 54321
+PORT = search_ports.MIIO
 _MAGIC = b"\x21\x31"
 
 

@@ -6,7 +6,7 @@ Without a statement of the owner: private, unique-local and link-local addresses
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 _OWN = (
@@ -31,7 +31,11 @@ class Own:
         if not any(n.version == 6 for n in networks):
             # Ranges of IPv4 say nothing of IPv6: there the usual rule holds.
             networks += [n for n in map(ipaddress.ip_network, _OWN) if n.version == 6]
-        self._networks = tuple(networks)
+        self._ranges: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+        """Version -> first and last address of each network."""
+        for network in networks:
+            first, last = network.network_address, network.broadcast_address
+            self._ranges[network.version].append((int(first), int(last)))
         self._known: dict[str, bool] = {}
 
     def __call__(self, address: str) -> bool:
@@ -44,10 +48,41 @@ class Own:
 
     def _look(self, address: str) -> bool:
         try:
-            number = ipaddress.ip_address(address)
+            parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(number in network for network in self._networks)
+        number = int(parsed)
+        for first, last in self._ranges[parsed.version]:
+            if first <= number <= last:
+                return True
+        return False
+
+
+def may_ask(local: Callable[[str], bool], client: str, server: str) -> bool:
+    """Whether who asks may be one of the owner's: not where a stranger asks a server of the owner's.
+
+    Where neither end is known to be the owner's (global addresses of IPv6 inside a home), nobody else can be told
+    to have asked. No stranger reaches a link-local or unique local address.
+    """
+    return local(client) or not local(server) or server.startswith(("fe80:", "fc", "fd"))
+
+
+def is_link_local(address: str) -> bool:
+    """Whether an IPv6 address holds on one link alone (RFC 4291 section 2.5.6)."""
+    return ":" in address and address[:3] in {"fe8", "fe9", "fea", "feb"}
+
+
+def share_link(one: str, other: str) -> bool:
+    """Whether two IPv6 addresses stand for hosts on one link: one holds there alone, or their 64-bit prefix is the same."""
+    if ":" not in one or ":" not in other:
+        return False
+    if is_link_local(one) or is_link_local(other):
+        return True
+    try:
+        numbers = [int(ipaddress.IPv6Address(address)) for address in (one, other)]
+    except ValueError:
+        return False
+    return numbers[0] >> 64 == numbers[1] >> 64
 
 
 @lru_cache(_MAX_REMEMBERED)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 from ipaddress import IPv4Address
 
+from camscan.decode import search_ports
 from camscan.decode.layout import c_text, ipv4_of_bytes, ipv6_of_bytes, mac_of_bytes, need
 from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
-PORT = 10670
-ANSWER_PORT = 10669
+PORT = search_ports.PANASONIC
+ANSWER_PORT = search_ports.PANASONIC_ANSWER
 _TLV_START = 53
 
 

@@ -6,11 +6,12 @@ import struct
 
 from msgspec import Struct
 
+from camscan.decode import search_ports
 from camscan.decode.collect import Collector
 from camscan.decode.layout import c_text, need
 from camscan.model.observation import Fields
 
-PORT = 32108
+PORT = search_ports.PPPP
 _MAGIC = 0xF1
 _PUNCH = {0x41, 0x42}
 _NAMES = {

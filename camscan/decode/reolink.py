@@ -9,14 +9,14 @@ import re
 import struct
 import zlib
 
-from camscan.decode import xml
+from camscan.decode import search_ports, xml
 from camscan.decode.search_answer import SearchAnswer
 from camscan.decode.text import decode_text
 from camscan.errors import DecodeError
 
-PORT = 2000
-ANSWER_PORT = 3000
-UDP_PORTS = (2015, 2018)
+PORT = search_ports.REOLINK
+ANSWER_PORT = search_ports.REOLINK_ANSWER
+UDP_PORTS = search_ports.REOLINK_UDP
 _MAGIC = bytes.fromhex("3acf872a")
 _HEADER = struct.Struct("<4sIIII")
 _KEY = (

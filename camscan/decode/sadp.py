@@ -6,13 +6,13 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from camscan.decode import xml
+from camscan.decode import search_ports, xml
 from camscan.decode.collect import Collector, Wanted
 from camscan.decode.versions import build_date
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
-PORT = 37020
+PORT = search_ports.SADP
 GROUP = "239.255.255.250"
 
 # Names differ in case and number between firmware lines, so they are compared in lower case.

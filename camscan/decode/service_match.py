@@ -65,7 +65,11 @@ class _Compiled(Struct, frozen=True):
     """(offset, mask, allowed values under the mask)"""
     numbers: tuple[tuple[int, int, int, frozenset[int]], ...]
     """The same as (begin, end, mask, values): big-endian numbers."""
+    shortest: int
+    longest: int
     by_port: bool
+    plain: Matched | None
+    """The match, where it is the same for every payload that fits: no further check, and no id to be read."""
 
 
 class ServiceTable:
@@ -88,8 +92,7 @@ class ServiceTable:
         """What a run of media packets is (camscan.decode.rtp)."""
         # Most payloads are ruled out by their first byte.
         self._by_first = {
-            transport: tuple(tuple(c for c in every if _may_begin(c, byte)) for byte in range(256))
-            for transport, every in self._by_transport.items()
+            transport: _by_first(every) for transport, every in self._by_transport.items()
         }
 
     def match(self, payload: bytes, transport: str, length: int = 0) -> list[Matched]:
@@ -99,18 +102,17 @@ class ServiceTable:
         every = self._by_first.get(transport)
         if not every or not payload:
             return found
+        held = len(payload)
         for one in every[payload[0]]:
-            message = one.message
-            if not message.shortest <= size <= message.longest or not _fits(one, payload):
+            if not one.shortest <= size <= one.longest:
                 continue
-            if message.length is not None and not _agrees(message.length, payload, size):
-                continue
-            if not _CHECKS[message.check](payload):
-                continue
-            announced = READERS[one.service.announced](payload)
-            if message.check == "announced" and not announced:
-                continue
-            found.append(Matched(one.service, message, announced, one.by_port))
+            for begin, end, mask, values in one.numbers:
+                if end > held or int.from_bytes(payload[begin:end], "big") & mask not in values:
+                    break
+            else:
+                matched = one.plain or _read(one, payload, size)
+                if matched is not None:
+                    found.append(matched)
         return found
 
     def patterns(self) -> tuple[Pattern, ...]:
@@ -123,9 +125,12 @@ class ServiceTable:
         )
 
 
-def may_settle(matched: Matched, ports: Iterable[int]) -> bool:
+def may_settle(matched: Matched, one: int, other: int) -> bool:
     """Whether messages between these ports can ever settle the service."""
-    return not matched.by_port or not set(matched.service.ports).isdisjoint(ports)
+    if not matched.by_port:
+        return True
+    ports = matched.service.ports
+    return one in ports or other in ports
 
 
 def enough(
@@ -159,7 +164,12 @@ def _compile(signature: ServiceSignature, message: ServiceMessage) -> _Compiled:
         for at, mask, values in tests
     )
     by_port = not message.enough and signature.needs <= 0
-    return _Compiled(signature, message, tests, numbers, by_port)
+    plain = None
+    if message.length is None and not message.check and not signature.announced:
+        plain = Matched(signature, message, "", by_port)
+    return _Compiled(
+        signature, message, tests, numbers, message.shortest, message.longest, by_port, plain
+    )
 
 
 def _test(given: BytesAt) -> tuple[int, bytes, tuple[bytes, ...]]:
@@ -170,19 +180,38 @@ def _test(given: BytesAt) -> tuple[int, bytes, tuple[bytes, ...]]:
     return given.at, mask, tuple(_and(v, mask) for v in values)
 
 
-def _may_begin(one: _Compiled, byte: int) -> bool:
-    return all(
-        at != 0 or any(byte & mask[0] == value[0] for value in values)
-        for at, mask, values in one.tests
-    )
+def _by_first(every: Iterable[_Compiled]) -> tuple[tuple[_Compiled, ...], ...]:
+    """For each first byte, what may begin with it."""
+    found: list[list[_Compiled]] = [[] for _ in range(256)]
+    for one in every:
+        for byte in _first_bytes(one):
+            found[byte].append(one)
+    return tuple(map(tuple, found))
 
 
-def _fits(one: _Compiled, payload: bytes) -> bool:
-    size = len(payload)
-    for begin, end, mask, values in one.numbers:
-        if end > size or int.from_bytes(payload[begin:end], "big") & mask not in values:
-            return False
-    return True
+def _first_bytes(one: _Compiled) -> Iterable[int]:
+    allowed: Iterable[int] = range(256)
+    for at, mask, values in one.tests:
+        if at == 0:
+            wanted, fixed = {value[0] for value in values}, mask[0]
+            if fixed == 0xFF and isinstance(allowed, range):
+                allowed = sorted(wanted)
+            else:
+                allowed = [byte for byte in allowed if byte & fixed in wanted]
+    return allowed
+
+
+def _read(one: _Compiled, payload: bytes, size: int) -> Matched | None:
+    """What a payload whose fixed bits fit says; None where its length or a further check does not."""
+    message = one.message
+    if message.length is not None and not _agrees(message.length, payload, size):
+        return None
+    if not _CHECKS[message.check](payload):
+        return None
+    announced = READERS[one.service.announced](payload)
+    if message.check == "announced" and not announced:
+        return None
+    return Matched(one.service, message, announced, one.by_port)
 
 
 def _and(left: bytes, right: bytes) -> bytes:

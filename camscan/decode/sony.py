@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from camscan.decode import search_ports
 from camscan.decode.search_answer import SearchAnswer
 from camscan.decode.text import decode_text
 from camscan.errors import DecodeError
 
-PORT = 2380
+PORT = search_ports.SONY
 
 
 def parse(data: bytes) -> SearchAnswer:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from camscan.decode import search_ports
 from camscan.decode.collect import Collector, Wanted
 from camscan.decode.http import url_host, url_path
 from camscan.decode.message import split_message
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
-PORT = 1900
+PORT = search_ports.SSDP
 GROUP = "239.255.255.250"
 _STATUS = re.compile(r"^HTTP/\S{1,8}\s{1,8}(\d{3})", re.IGNORECASE)
 _METHOD = re.compile(r"^([A-Z-]{2,16})\s{1,8}\*")

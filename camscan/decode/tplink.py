@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from camscan.decode import json_text
+from camscan.decode import json_text, search_ports
 from camscan.decode.collect import Collector, Wanted
 from camscan.decode.layout import mac_of_text
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
-PORTS = (20002, 20004)
-LEGACY_PORT = 9999
+PORTS = search_ports.TPLINK
+LEGACY_PORT = search_ports.TPLINK_LEGACY
 _XOR_START = 0xAB
 _CODED_BRACE = bytes((_XOR_START ^ ord("{"),))
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 
+from camscan.decode import search_ports
 from camscan.decode.json_text import parse as parse_json
 from camscan.decode.layout import need
 from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
-PORTS = (6666, 6667)
+PORTS = search_ports.TUYA
 HEADS = (b"\x00\x00\x55\xaa", b"\x00\x00\x66\x99")
 _TAILS = (b"\x00\x00\xaa\x55", b"\x00\x00\x99\x66")
 _SHARED_KEY = hashlib.md5(b"yGAdlopoPVldABfn", usedforsecurity=False).digest()

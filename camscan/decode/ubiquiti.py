@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 
+from camscan.decode import search_ports
 from camscan.decode.layout import c_text, ipv4_of_bytes, mac_of_bytes, need
 from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
-PORT = 10001
+PORT = search_ports.UBIQUITI
 GROUP = "233.89.188.1"
 _ANSWERS = {(0x01, 0x00), (0x02, 0x06), (0x02, 0x09), (0x02, 0x0B)}
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from camscan.decode import search_ports
 from camscan.decode.layout import c_text, ipv4_of_bytes, mac_of_bytes, need
 from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
-PORT = 10000
+PORT = search_ports.VIVOTEK
 _MAGIC = bytes.fromhex("4a5d8f1c")
 _LONG_NAME, _MAC, _IPV4, _FLAG, _MODEL = 0x01, 0x02, 0x03, 0x04, 0x09
 

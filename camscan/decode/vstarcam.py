@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 
+from camscan.decode import search_ports
 from camscan.decode.layout import c_text, mac_of_bytes, need
 from camscan.decode.search_answer import SearchAnswer
 from camscan.errors import DecodeError
 
-PORT = 8600
+PORT = search_ports.VSTARCAM
 _ANSWER = bytes.fromhex("44480108")
 
 

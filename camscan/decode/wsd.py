@@ -10,14 +10,14 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from camscan.decode import xml
+from camscan.decode import search_ports, xml
 from camscan.decode.collect import Collector, Wanted
 from camscan.decode.http import url_host
 from camscan.decode.message import split_message
 from camscan.errors import DecodeError
 from camscan.model.observation import Fields
 
-PORT = 3702
+PORT = search_ports.WSD
 GROUP = "239.255.255.250"
 GROUP6 = "ff02::c"
 

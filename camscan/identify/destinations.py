@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from camscan.clock import iso
 from camscan.decode import capture_record
 from camscan.decode.host_name import is_address
-from camscan.decode.own_networks import Own, is_group
+from camscan.decode.own_networks import Own, is_group, share_link
 from camscan.errors import DecodeError
 from camscan.identify.name_flows import Named, NameIndex, unmet
 from camscan.model.claim import Device, Endpoint, Level, Mark
@@ -123,7 +123,7 @@ def _endpoints(
         if not flow.packets_up + flow.packets_down:
             continue
         named = Named() if inbound else index.of(flow)
-        if not traffic.party(remote):
+        if not traffic.party(remote) or share_link(flow.client, flow.remote):
             led |= dict.fromkeys(named.names, remote)
             continue
         here = spoken.pop((flow.remote, flow.port, flow.transport), [])

@@ -160,3 +160,19 @@ def test_a_live_capture_is_not_carved(tmp_path, capsys):
     assert camscan(command) == 3
     assert "--keep all" in capsys.readouterr().err
     assert not (tmp_path / "c").exists()
+
+
+def test_a_capture_that_cannot_be_read_stands_beside_what_the_others_gave(tmp_path, capture):
+    text = tmp_path / "notes.txt"
+    text.write_text("not a capture" * 10)
+    circle = tmp_path / "circle.pcap"
+    circle.symlink_to(circle)
+    folder = tmp_path / "out"
+    assert carve([capture, text, circle], folder, tmp_path) == 2
+    found = index(folder)
+    assert len(found["bodies"]) == 2
+    assert [(c["name"], c["sha256"] is None) for c in found["captures"]] == [
+        ("cap.pcap", False), ("notes.txt", False), ("circle.pcap", True),
+    ]  # fmt: skip
+    assert [line.count(str(tmp_path)) for line in found["not_read"]] == [1, 1]
+    assert "Too many levels of symbolic links" in found["not_read"][1]

@@ -10,6 +10,7 @@ import pytest
 from camscan.cli import doctor as doctor_module
 from camscan.cli import scope_cmd
 from camscan.cli.main import run
+from camscan.observe.traffic import steps
 from camscan.observe.wire.interfaces import Segment
 from camscan.observe.wire.pace import PACES, Speed
 from camscan.site import load_site
@@ -147,6 +148,13 @@ def test_doctor_says_where_children_have_no_memory_limit(monkeypatch, system, wo
     monkeypatch.setattr(doctor_module.sys, "platform", system)
     (ability,) = [a for a in doctor_module.examine().abilities if "memory limits" in a.what]
     assert (ability.works, bool(ability.why)) == (works, not works)
+
+
+@pytest.mark.parametrize("library", [object(), None])
+def test_doctor_says_whether_captures_are_read_by_compiled_steps(monkeypatch, library):
+    monkeypatch.setattr(steps, "compiled", library)
+    (ability,) = [a for a in doctor_module.examine().abilities if "large captures" in a.what]
+    assert (ability.works, "C compiler" in ability.why) == (library is not None, library is None)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import wire_messages as wire
 
 from camscan import assessments
 from camscan.cli.main import run as camscan
-from camscan.observe.traffic import child, take
+from camscan.observe.traffic import child, sets, take
 
 T = 1_793_000_000.0
 SLOW = Path(__file__).with_name("interrupted_files.py")
@@ -376,6 +376,142 @@ def test_files_that_are_empty_or_nothing_are_named_and_the_rest_is_kept(files, t
     assert flows(records) == {53: 6, 7000: 99, 7001: 99, 7002: 99}
     assert "empty.pcap" in err
     assert "head.pcap" in err
+
+
+# Files that are there and cannot be read
+
+
+def circle(path: Path) -> str:
+    """A link to itself: there, and nobody can open it, whoever they are."""
+    path.unlink()
+    path.symlink_to(path)
+    return "cannot be read (Too many levels of symbolic links)"
+
+
+def no_capture(path: Path) -> str:
+    path.write_bytes(b"not a capture" * 20)
+    return "no pcap or pcapng (first bytes 6e6f742061206361)"
+
+
+def bad_gzip(path: Path) -> str:
+    path.write_bytes(b"\x1f\x8b\x08\x00" + bytes(range(200)))
+    return "ends early: "
+
+
+def bad_zstd(path: Path) -> str:
+    path.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(range(200)))
+    return "ends early: "
+
+
+@pytest.mark.parametrize("spoil", [circle, no_capture, bad_gzip, bad_zstd])
+def test_one_file_that_cannot_be_read_leaves_the_others_theirs(files, tmp_path, capsys, spoil):
+    why = spoil(files / "z.pcap")
+    run = tmp_path / "run"
+    given = [str(files / name) for name in ("m.pcap", "z.pcap", "a.pcap")]
+    assert camscan(["traffic", *given, "-o", str(run), "--json"]) == 2
+    records, err = lines(capsys)
+    assert flows(records) == {53: 4, 7000: 99, 7002: 99}
+    assert names(records) == {
+        "cloud0.example.net": 1, "cloud2.example.net": 1, "all.example.net": 2,
+    }  # fmt: skip
+    (line,) = [w for w in err.splitlines() if "z.pcap" in w and "the others are read" not in w]
+    assert why in line
+    (incomplete,) = assessments.read(run).coverage.incomplete
+    assert incomplete.startswith(f"traffic {files / 'z.pcap'}: {why}")
+    ((begin, end, _),) = summary_of(run)["gaps"]
+    assert (begin, end) == (pytest.approx(T + 99), pytest.approx(T + 200))
+    (intake,) = [json.loads(p.read_text()) for p in run.glob("intakes/*/intake.json")]
+    assert {"a.pcap", "m.pcap"} <= {i["name"] for i in intake["inputs"]}
+    assert camscan(["verify", str(run)]) == 0
+    assert camscan(["report", str(run), "-f", "html"]) == 0
+    assert "z.pcap" in capsys.readouterr().out
+
+
+def test_a_file_that_may_not_be_opened_is_named_at_once_and_in_the_end(
+    files, tmp_path, capsys, monkeypatch
+):
+    opened = Path.open
+
+    def refuses(self, *args, **options):
+        if self.name == "z.pcap":
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuses)  # the reading process inherits it
+    for given in ([str(files)], [str(files / "?.pcap")]):
+        assert camscan(["traffic", *given, "--json"]) == 2
+        records, err = lines(capsys)
+        assert flows(records) == {53: 4, 7000: 99, 7002: 99}
+        path = files / "z.pcap"
+        assert err.splitlines() == [
+            f"camscan: {path}: cannot be read (Permission denied); the others are read",
+            f"camscan: {path}: cannot be read (Permission denied)",
+        ]
+    run = tmp_path / "run"
+    assert camscan(["traffic", str(files / "z.pcap"), "-o", str(run)]) == 2
+    assert not run.exists()
+    assert "z.pcap: cannot be read (Permission denied)" in capsys.readouterr().err
+
+
+def test_a_file_that_goes_while_the_others_are_read_is_named(files, capsys, monkeypatch):
+    gathered = sets.gathered
+
+    def and_one_goes(given):
+        found = gathered(given)
+        (files / "z.pcap").unlink()
+        return found
+
+    monkeypatch.setattr(sets, "gathered", and_one_goes)
+    assert camscan(["traffic", str(files), "--json"]) == 2
+    records, err = lines(capsys)
+    assert flows(records) == {53: 4, 7000: 99, 7002: 99}
+    assert err == f"camscan: {files / 'z.pcap'}: cannot be read (No such file or directory)\n"
+
+
+def test_a_file_of_a_folder_that_goes_while_it_is_listed_is_named(files, capsys, monkeypatch):
+    is_capture = sets._is_capture
+
+    def and_one_goes(path):
+        if path.name == "z.pcap":
+            path.unlink()
+        return is_capture(path)
+
+    monkeypatch.setattr(sets, "_is_capture", and_one_goes)
+    assert camscan(["traffic", str(files), "--json"]) == 2
+    records, err = lines(capsys)
+    assert flows(records) == {53: 4, 7000: 99, 7002: 99}
+    assert "z.pcap: cannot be read (No such file or directory); the others are read" in err
+
+
+def test_every_name_that_leads_nowhere_is_told_before_anything_is_read(files, tmp_path, capsys):
+    run = tmp_path / "run"
+    given = [str(files / name) for name in ("m.pcap", "n.pcap", "a.pcap", "o.pcap")]
+    assert camscan(["traffic", *given, "-o", str(run)]) == 2
+    assert not run.exists()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "n.pcap: cannot be read (No such file or directory)" in line
+    assert "o.pcap: cannot be read (No such file or directory)" in line
+
+
+def test_a_pipe_by_its_name_is_not_waited_for(files, capsys):
+    os.mkfifo(files / "pipe")
+    assert camscan(["traffic", str(files / "m.pcap"), str(files / "pipe")]) == 2
+    assert "pipe: no regular file" in capsys.readouterr().err
+    assert camscan(["traffic", str(files / "*"), "--json"]) == 0
+    assert flows(lines(capsys)[0])[7001] == 99
+
+
+def test_a_file_that_could_not_be_opened_is_tried_again_by_a_resume(files, tmp_path, capsys):
+    assert camscan(["traffic", str(files), "--json"]) == 0
+    whole, _ = lines(capsys)
+    run = tmp_path / "run"
+    data = (files / "z.pcap").read_bytes()
+    circle(files / "z.pcap")
+    broken_off(files, run, signal.SIGKILL)
+    (files / "z.pcap").unlink()
+    (files / "z.pcap").write_bytes(data)
+    assert camscan(["traffic", "--resume", "-o", str(run), "--json"]) == 0
+    assert lines(capsys)[0] == whole
 
 
 # Who may be a party

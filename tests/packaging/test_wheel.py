@@ -86,6 +86,18 @@ def test_the_wheel_holds_the_program_its_knowledge_and_its_licences(wheel):
         assert [n for n in names if ".dist-info/" in n and n.endswith(licence.name)]
 
 
+@pytest.mark.needs("cc")
+def test_the_compiled_steps_come_with_the_wheel(wheel, installed):
+    assert wheel.name.split("-")[2:4] == ["py3", "none"]
+    assert not wheel.name.endswith("-any.whl")
+    script = (
+        "from camscan.observe.traffic import steps; print(steps.LIBRARY); assert steps.compiled"
+    )
+    done = installed.run("python", "-c", script)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(installed.folder)
+
+
 def test_it_runs_from_its_own_folder(installed):
     script = "import camscan, camscan.knowledge as k; print(camscan.__file__); print(k.shipped())"
     done = installed.run("python", "-c", script)

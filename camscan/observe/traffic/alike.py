@@ -7,14 +7,14 @@ pass for one. Only the first is handed over; the others are counted, and told at
 
 from __future__ import annotations
 
-import secrets
+import os
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camscan.observe.traffic import hellos
+from camscan.observe.traffic import hellos, steps
 from camscan.observe.traffic.batch import PAD, TCP, UDP, Bytes, Columns, Ints, Keys, gather
 from camscan.observe.traffic.gating import Looked
 from camscan.observe.traffic.packet import ALIKE, HEAD, Again
@@ -38,7 +38,7 @@ _Content = tuple[Ints, Keys, Keys]
 
 
 def _odd(count: int) -> Keys:
-    return np.array([secrets.randbits(64) | 1 for _ in range(count)], np.uint64)
+    return np.array([int.from_bytes(os.urandom(8)) | 1 for _ in range(count)], np.uint64)
 
 
 class Asked(NamedTuple):
@@ -119,15 +119,24 @@ class Alike:
         skip = np.where(ranks == _QUESTION, 2, 0)
         size = looked.held - skip
         texts = fits & (ranks <= _QUESTION) & (size > 0) & (looked.held == looked.length)
+        texts &= size <= LONGEST
         short = texts & (looked.held <= HEAD) & (skip == 0)
-        texts &= ~short
+        long = texts & ~short
         found = []
-        if short.any():
+        if steps.compiled is not None:
+            which = np.flatnonzero(texts)
+            found.append(
+                (
+                    which,
+                    *self._stepped(data, columns.payload[rows[which]] + skip[which], size[which]),
+                )
+            )
+        elif short.any():
             which = np.flatnonzero(short)
             words = looked.head[which].view(np.uint64) & self._mask[size[which], :2]
             found.append((which, *self._sums(words)))
-        for least, most in pairwise(_WIDTHS):
-            which = np.flatnonzero(texts & (size <= most) & (size > least))
+        for least, most in pairwise(_WIDTHS if steps.compiled is None else ()):
+            which = np.flatnonzero(long & (size <= most) & (size > least))
             if len(which):
                 places = columns.payload[rows[which]] + skip[which]
                 words = gather(data, places, most).view(np.uint64).reshape(-1, most // 8)
@@ -140,6 +149,16 @@ class Alike:
         which = np.flatnonzero(fits & (ranks == _ENDS))
         found.append((which, *self._sums(passed[which, None])))
         return found
+
+    def _stepped(self, data: Bytes, places: Ints, sizes: Ints) -> tuple[Keys, Keys]:
+        """Sums of payloads, by the compiled step; other sums than those of numpy, with the same meaning."""
+        first, second = np.empty((2, len(places)), np.uint64)
+        secret = (self._veil, self._spread, *self._odd)
+        steps.compiled.camscan_sums(
+            steps.at(data), len(data), steps.at(places), steps.at(sizes), len(places),
+            *(steps.at(column) for column in (*secret, first, second)),
+        )  # fmt: skip
+        return first, second
 
     def _ends(self, data: Bytes, asked: Asked, which: Ints) -> tuple[Keys, Keys]:
         """Sums of addresses, ports, kind and size, and the MAC addresses of ClientHellos."""

@@ -26,8 +26,6 @@ class Batch(NamedTuple):
     """Records of one link type in one buffer."""
 
     data: Bytes
-    rows: NDArray[np.void]
-    """Record header and the first bytes of the frame, see `framing.row_type`."""
     frame: Ints
     """Offset of each frame in `data`."""
     captured: Ints
@@ -41,7 +39,6 @@ class Batch(NamedTuple):
 
     def part(self, begin: int, end: int) -> Batch:
         return self._replace(
-            rows=self.rows[begin:end],
             frame=self.frame[begin:end],
             captured=self.captured[begin:end],
             wire=self.wire[begin:end],
@@ -50,7 +47,6 @@ class Batch(NamedTuple):
 
     def select(self, which: NDArray[np.bool_] | Ints) -> Batch:
         return self._replace(
-            rows=self.rows[which],
             frame=self.frame[which],
             captured=self.captured[which],
             wire=self.wire[which],

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from camscan.observe.traffic.batch import Batch, Bytes, Ints, gather
 from camscan.observe.traffic.boundary import LARGEST, Chain, Walker, words
-from camscan.observe.traffic.framing import FRAME, Framed, row_type, wire_lengths
+from camscan.observe.traffic.framing import Framed, row_type, wire_lengths
+from camscan.observe.traffic.table import distinct
 
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _STATISTICS, _ENHANCED = (
     0x0A0D0D0A,
@@ -47,6 +48,8 @@ class Enhanced(Walker):
     HEAD = 12
     LENGTH_AT = 4
     EXTRA = 0
+    LARGEST = _LARGEST_BLOCK
+    COMPILED = "camscan_blocks"
 
     @property
     def order(self) -> str:
@@ -250,11 +253,11 @@ class PcapngFramer:
             ("captured", u4, 20),
             ("wire", u4, 24),
         )
-        rows = gather(data, places, 28 + FRAME).view(row_type(28, fields))
+        rows = gather(data, places, 28).view(row_type(28, fields))
         captured = np.minimum(rows["captured"].astype(np.int64), rows["size"].astype(np.int64) - 32)
         good = captured >= 0
         numbers = rows["interface"]
-        for number in np.unique(numbers).tolist():
+        for number in distinct(numbers).tolist():
             which = good & (numbers == number)
             if number >= len(self._interfaces):
                 self.no_interface += int(which.sum())
@@ -272,7 +275,7 @@ class PcapngFramer:
             np.clip(at, 0.0, _LAST_TIME, out=at)
             frame = (places if which.all() else places[which]) + 28
             wire = wire_lengths(chosen["wire"], held)
-            out.append(Batch(data, chosen, frame, held, wire, at, interface.link, offset, 28))
+            out.append(Batch(data, frame, held, wire, at, interface.link, offset, 28))
             if len(at):
                 self.last = float(at[-1])
 
@@ -285,9 +288,7 @@ class PcapngFramer:
             self.no_interface += len(places)
             return
         u4 = f"{self._order}u4"
-        rows = gather(data, places, 12 + FRAME).view(
-            row_type(12, (("size", u4, 4), ("wire", u4, 8)))
-        )
+        rows = gather(data, places, 12).view(row_type(12, (("size", u4, 4), ("wire", u4, 8))))
         interface = self._interfaces[0]
         wire = rows["wire"].astype(np.int64)
         held = np.minimum(wire, rows["size"].astype(np.int64) - 16)
@@ -295,7 +296,7 @@ class PcapngFramer:
             held = np.minimum(held, interface.snaplen)
         wire = wire_lengths(rows["wire"], held)
         at = np.full(len(rows), self.last)
-        out.append(Batch(data, rows, places + 12, held, wire, at, interface.link, offset, 12))
+        out.append(Batch(data, places + 12, held, wire, at, interface.link, offset, 12))
 
     def resume(self, data: Bytes, view: memoryview, begin: int, end: int) -> int | None:
         """The next block of a known kind whose two lengths agree."""

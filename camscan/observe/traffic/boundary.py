@@ -17,6 +17,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.observe.traffic import steps
+
 Offsets = NDArray[np.int64]
 
 LARGEST = 1 << 20
@@ -31,6 +33,9 @@ _STEP_COST = 2.5
 """What a step of all lanes costs, apart from their number, over what finding one lane costs; measured."""
 _SMALL = 256
 """Mean bytes of records of which every cache line is needed."""
+_PROBE = 1 << 16
+"""Bytes followed first by the compiled step, to learn how large records are."""
+_COMPILED_LANES, _WORTH_LANES = 12, 1 << 20
 _TURNS = 16
 """How often lanes begin anew in one chunk after one did not lead to the next."""
 _GUESSES = 4
@@ -44,6 +49,14 @@ class Chain(NamedTuple):
     """Where the next record begins: incomplete, or the first damaged one."""
     damaged: bool
     """The record at `end` states a length that cannot be."""
+
+
+class _Followed(NamedTuple):
+    offsets: Offsets
+    end: int
+    damaged: bool
+    proved: bool
+    """Every lane led to the next."""
 
 
 def words(data: NDArray[np.uint8], order: str, at: int = 0) -> NDArray[np.uint32]:
@@ -62,6 +75,10 @@ class Walker(ABC):
     MARK_AT: ClassVar[int] = 0
     """Where the mark is in a record of little-endian order, and in the other one."""
     MARK_AT_BIG: ClassVar[int] = 0
+    LARGEST: ClassVar[int] = LARGEST
+    """Bytes beyond which a length is not believed."""
+    COMPILED: ClassVar[str]
+    """The compiled step that follows such records."""
 
     def __init__(self, order: str) -> None:
         self._order = order
@@ -95,6 +112,8 @@ class Walker(ABC):
 
     def chain(self, data: NDArray[np.uint8], view: memoryview, begin: int, end: int) -> Chain:
         """The records from `begin` on that end before `end`."""
+        if steps.compiled is not None:
+            return self._stepped(data, view, begin, end)
         parts: list[Offsets] = []
         place = begin
         for _ in range(_TURNS):
@@ -106,7 +125,9 @@ class Walker(ABC):
             if mean < _SMALL:
                 # Lanes jump; one pass in order brings what they need into the processor's cache.
                 data[place:end:64].max()
-            starts = self._starts(view, place, end, mean)
+            least, most = _LANE
+            lane = int(min(max(math.sqrt((end - place) * mean / _STEP_COST), least), most))
+            starts = self._starts(view, place, end, mean, lane)
             if len(starts) < _LEAST:
                 break
             self._steps = int(1.25 * (end - place) / len(starts) / mean) + 8
@@ -117,10 +138,42 @@ class Walker(ABC):
         rest = self.step(view, place, end, end)
         return Chain(np.concatenate((*parts, rest.offsets)), rest.end, rest.damaged)
 
-    def _starts(self, view: memoryview, begin: int, end: int, mean: float) -> Offsets:
-        """`begin`, and probable records behind it, at most one in every lane."""
-        least, most = _LANE
-        lane = int(min(max(math.sqrt((end - begin) * mean / _STEP_COST), least), most))
+    def _stepped(self, data: NDArray[np.uint8], view: memoryview, begin: int, end: int) -> Chain:
+        """The same, by the compiled step; where records are large, in several lanes: there memory is waited for."""
+        first = self._lanes(data, np.array([begin], np.int64), min(end, begin + _PROBE))
+        place = first.end
+        if first.damaged or begin + _PROBE >= end:
+            return Chain(first.offsets, place, first.damaged)
+        mean = (place - begin) / max(len(first.offsets), 1)
+        starts = np.array([place], np.int64)
+        if mean > _SMALL and end - place > _WORTH_LANES:
+            starts = self._starts(view, place, end, mean, (end - place) // _COMPILED_LANES)
+        rest = self._lanes(data, starts, end)
+        parts = [first.offsets, rest.offsets]
+        if not rest.proved:
+            rest = self._lanes(data, np.array([rest.end], np.int64), end)
+            parts.append(rest.offsets)
+        return Chain(np.concatenate(parts), rest.end, rest.damaged)
+
+    def _lanes(self, data: NDArray[np.uint8], starts: Offsets, end: int) -> _Followed:
+        """Compiled: all lanes up to the first that does not lead to the next."""
+        lanes, begin = len(starts), int(starts[0])
+        # Room for as many records as could lie in each lane; memory that is not needed is never touched.
+        into = (starts - begin) // self.HEAD + np.arange(lanes)
+        places = np.empty(max(end - begin, 0) // self.HEAD + lanes + 1, np.int64)
+        counts, ends, damaged = np.empty((3, lanes), np.int64)
+        getattr(steps.compiled, self.COMPILED)(
+            steps.at(data), end, self._order == ">", self.LARGEST, lanes, steps.at(starts),
+            *(steps.at(column) for column in (into, places, counts, ends, damaged)),
+        )  # fmt: skip
+        missed = np.flatnonzero(ends[:-1] != starts[1:])
+        stop = int(missed[0]) if len(missed) else lanes - 1
+        slices = zip(into[: stop + 1].tolist(), counts[: stop + 1].tolist(), strict=True)
+        offsets = np.concatenate([places[at : at + count] for at, count in slices])
+        return _Followed(offsets, int(ends[stop]), bool(damaged[stop]), not len(missed))
+
+    def _starts(self, view: memoryview, begin: int, end: int, mean: float, lane: int) -> Offsets:
+        """`begin`, and probable records behind it, at most one in every `lane` bytes."""
         width = min(int(2 * mean) + 256, lane)
         mark = self.mark(view, begin)
         later = self.next_mark(mark)

@@ -6,6 +6,7 @@ in capture order; packets that only repeat others at the end.
 
 from __future__ import annotations
 
+import ctypes
 import heapq
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.observe.traffic import steps
 from camscan.observe.traffic.alike import Alike, Asked
 from camscan.observe.traffic.batch import (
     FIN,
@@ -51,8 +53,12 @@ class _Offered(NamedTuple):
     """Rows that only repeated others: they are not handed over, whatever is wanted."""
 
 
+_Ranked = tuple[Ints, Bytes, NDArray[np.uint8], Keys]
+"""Rows, HEAD bytes of the payload of each, and what the gates say of it: rank and number of those it passed."""
+
+
 class _Picked(NamedTuple):
-    """Rows that passed the look-up tables, and what the gates say of each."""
+    """Rows that may pass a gate or were asked for, and what the gates say of each."""
 
     rows: Ints
     ranks: NDArray[np.uint8]
@@ -118,23 +124,45 @@ class Candidates:
     ) -> None:
         """Feed what is to be fed of these packets."""
         self.read = columns.row[:0]
-        chosen, head = self._begin_well(batch, columns, numbers)
+        pick = self._stepped if steps.compiled is not None else self._begin_well
+        chosen, head, ranks, passed = pick(batch, columns, numbers)
         if not len(chosen) and not whole:
             return
         offered = _Offered(batch, columns, numbers, whole, source, chosen[:0])
         looked = Looked.at(columns, chosen, head)
-        look = self._look[numbers[chosen]]
-        ranks, passed = self._gating.ranks(look >> _PORT_BITS, looked)
-        picked = _Picked(chosen, ranks, passed, looked, look & _WANTED != 0)
-        use = (ranks != NO_RANK) | picked.pending
+        pending = self._look[numbers[chosen]] & _WANTED != 0
+        picked = _Picked(chosen, ranks, passed, looked, pending)
+        use = (ranks != NO_RANK) | pending
         self.read = columns.row[chosen[use]]
         forms = self._merge(offered, picked)
         use &= forms >= 0
         offered = offered._replace(counted=chosen[forms < 0])
         self._deliver(offered, chosen[use], ranks[use] != NO_RANK, forms[use])
 
-    def _begin_well(self, batch: Batch, columns: Columns, numbers: Numbers) -> tuple[Ints, Bytes]:
-        """Rows that may pass a gate, and those that were asked for; HEAD bytes of the payload of each."""
+    def _stepped(self, batch: Batch, columns: Columns, numbers: Numbers) -> _Ranked:
+        """The same as `_begin_well`, by the compiled step, without rows that pass no gate."""
+        count = len(numbers)
+        rows, echoes = np.empty(count, np.int64), np.empty(count, np.int64)
+        ranks, passed = np.empty(count, np.uint8), np.empty(count, np.uint64)
+        head, forms = np.empty((count, HEAD), np.uint8), np.empty(count, np.int32)
+        heard = ctypes.c_int64()
+        given = [
+            np.ascontiguousarray(c)
+            for c in (columns.payload, columns.held, columns.length, columns.b, numbers)
+        ]
+        number = steps.compiled.camscan_pick(
+            steps.at(batch.data), len(batch.data), *(steps.at(c) for c in given), count,
+            steps.at(self._look), self._gating.compiled(), self._echoes.compiled(),
+            steps.pointers(rows, ranks, passed, head, echoes, forms), ctypes.byref(heard),
+        )  # fmt: skip
+        if heard.value:
+            echoes = echoes[: heard.value]
+            self._alike.count(forms[: heard.value], columns.at[echoes])
+        found = rows[:number], head[:number], ranks[:number], passed[:number]
+        return self._with_empty(columns, numbers, found) if self._wanted else found
+
+    def _begin_well(self, batch: Batch, columns: Columns, numbers: Numbers) -> _Ranked:
+        """Rows that may pass a gate, and those that were asked for, with what the gates say of each."""
         rows = np.flatnonzero(columns.held > 0)
         heads = gather(batch.data, columns.payload[rows], HEAD)
         look = self._look[numbers[rows]]
@@ -152,13 +180,29 @@ class Candidates:
             others[echoes] = False
             rows, heads = rows[others], heads[others]
         head = heads.view(np.uint8).reshape(-1, HEAD)
-        if not self._wanted:
-            return rows, head
+        looked = Looked.at(columns, rows, head)
+        found = rows, head, *self._gating.ranks(self._look[numbers[rows]] >> _PORT_BITS, looked)
+        return self._with_empty(columns, numbers, found) if self._wanted else found
+
+    def _with_empty(self, columns: Columns, numbers: Numbers, found: _Ranked) -> _Ranked:
+        """With packets without a payload that were asked for, in order."""
         empty = np.flatnonzero((self._look[numbers] & _WANTED != 0) & (columns.held <= 0))
-        every = np.concatenate((rows, empty))
-        order = np.argsort(every, kind="stable")
-        nothing = np.zeros((len(empty), HEAD), np.uint8)
-        return every[order], np.concatenate((head, nothing))[order]
+        if not len(empty):
+            return found
+        count = len(empty)
+        nothing = (
+            empty,
+            np.zeros((count, HEAD), np.uint8),
+            np.full(count, NO_RANK, np.uint8),
+            np.zeros(count, np.uint64),
+        )
+        order = np.argsort(np.concatenate((found[0], empty)), kind="stable")
+        return (
+            np.concatenate((found[0], nothing[0]))[order],
+            np.concatenate((found[1], nothing[1]))[order],
+            np.concatenate((found[2], nothing[2]))[order],
+            np.concatenate((found[3], nothing[3]))[order],
+        )
 
     def _merge(self, offered: _Offered, picked: _Picked) -> Numbers:
         """Per packet: -1 where it only repeats another and was counted; else its form, 0 = of none."""
@@ -234,8 +278,12 @@ class Candidates:
                 at, place = heapq.heappop(extra)
                 if place >= 0:
                     _, one, datagram = whole[place]
-                    feed(self._maker.whole(batch, one, source, datagram))
-                    self.fed += 1
+                    if datagram.seq < 0:
+                        feed(self._maker.whole(batch, one, source, datagram))
+                        self.fed += 1
+                    elif int(numbers[at]) in wanted:
+                        piece = self._maker.whole(batch, one, source, datagram)
+                        self._hand(offered, at, int(numbers[at]), feed(piece), extra)
                 elif at != row and int(numbers[at]) in wanted:
                     later = self._maker.one(batch, columns, at, source)
                     self._hand(offered, at, int(numbers[at]), feed(later), extra)

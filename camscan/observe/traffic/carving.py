@@ -64,7 +64,7 @@ def run(job: CarveJob) -> Carved:
             source.number = job.number
             engine.read(source)
         except InputError as error:
-            engine.fail(job.capture, str(error))
+            engine.fail(job.capture, str(error).removeprefix(f"{job.capture}: "))
     else:
         carver.finish()
         _running.clear()

@@ -15,6 +15,7 @@ from msgspec import Struct
 from camscan.model.traffic import Flow
 from camscan.observe.traffic.batch import Batch, gather
 from camscan.observe.traffic.engine import Engine
+from camscan.observe.traffic.framing import frame_rows
 from camscan.observe.traffic.link import ETHERNET
 from camscan.observe.traffic.live import LiveSummary
 
@@ -65,7 +66,7 @@ class PortCheck:
         unicast = target >> np.uint64(40) & np.uint64(1) == 0
         own = np.array(sorted(self._own), np.uint64)
         self.foreign += int((unicast & ~np.isin(target, own) & ~np.isin(source, own)).sum())
-        self.tagged += int(np.isin(batch.rows["type"], _VLAN_WORDS).sum())
+        self.tagged += int(np.isin(frame_rows(batch.data, batch.frame)["type"], _VLAN_WORDS).sum())
         macs, counts = np.unique(source, return_counts=True)
         if len(self.stations) < 65_536:
             self.stations.update(dict(zip(macs.tolist(), counts.tolist(), strict=True)))
@@ -73,7 +74,7 @@ class PortCheck:
 
     def _copies(self, batch: Batch) -> None:
         """The same IPv4 packet twice: addresses, identification, length and first payload bytes alike."""
-        rows = batch.rows
+        rows = frame_rows(batch.data, batch.frame)
         plain = (rows["type"] == 0x0008) & (rows["start"] == 0x45)
         if not plain.any():
             return

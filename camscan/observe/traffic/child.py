@@ -27,6 +27,7 @@ from camscan.observe.traffic.messages import Progress
 from camscan.observe.traffic.places import INSIDE
 from camscan.observe.traffic.rotating import first_time, in_time_order
 from camscan.observe.traffic.source import Source, open_descriptor, widen
+from camscan.observe.traffic.table import distinct
 from camscan.observe.traffic.take import TakeOptions, Taking
 from camscan.worker import available
 
@@ -146,7 +147,7 @@ class _Child:
         try:
             self._taking.read(Path(wanted.path), on_chunk=self._chunk)
         except InputError as error:
-            engine.fail(wanted.path, str(error))
+            engine.fail(wanted.path, str(error).removeprefix(f"{wanted.path}: "))
         self._tell(
             m.READ,
             m.FileRead(
@@ -215,7 +216,7 @@ def clients(engine: Engine) -> int:
     part = slice(1, table.count + 1)
     four = table.b[part] >> np.uint64(40) == 0
     ends = table.a[part][four]
-    both = np.unique(np.concatenate((ends >> np.uint64(32), ends & np.uint64(0xFFFF_FFFF))))
+    both = distinct(np.concatenate((ends >> np.uint64(32), ends & np.uint64(0xFFFF_FFFF))))
     inside = int((engine.places.of4(both) == INSIDE).sum())
     return max(inside, engine.ledger.clients())
 

@@ -6,9 +6,12 @@ told without asking any gate; which form they repeat is known (`alike`).
 
 from __future__ import annotations
 
+import ctypes
+
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.observe.traffic import steps
 from camscan.observe.traffic.batch import Bytes, Ints, Keys
 from camscan.observe.traffic.packet import HEAD
 from camscan.observe.traffic.table import Numbers, grown
@@ -37,6 +40,12 @@ class Echoes:
         """Forms or five-tuples are numbered anew."""
         self._forms[:] = 0
         self._any = False
+
+    def compiled(self) -> ctypes.Array[ctypes.c_void_p] | None:
+        """What is remembered, for the compiled step."""
+        if not self._any:
+            return None
+        return steps.pointers(self._forms, self._length, self._first, self._second)
 
     def learn(self, numbers: Numbers, forms: Numbers, held: Ints, head: Bytes) -> None:
         """Payloads of at most HEAD bytes, by the form they have."""

@@ -7,6 +7,7 @@ flows; the few packets that pass a gate go to the feed. Nothing else is kept of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +17,9 @@ from camscan.observe.traffic.batch import PAD, Batch, Bytes, Ints, Tally
 from camscan.observe.traffic.candidates import Candidates
 from camscan.observe.traffic.filling import Filling, Others
 from camscan.observe.traffic.flows import AT_ONCE, MOST_FLOWS, MOST_TUPLES, FiveTuples, Tuples
-from camscan.observe.traffic.fragments import ORPHAN, OVERLAP, Fragments
+from camscan.observe.traffic.fragments import ORPHAN, OVERLAP, SCATTERED, Fragments
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
-from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.ledger import Ledger
 from camscan.observe.traffic.messages import Problem, Progress
 from camscan.observe.traffic.minutes import Lot
@@ -27,6 +27,9 @@ from camscan.observe.traffic.packet import Feed, Gate, Reader, nothing
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.source import Source
 from camscan.observe.traffic.table import PairTable
+
+if TYPE_CHECKING:
+    from camscan.observe.traffic.keep import Keeper
 
 BUFFER = 32 << 20
 """Bytes. Of small packets a part of it is filled at a time, so that columns stay small as well."""
@@ -203,6 +206,7 @@ class Engine:
         counts = (
             (ORPHAN, fragments.orphans),
             (OVERLAP, fragments.overlaps),
+            (SCATTERED, fragments.scattered),
             (_LEFT_OUT_MINUTES, self.tuples.minutes.left_out),
         )
         return {reason: count for reason, count in counts if count}

@@ -97,14 +97,14 @@ class Facts:
             self._lease(mac, address)
 
     def _datagram(self, packet: Packet) -> None:
-        payload = packet.payload[:_DATAGRAM]
-        if _DHCP_SERVER in {packet.dport, packet.sport}:
-            self._dhcp(packet, payload)
+        payload, sport = packet.payload, packet.sport
+        if sport == _DHCP_SERVER or packet.dport == _DHCP_SERVER:
+            self._dhcp(packet, payload[:_DATAGRAM])
             return
-        if not self._local(packet.src) or len(packet.payload) < packet.length:
+        if not self._local(packet.src) or len(payload) < packet.length:
             return
-        if packet.sport == _MDNS and len(payload) > 12 and payload[2] & 0x80:
-            self._keep(packet, Kind.MDNS, payload, port=_MDNS)
+        if sport == _MDNS and len(payload) > 12 and payload[2] & 0x80:
+            self._keep(packet, Kind.MDNS, payload[:_DATAGRAM], port=_MDNS)
             return
         found = said.read(packet)
         if found is not None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camscan.errors import InputError
+from camscan.observe.traffic import steps
 from camscan.observe.traffic.batch import ACK, SYN, Bytes, Columns, Ints, Keys, Tally
 from camscan.observe.traffic.minutes import Lot, MinuteSeries
 from camscan.observe.traffic.places import Places
@@ -84,10 +85,7 @@ class FiveTuples:
         if after > before:
             self._welcome(columns, data, numbers, before, after)
         index = numbers.astype(np.int64)
-        np.add.at(self._packets, index, 1)
-        np.add.at(self._size, index, columns.size)
-        np.minimum.at(self._first, index, columns.at)
-        np.maximum.at(self._last, index, columns.at)
+        self._count(numbers, index, columns)
         opening = columns.flags & SYN
         if opening.any():
             rows = np.flatnonzero(opening)
@@ -97,6 +95,20 @@ class FiveTuples:
             )
         self.minutes.add(index, columns, self._size, self.marks)
         return numbers, before
+
+    def _count(self, numbers: Numbers, index: Ints, columns: Columns) -> None:
+        if steps.compiled is not None:
+            size, when = np.ascontiguousarray(columns.size), np.ascontiguousarray(columns.at)
+            steps.compiled.camscan_count(
+                steps.at(numbers), steps.at(size), steps.at(when), len(numbers),
+                steps.at(self._packets), steps.at(self._size), steps.at(self._first),
+                steps.at(self._last), None,
+            )  # fmt: skip
+            return
+        np.add.at(self._packets, index, 1)
+        np.add.at(self._size, index, columns.size)
+        np.minimum.at(self._first, index, columns.at)
+        np.maximum.at(self._last, index, columns.at)
 
     def _welcome(
         self, columns: Columns, data: Bytes, numbers: Numbers, before: int, after: int

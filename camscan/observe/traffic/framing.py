@@ -1,16 +1,17 @@
-"""What does a framer answer, of whatever form of capture, and which bytes of a frame come with a record?
+"""What does a framer answer, of whatever form of capture, and which fields has the beginning of a frame?
 
 `records` is the framer of pcap, `blocks` that of pcapng.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from camscan.observe.traffic.batch import Batch, Bytes, Ints
+from camscan.observe.traffic.batch import Batch, Bytes, Ints, gather
 from camscan.observe.traffic.boundary import LARGEST
 
 _FRAME_FIELDS: tuple[tuple[str, str, int], ...] = (
@@ -54,17 +55,18 @@ class Framer(Protocol):
         ...
 
 
-def row_type(head: int, header: tuple[tuple[str, str, int], ...]) -> np.dtype[np.void]:
-    """Record header fields and those of the frame behind it, as one row."""
-    fields = (*header, *((n, f, o + head) for n, f, o in _FRAME_FIELDS))
-    return np.dtype(
-        {
-            "names": [n for n, _, _ in fields],
-            "formats": [f for _, f, _ in fields],
-            "offsets": [o for _, _, o in fields],
-            "itemsize": head + FRAME,
-        }
-    )
+def row_type(size: int, fields: Sequence[tuple[str, str, int]]) -> np.dtype[np.void]:
+    """Rows of `size` bytes; of each field name, form and place."""
+    names, formats, offsets = zip(*fields, strict=True)
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
+
+
+_FRAME_TYPE = row_type(FRAME, _FRAME_FIELDS)
+
+
+def frame_rows(data: Bytes, frame: Ints) -> NDArray[np.void]:
+    """The first FRAME bytes of each frame, whatever lies behind a shorter one."""
+    return gather(data, frame, FRAME).view(_FRAME_TYPE)
 
 
 def wire_lengths(stated: NDArray[np.uint32], captured: Ints) -> Ints:

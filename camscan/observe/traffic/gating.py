@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from camscan.errors import UsageError
 from camscan.observe.traffic.batch import TCP, UDP, Bytes, Columns, Ints, Keys
+from camscan.observe.traffic.compiled_gates import CompiledGates, Lot
 from camscan.observe.traffic.packet import ALIKE, HEAD, Gate
 
 _NUMBER = {"tcp": TCP, "udp": UDP}
@@ -106,6 +107,15 @@ class _Patterns:
         for word in self.words:
             bits[every == word] |= bit
 
+    def lot(self, weight: int) -> Lot:
+        """The same for the compiled step."""
+        group = self.group
+        mask = self._mask.tolist()
+        return Lot(
+            group.proto, group.shortest, group.longest, group.end, group.rank, weight,
+            (mask[0], mask[1]), self._values if len(self._values) else None, self._named,
+        )  # fmt: skip
+
     def passes(self, rows: Looked, which: Ints) -> Ints:
         """Those of `which` that pass."""
         group = self.group
@@ -155,6 +165,7 @@ class Gating:
                 if patterns.group.offset == offset:
                     patterns.enter(bits, np.uint64(1 << place % 64))
             self._words.append((offset, bits != 0, bits))
+        self._compiled: CompiledGates | None = None
 
     def _port_table(self, proto: int) -> Bits:
         """Bit n: gate n names the port."""
@@ -163,6 +174,22 @@ class Gating:
             if group.proto in {0, proto}:
                 table[list(group.ports)] |= np.uint32(1 << place)
         return table
+
+    def compiled(self) -> int:
+        """All gates, as the compiled step is given them."""
+        if self._compiled is None:
+            weights = self._weights.tolist()
+            ports = [
+                Lot(0, g.shortest, g.longest, 0, g.rank, weight)
+                for g, weight in zip(self._by_port, weights, strict=False)
+            ]
+            patterns = [
+                p.lot(weight)
+                for p, weight in zip(self._by_bytes, weights[len(ports) :], strict=True)
+            ]
+            words = [(offset, bits) for offset, _, bits in self._words]
+            self._compiled = CompiledGates(ports, patterns, words)
+        return self._compiled.place
 
     def by_port(self, b: Keys) -> Bits:
         """Which gates of ports name a port of each five-tuple: one bit per gate."""
@@ -224,7 +251,7 @@ def _weights(count: int) -> Keys:
     """Numbers of which different sets have different sums; beyond 64, all but certainly."""
     if count <= 64:
         return np.uint64(1) << np.arange(count, dtype=np.uint64)
-    return np.array([secrets.randbits(64) for _ in range(count)], np.uint64)
+    return np.array([int.from_bytes(os.urandom(8)) for _ in range(count)], np.uint64)
 
 
 def _word(heads: NDArray[np.generic], offset: int) -> NDArray[np.uint16]:

@@ -104,13 +104,15 @@ class Maker:
         )
 
     def whole(self, batch: Batch, one: Columns, source: int, datagram: Whole) -> Packet:
-        """A datagram put together; `one` are the columns of the fragment that completed it."""
+        """A datagram put together, or a piece of a segment; `one` are the columns of the fragment that gave it."""
         packet = self.one(batch, one, 0, source)
         return packet._replace(
             sport=datagram.ports >> 16,
             dport=datagram.ports & 0xFFFF,
             payload=datagram.payload,
-            length=len(datagram.payload),
+            length=len(datagram.payload) + datagram.missing,
+            seq=max(datagram.seq, 0),
+            fin=datagram.fin,
         )
 
     def _ends_of(self, a: Keys, b: Keys) -> tuple[list[str], list[str]]:

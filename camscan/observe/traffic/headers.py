@@ -1,7 +1,7 @@
 """Which conversation does each packet belong to, and where is its payload?
 
-Plain packets (Ethernet, IPv4 without options, whole, TCP or UDP, no tunnel port) are read from the bytes
-that were copied with the record header; all others go through `link`, `internet` and `tunnel`.
+Plain packets (Ethernet, IPv4 without options, whole, TCP or UDP, no tunnel port) are read from the first bytes
+of their frame; all others go through `link`, `internet` and `tunnel`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from camscan.observe.traffic import internet, link, tunnel
+from camscan.observe.traffic import internet, link, steps, tunnel
 from camscan.observe.traffic.batch import (
     FAMILY6,
+    FIN,
+    SYN,
     TCP,
     UDP,
     Batch,
@@ -26,7 +28,8 @@ from camscan.observe.traffic.batch import (
     gather,
     joined,
 )
-from camscan.observe.traffic.fragments import Fragments, Key, Whole
+from camscan.observe.traffic.fragments import Fragments, Key, Way, Whole
+from camscan.observe.traffic.framing import frame_rows
 from camscan.observe.traffic.internet import Packets, Rows
 from camscan.observe.traffic.table import PairTable
 
@@ -49,7 +52,8 @@ class Headers:
         self.tally = tally
         self.fragments = Fragments()
         self.whole: list[tuple[int, Columns, Whole]] = []
-        """Datagrams that a fragment of the last batch completed: row, its columns, the datagram."""
+        """Datagrams that a fragment of the last batch completed, and pieces of TCP segments that later ones hold: row,
+        its columns, what is to be read there."""
         self.read_fragment = _worth_joining
         tunnel_port = np.zeros(65_536, np.bool_)
         tunnel_port[list(_TUNNEL_PORTS)] = True
@@ -61,24 +65,42 @@ class Headers:
         count = len(batch.frame)
         self.tally.links[link.NAMES.get(batch.link, str(batch.link))] += count
         parts: list[Columns] = []
+        others: Ints = np.arange(count)
         if batch.link == link.ETHERNET:
-            plain = self._is_plain(batch)
-            number = int(plain.sum())
-            if number == count:
-                return _plain(batch, None)
-            if number:
-                which = np.flatnonzero(plain)
-                parts.append(_plain(batch.select(which), which))
-            rows = _rows(batch, np.flatnonzero(~plain))
-        else:
-            rows = _rows(batch, np.arange(count))
-        parts += self._unwrap(batch, rows)
+            plain, others = (self._stepped if steps.compiled is not None else self._plain)(batch)
+            if not len(others):
+                return plain
+            parts.append(plain)
+        parts += self._unwrap(batch, _rows(batch, others))
         parts = [p for p in parts if len(p.row)]
         return joined(parts) if parts else None
 
-    def _is_plain(self, batch: Batch) -> NDArray[np.bool_]:
-        """Which rows need nothing but what was copied with them."""
-        rows = batch.rows
+    def _stepped(self, batch: Batch) -> tuple[Columns, Ints]:
+        """The same as `_plain`, by the compiled step."""
+        count = len(batch.frame)
+        ints = [np.empty(count, np.int64) for _ in range(7)]
+        size, payload, held, length, transport, mac, row = ints
+        a, b = np.empty(count, np.uint64), np.empty(count, np.uint64)
+        at, flags, others = np.empty(count), np.empty(count, np.uint8), np.empty(count, np.int64)
+        out = (a, b, size, at, flags, payload, held, length, transport, mac, row)
+        given = [np.ascontiguousarray(c) for c in (batch.frame, batch.captured, batch.wire)]
+        when = np.ascontiguousarray(batch.at)
+        number = steps.compiled.camscan_plain(
+            steps.at(batch.data), count, *(steps.at(c) for c in given), steps.at(when),
+            steps.at(self._tunnel_port), steps.pointers(*out), steps.at(others),
+        )  # fmt: skip
+        return Columns._make(c[:number] for c in out), others[: count - number]
+
+    def _plain(self, batch: Batch) -> tuple[Columns, Ints]:
+        """Columns of the rows that need nothing but the beginning of their frame, and all other rows."""
+        rows = frame_rows(batch.data, batch.frame)
+        plain = self._is_plain(batch, rows)
+        which = np.flatnonzero(plain)
+        if len(which) == len(rows):
+            return _plain(batch, rows, which), which[:0]
+        return _plain(batch.select(which), rows[which], which), np.flatnonzero(~plain)
+
+    def _is_plain(self, batch: Batch, rows: NDArray[np.void]) -> NDArray[np.bool_]:
         whole = rows["frag_ttl_proto"] & _WHOLE_BITS
         tcp = whole == _WHOLE_TCP
         plain: NDArray[np.bool_] = whole == _WHOLE_UDP
@@ -184,10 +206,10 @@ class Headers:
         columns: Columns,
         which: Iterable[tuple[int, np.int64]],
     ) -> None:
-        """Give later fragments the ports of the first one, and put wanted datagrams together.
+        """Give later fragments the ports of the first one, put wanted datagrams and segments together.
 
         `which`: rows, and how much of a payload each shows. A first fragment that is not put together is read as a
-        packet that the capture cut.
+        packet that the capture cut; one of a segment that is, as a segment of its own.
         """
         for i, shown in which:
             proto = int(packets.proto[i])
@@ -199,7 +221,9 @@ class Headers:
                 begin = int(columns.payload[i])
                 wanted = proto == UDP and self.read_fragment(ports, data[begin:end][:8].tobytes())
                 self.fragments.first(key, ports, data[place:end].tobytes() if wanted else None)
-                if not wanted and proto in {TCP, UDP}:
+                if proto == TCP and shown and self._begin_segment(data, columns, i, key):
+                    columns.held[i] = shown
+                elif not wanted and proto in {TCP, UDP}:
                     columns.held[i] = shown
                     columns.length[i] = max(int(columns.length[i]), int(shown) + 1)
                 continue
@@ -207,12 +231,32 @@ class Headers:
                 continue
             ports = self.fragments.ports(key)
             columns.b[i] |= np.uint64(ports)
+            last, whole = not bool(packets.more[i]), None
             if self.fragments.wanted(key):
+                whole = self.fragments.later(key, offset, data[place:end].tobytes(), last=last)
+            elif proto == TCP and self.fragments.in_segment(key):
+                missing = int(packets.rows.rest[i]) - (end - place)
                 payload = data[place:end].tobytes()
-                whole = self.fragments.later(key, offset, payload, last=not bool(packets.more[i]))
-                if whole is not None:
-                    one = Columns._make(c[i : i + 1] for c in columns)
-                    self.whole.append((int(columns.row[i]), one, whole))
+                whole = self.fragments.piece(key, offset, payload, missing=missing, last=last)
+            if whole is not None:
+                one = Columns._make(c[i : i + 1] for c in columns)
+                self.whole.append((int(columns.row[i]), one, whole))
+
+    def _begin_segment(self, data: Bytes, columns: Columns, i: int, key: Key) -> bool:
+        """Whether the TCP segment of a first fragment is followed: it begins something, or goes on with it."""
+        ports = int(columns.b[i]) & 0xFFFF_FFFF
+        begin, transport = int(columns.payload[i]), int(columns.transport[i])
+        size = int(columns.length[i])
+        begins = _begins_stream(ports, data[begin : begin + 8].tobytes())
+        if not self.fragments.follows(Way(key.ends, ports, key.six), size, begins=begins):
+            return False
+        head, flags = begin - transport, int(columns.flags[i])
+        seq = int.from_bytes(data[transport + 4 : transport + 8].tobytes(), "big")
+        seq += (flags & SYN != 0) - head
+        self.fragments.segment(key, seq, head + size, fin=flags & FIN != 0)
+        # The last fragment ends the stream.
+        columns.flags[i] = flags & ~FIN
+        return True
 
 
 _NO_LENGTH = 1 << 20
@@ -229,6 +273,13 @@ def _worth_joining(ports: int, head: bytes) -> bool:
     return head[:1] == b"<" or (head[:3].isalpha() and head[:3].isupper())
 
 
+def _begins_stream(ports: int, head: bytes) -> bool:
+    """Whether a payload is the beginning of DNS over TCP, of a TLS handshake, or of a text."""
+    if 53 in {ports >> 16, ports & 0xFFFF} or head[:2] == b"\x16\x03":
+        return True
+    return head[:3].isalpha() and head[:3].isupper()
+
+
 def _rows(batch: Batch, which: Ints) -> Rows:
     place = batch.frame[which]
     return Rows(
@@ -241,8 +292,7 @@ def _rows(batch: Batch, which: Ints) -> Rows:
     )
 
 
-def _plain(batch: Batch, which: Ints | None) -> Columns:
-    rows = batch.rows
+def _plain(batch: Batch, rows: NDArray[np.void], which: Ints) -> Columns:
     proto = rows["proto"].astype(np.uint64)
     tcp = proto == TCP
     head = _TCP_HEAD[rows["doff"]]
@@ -280,5 +330,5 @@ def _plain(batch: Batch, which: Ints | None) -> Columns:
         length=length,
         transport=transport,
         mac=batch.frame,
-        row=np.arange(len(batch.frame)) if which is None else which,
+        row=which,
     )

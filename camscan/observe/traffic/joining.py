@@ -27,13 +27,11 @@ rounds of parts, or in two files, count as ones of which the beginning was not s
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
 from camscan.decode.service_match import RUN
@@ -42,16 +40,19 @@ from camscan.limited import Limited
 from camscan.model.observation import Kind
 from camscan.model.service import ServiceSignature
 from camscan.observe.traffic import split, ways
-from camscan.observe.traffic.batch import PAD, Keys
-from camscan.observe.traffic.engine import EVERY, MOST_ADDRESSES, Engine
+from camscan.observe.traffic.asked import Asked
+from camscan.observe.traffic.batch import PAD, TCP, Keys
+from camscan.observe.traffic.engine import MOST_ADDRESSES, Engine
 from camscan.observe.traffic.flows import AT_ONCE
 from camscan.observe.traffic.fragments import MOST_MISSED, Key
+from camscan.observe.traffic.initials import NOT_OPENED
 from camscan.observe.traffic.memory import written
 from camscan.observe.traffic.namer import PENDING_S, Namer
 from camscan.observe.traffic.packet import Gate, Packet
 from camscan.observe.traffic.pending import Waiting
 from camscan.observe.traffic.register import MANY_NAMES, MANY_SERVICES, MAX_SERVICES
 from camscan.observe.traffic.remembered import Memory
+from camscan.observe.traffic.sizes import Sizes
 from camscan.observe.traffic.source import Source
 from camscan.observe.traffic.state import Segment, absorb, addresses_of
 from camscan.worker import Limits
@@ -65,23 +66,10 @@ _DESCRIBED = frozenset({Kind.RTSP.value, Kind.ONVIF.value, Kind.UPNP_XML.value, 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Sizes(Struct, frozen=True, kw_only=True):
-    """Bytes."""
-
-    worth: int = 100_000_000
-    """Of what is left of a file, from which it is worth being read by several."""
-    most: int = 1 << 30
-    """Of a part: what a process holds of it grows with it."""
-    every: int = EVERY
-    """Between the ends of segments."""
-
-
 class _Other:
     """Another process, and the part it reads."""
 
-    def __init__(
-        self, part: split.Part, asked: split.Asked, gates: Sequence[Gate], every: int
-    ) -> None:
+    def __init__(self, part: split.Part, asked: Asked, gates: Sequence[Gate], every: int) -> None:
         self.part = part
         self._found: split.Findings | None = None
         self._heard = False
@@ -134,7 +122,7 @@ class Joining:
         self,
         engine: Engine,
         namer: Namer,
-        asked: split.Asked,
+        asked: Asked,
         source: Source,
         *,
         gates: Sequence[Gate],
@@ -154,10 +142,6 @@ class Joining:
         """End of the parts that were given to somebody."""
         self.again = 0
         """Parts that were read again here."""
-
-    @classmethod
-    def is_worth(cls, source: Source, processes: int, sizes: Sizes) -> bool:
-        return processes > 1 and hasattr(os, "fork") and source.windows >= sizes.worth
 
     def close(self) -> None:
         for other in self._others:
@@ -220,12 +204,14 @@ class Joining:
         if across is None:
             return other.part.begin
         reader, wanted = across
+        opened = reader.parts().pending.initials.later_opened(found.waiting.unopened)
         engine, namer = self._engine, self._namer
         engine.candidates.want(np.empty(0, np.int64))
         absorb(engine, found.state, other.segments(len(found.sizes)))
         namer.hand_over()
         namer.take_up(written(reader.parts()), reader.waiting())
         namer.take_up(self._without_runs(found), found.waiting)
+        namer.parts().register.not_examined[NOT_OPENED] -= opened
         table = engine.tuples.table
         before = table.count
         numbers = engine.tuples.reserve(*ways.keys(wanted.union(found.wanted), engine.addresses))
@@ -254,6 +240,10 @@ class Joining:
         following = self._others[0].found if found.begun and self._others else None
         if following is not None and _share(
             (found.begun, *ours), (following.orphans, *addresses_of(following.state))
+        ):
+            return True
+        if engine.fragments.follows_any and any(
+            key.proto == TCP for key in (*found.begun, *found.orphans)
         ):
             return True
         begun = engine.fragments.begun, table.a[used], table.b[used]
@@ -288,7 +278,11 @@ class Joining:
             if came.cut:
                 return None
         reader.passed(found.waiting.now)
-        if _made_something(heard) or self._misses_requests(found.memory, reader):
+        if (
+            _made_something(heard)
+            or self._misses_requests(found.memory, reader)
+            or _greets_again(reader.waiting(), found.waiting)
+        ):
             return None
         return reader, wanted
 
@@ -352,6 +346,13 @@ def _is_late(packet: Packet, reader: Namer) -> bool:
     if packet.transport != "tcp" or stream is None:
         return False
     return _DNS in {packet.sport, packet.dport} or packet.at - stream.first >= PENDING_S
+
+
+def _greets_again(before: Waiting, there: Waiting) -> bool:
+    """Whether a handshake of QUIC there is one that was whole before."""
+    known = dict(before.greeted)
+    later = ((flow, pieces.connection) for flow, pieces in there.hellos)
+    return any(known.get(flow) == connection for flow, connection in (*there.greeted, *later))
 
 
 def _made_something(namer: Namer) -> bool:

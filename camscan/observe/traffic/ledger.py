@@ -16,7 +16,7 @@ from camscan.observe.traffic.media import Upload, judged
 from camscan.observe.traffic.minutes import Lot
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.roles import Roles
-from camscan.observe.traffic.table import PairTable, grown
+from camscan.observe.traffic.table import PairTable, distinct, grown
 
 _LOW32 = np.uint64(0xFFFF_FFFF)
 _LOW16 = np.uint64(0xFFFF)
@@ -268,7 +268,7 @@ class Ledger:
         """Distinct client addresses."""
         part = slice(1, self._table.count + 1)
         family = self._table.b[part] & np.uint64(FAMILY6)
-        return len(np.unique(self._table.a[part] >> _32 | family))
+        return len(distinct(self._table.a[part] >> _32 | family))
 
 
 def _counted(pair: Paired, packets: Ints) -> Paired:

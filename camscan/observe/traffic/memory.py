@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
+from camscan.observe.traffic import initials
 from camscan.observe.traffic.facts import Facts
 from camscan.observe.traffic.pending import Tables
 from camscan.observe.traffic.register import Register
-from camscan.observe.traffic.remembered import Memory
+
+if TYPE_CHECKING:
+    from camscan.observe.traffic.remembered import Memory
 
 NOT_WHOLE = "heads of streams that were not whole"
-QUIC_NOT_WHOLE = "QUIC handshakes that were not whole"
 
 
 class Parts(NamedTuple):
@@ -28,6 +30,9 @@ class Parts(NamedTuple):
 
 def written(parts: Parts) -> Memory:
     """All that was found; the reading goes on unharmed. What waits for more is not in it (`pending`)."""
+    # Loaded when a reading is interrupted or saved, and not with every start.
+    from camscan.observe.traffic.remembered import Memory
+
     names, services = parts.register.records()
     facts, leases = parts.facts.records()
     return Memory(
@@ -47,7 +52,7 @@ def broken_off(parts: Parts) -> Memory:
     memory, pending = written(parts), parts.pending
     missed = Counter(memory.not_examined)
     missed[NOT_WHOLE] += len(pending.streams) + len(pending.bodies.pending)
-    missed[QUIC_NOT_WHOLE] += len(pending.hellos)
+    missed[initials.NOT_WHOLE] += len(pending.initials.pieces)
     return replace(memory, not_examined={why: count for why, count in missed.items() if count})
 
 

@@ -11,21 +11,26 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from camscan.decode import client_hello, dns_seen, quic, request_head
-from camscan.decode.own_networks import Own, is_group
+from camscan.decode.own_networks import Own, is_group, may_ask
 from camscan.errors import DecodeError
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic.facts import Facts
-from camscan.observe.traffic.memory import NOT_WHOLE, QUIC_NOT_WHOLE, Parts, taken_up
+from camscan.observe.traffic.initials import Initials
+from camscan.observe.traffic.memory import NOT_WHOLE, Parts, taken_up
 from camscan.observe.traffic.packet import Again, Packet
 from camscan.observe.traffic.pending import FlowKey, Tables, Waiting
 from camscan.observe.traffic.register import Register
-from camscan.observe.traffic.remembered import Memory
 from camscan.observe.traffic.server_names import certificate_names
 from camscan.observe.traffic.services import Services
-from camscan.observe.traffic.stream import Stream
+from camscan.observe.traffic.stream import Stream, begins
+
+if TYPE_CHECKING:
+    from camscan.observe.traffic.remembered import Memory
 
 MAX_PENDING = 2048
 """Conversations whose first bytes are being put together."""
@@ -38,6 +43,9 @@ _DNS, _MDNS, _LLMNR, _DOT = 53, 5353, 5355, 853
 _DOQ = frozenset({784, 853, 8853})
 _DATAGRAM_DNS = {_DNS: "dns", _MDNS: "mdns", _LLMNR: "llmnr"}
 _NO_DNS = "DNS messages that could not be read"
+_SIP = (b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI")
+_MOST_ADDRESSES = 65_536
+"""Addresses of which it is remembered whether they are the owner's."""
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
 
 
@@ -52,17 +60,19 @@ class Namer:
         resolvers: Mapping[str, str] | None = None,
     ) -> None:
         """`local`: whether an address is the owner's. `resolvers`: name or address -> whose resolver."""
-        self._local = local or Own()
+        # Asked several times for every packet.
+        self._local = lru_cache(_MOST_ADDRESSES)(local or Own())
+        self._asks = partial(may_ask, self._local)
         self._resolvers = dict(resolvers or {})
         self._register = Register()
         self._services = Services(signatures, self._local, self._register)
         self._facts = Facts(self._local)
         self._streams: OrderedDict[FlowKey, Stream] = OrderedDict()
-        self._hellos: OrderedDict[FlowKey, quic.HelloPieces] = OrderedDict()
+        self._initials = Initials(MAX_PENDING)
         self._held = 0
         self._now = -math.inf
         self._dns: OrderedDict[bytes, dns_seen.DnsSeen | None] = OrderedDict()
-        self._again: list[Again] = []
+        self._again: tuple[Again, ...] = ()
         self._encrypted: dict[str, None] = {}
         self.dns_visible = False
 
@@ -71,22 +81,24 @@ class Namer:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return (
             frozenset(self._streams)
-            | frozenset(self._hellos)
+            | self._initials.wanted
             | self._facts.wanted
             | self._services.wanted
         )
 
     def feed(self, packet: Packet) -> bool:
         """Read one packet; True: the following packets of this direction of the flow are wanted too."""
-        self._again, more = self._services.feed(packet) if packet.payload else ([], False)
-        if packet.payload or packet.fin:
+        payload = packet.payload
+        self._again, more = self._services.feed(packet) if payload else ((), False)
+        if payload or packet.fin:
             more = self._facts.feed(packet) or more
-        own = self._datagram if packet.transport == "udp" else self._segment
-        return own(packet) or more
+        if packet.transport == "udp":
+            return self._datagram(packet) or more
+        return self._segment(packet) or more
 
     def again(self) -> tuple[Again, ...]:
         """What to call when the packet that was fed last is repeated."""
-        return tuple(self._again)
+        return self._again
 
     def passed(self, at: float) -> None:
         """Time went on with packets that were not fed: heads that are old now will never be whole."""
@@ -117,8 +129,9 @@ class Namer:
 
     def parts(self) -> Parts:
         """What `memory` writes down and fills again."""
-        pending = Tables(self._streams, self._hellos, self._facts.bodies, self._services.runs)
-        return Parts(self._register, self._facts, self._encrypted, pending, self.dns_visible)
+        facts, runs = self._facts, self._services.runs
+        pending = Tables(self._streams, self._initials, facts.bodies, runs)
+        return Parts(self._register, facts, self._encrypted, pending, self.dns_visible)
 
     def waiting(self) -> Waiting:
         """What waits for more; to be encoded before the reading goes on."""
@@ -141,40 +154,28 @@ class Namer:
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
-        if packet.dport in _DATAGRAM_DNS or packet.sport in _DATAGRAM_DNS:
-            ports = (packet.dport, packet.sport)
-            proto = next(proto for port, proto in _DATAGRAM_DNS.items() if port in ports)
-            self._dns_message(packet, packet.payload, proto)
+        payload, sport, dport = packet.payload, packet.sport, packet.dport
+        if dport in _DATAGRAM_DNS or sport in _DATAGRAM_DNS:
+            self._dns_message(packet, payload, _dns_of(sport, dport))
             return False
-        if quic.is_initial(packet.payload):
+        if quic.is_initial(payload):
             return self._quic(packet)
-        if packet.payload[:2] == b"\x16\xfe":
+        if payload.startswith(b"\x16\xfe"):
             with suppress(DecodeError):
-                self._hello(packet, client_hello.of_datagram(packet.payload), "dtls")
-        if packet.payload[:4] in {b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI"}:
-            self._request(packet, packet.payload)
+                self._hello(packet, client_hello.of_datagram(payload), "dtls")
+        elif payload.startswith(_SIP):
+            self._request(packet, payload)
         return False
 
     def _quic(self, packet: Packet) -> bool:
-        if not self._local(packet.src) or packet.dport < packet.sport < 1024:
+        if not self._asks(packet.src, packet.dst) or packet.dport < packet.sport < 1024:
             return False
-        key = (packet.src, packet.sport, packet.dst, packet.dport)
-        pieces = self._hellos.get(key) or quic.HelloPieces()
-        try:
-            hello = pieces.add(packet.payload)
-        except DecodeError:
-            self._count("QUIC handshakes that could not be opened")
-            self._hellos.pop(key, None)
-            return False
+        hello, reason = self._initials.feed(packet)
+        if reason:
+            self._count(reason)
         if hello is not None:
-            self._hellos.pop(key, None)
             self._hello(packet, hello, "quic")
-            return False
-        self._hellos[key] = pieces
-        if len(self._hellos) > MAX_PENDING:
-            self._hellos.popitem(last=False)
-            self._count(QUIC_NOT_WHOLE)
-        return True
+        return self._initials.is_waiting(packet)
 
     def _dns_message(self, packet: Packet, payload: bytes, proto: str) -> None:
         seen = self._parsed(payload)
@@ -189,7 +190,8 @@ class Namer:
         if answer and _DATAGRAM_DNS.get(packet.sport) != proto:
             return
         client, mac = (packet.dst, packet.dst_mac) if answer else (packet.src, packet.src_mac)
-        if not self._local(client) or is_group(client):
+        server = packet.src if answer else packet.dst
+        if not self._asks(client, server) or is_group(client):
             return
         if proto == "dns":
             self.dns_visible = True
@@ -237,7 +239,7 @@ class Namer:
             return stream is not None and not packet.fin
         fresh = stream is None
         if stream is None:
-            if not _starts_something(packet):
+            if _DNS not in {packet.sport, packet.dport} and not begins(packet.payload):
                 return False
             if self._read_stream(packet, key, packet.payload):  # nothing to put together
                 self._make_room(packet.at)
@@ -292,7 +294,7 @@ class Namer:
         return True
 
     def _hello(self, packet: Packet, hello: client_hello.ClientHello, proto: str) -> None:
-        if not self._local(packet.src):
+        if not self._asks(packet.src, packet.dst):
             return
         whose = self._resolvers.get(hello.name or packet.dst, "")
         doq = proto == "quic" and packet.dport in _DOQ
@@ -319,8 +321,6 @@ class Namer:
         if self._local(packet.src):
             self._facts.certificate(packet, der)
             return
-        if not self._local(packet.dst):
-            return
         for name in names:
             self._register.name(
                 client=packet.dst,
@@ -337,7 +337,7 @@ class Namer:
             head = request_head.parse(data)
         except DecodeError:
             return
-        if not head.host or not self._local(packet.src):
+        if not head.host or not self._asks(packet.src, packet.dst):
             return
         proto = "http-connect" if head.method == "CONNECT" else _PLAIN_HTTP[head.protocol]
         self._register.name(
@@ -354,7 +354,7 @@ class Namer:
 
     def _note(self, again: Again | None) -> None:
         if again is not None:
-            self._again.append(again)
+            self._again += (again,)
 
     # Bounds
 
@@ -389,12 +389,9 @@ class Namer:
         self._register.not_examined[reason] += 1
 
 
-def _starts_something(packet: Packet) -> bool:
-    """Whether the first bytes are those of a DNS message, a TLS handshake or a text request."""
-    head = packet.payload[:8]
-    if _DNS in {packet.sport, packet.dport}:
-        return True
-    if head[:1] == b"\x16":
-        return len(head) < 3 or head[1] == 3
-    word = head.partition(b" ")[0]
-    return word.isalpha() and word.isupper() and len(word) > 2
+def _dns_of(sport: int, dport: int) -> str:
+    """Between two of its ports it is what the first in the table says."""
+    for port, proto in _DATAGRAM_DNS.items():
+        if port in {sport, dport}:
+            return proto
+    return ""

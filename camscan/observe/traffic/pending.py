@@ -15,6 +15,7 @@ from msgspec import Struct
 from camscan.decode.quic import HelloPieces
 from camscan.decode.rtp import Run
 from camscan.observe.traffic.bodies import Asked, Bodies
+from camscan.observe.traffic.initials import Initials
 from camscan.observe.traffic.runs import Runs
 from camscan.observe.traffic.stream import Stream
 
@@ -23,10 +24,13 @@ FlowKey = tuple[str, int, str, int]
 
 
 class Waiting(Struct, frozen=True, array_like=True, kw_only=True):
-    """All of it, in the order in which it began."""
+    """All of it, in the order in which it began; and what was said that later packets refer to."""
 
     streams: list[tuple[FlowKey, Stream]] = []
     hellos: list[tuple[FlowKey, HelloPieces]] = []
+    greeted: list[tuple[FlowKey, bytes]] = []
+    unopened: list[tuple[FlowKey, bytes]] = []
+    """Datagrams that no id could open, for who knows one."""
     answers: list[tuple[FlowKey, Stream]] = []
     asked: list[tuple[FlowKey, Asked]] = []
     runs: list[tuple[FlowKey, Run]] = []
@@ -43,7 +47,7 @@ class Tables(NamedTuple):
     """Where a namer keeps it."""
 
     streams: OrderedDict[FlowKey, Stream]
-    hellos: OrderedDict[FlowKey, HelloPieces]
+    initials: Initials
     bodies: Bodies
     runs: Runs
 
@@ -51,7 +55,9 @@ class Tables(NamedTuple):
         """The very objects: to be encoded before the reading goes on."""
         return Waiting(
             streams=list(self.streams.items()),
-            hellos=list(self.hellos.items()),
+            hellos=list(self.initials.pieces.items()),
+            greeted=list(self.initials.greeted.items()),
+            unopened=self.initials.unopened,
             answers=list(self.bodies.pending.items()),
             asked=list(self.bodies.asked.items()),
             runs=list(self.runs.known.items()),
@@ -60,14 +66,17 @@ class Tables(NamedTuple):
 
     def clear(self) -> None:
         """Forget all of it: somebody else goes on with it."""
-        for table in (self.streams, self.hellos, self.bodies.pending, self.bodies.asked):
+        for table in (self.streams, self.bodies.pending, self.bodies.asked, self.runs.known):
             table.clear()
-        self.runs.known.clear()
+        self.initials.pieces.clear()
+        self.initials.greeted.clear()
 
     def take_up(self, waiting: Waiting) -> None:
         """Go on with what began behind all that is here. A run that is known here stays what it is."""
         self.streams.update(waiting.streams)
-        self.hellos.update(waiting.hellos)
+        self.initials.pieces.update(waiting.hellos)
+        for flow, connection in waiting.greeted:
+            self.initials.greet(flow, connection)
         self.bodies.pending.update(waiting.answers)
         for key, asked in waiting.asked:
             self.bodies.remember(key, asked)

@@ -18,6 +18,8 @@ from camscan.errors import RunError, UsageError
 
 NAME = "capture.plan"
 SCHEMA = "camscan-capture-plan/1"
+UNKNOWN = -1
+"""Size of a file that was gone, or could not be looked at, when the capture was begun."""
 
 
 class PlannedFile(Struct, frozen=True, kw_only=True):

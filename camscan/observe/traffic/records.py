@@ -10,9 +10,10 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.observe.traffic import steps
 from camscan.observe.traffic.batch import Batch, Bytes, Ints, gather
 from camscan.observe.traffic.boundary import LARGEST, Chain, Walker
-from camscan.observe.traffic.framing import FRAME, Framed, row_type, wire_lengths
+from camscan.observe.traffic.framing import Framed, row_type, wire_lengths
 
 MAGICS = {
     b"\xd4\xc3\xb2\xa1": ("<", 1e-6),
@@ -31,6 +32,7 @@ class Records(Walker):
     LENGTH_AT = 8
     EXTRA = 16
     MARK_AT = 2
+    COMPILED = "camscan_records"
 
     def step(
         self, view: memoryview, begin: int, end: int, most: int, *, until: int | None = None
@@ -94,13 +96,14 @@ class PcapFramer:
         return Framed([self.batch(data, chain, offset)], chain.end, problem)
 
     def batch(self, data: Bytes, chain: Chain, offset: int) -> Batch:
-        rows = gather(data, chain.offsets, 16 + FRAME).view(self._type)
+        if steps.compiled is not None:
+            return self._stepped(data, chain.offsets, offset)
+        rows = gather(data, chain.offsets, 16).view(self._type)
         captured = rows["captured"].astype(np.int64)
         at = rows["fraction"] * self.unit
         at += rows["seconds"]
         return Batch(
             data=data,
-            rows=rows,
             frame=chain.offsets + 16,
             captured=captured,
             wire=wire_lengths(rows["wire"], captured),
@@ -109,6 +112,17 @@ class PcapFramer:
             offset=offset,
             head=16,
         )
+
+    def _stepped(self, data: Bytes, places: Ints, offset: int) -> Batch:
+        """The same batch, by the compiled step."""
+        count = len(places)
+        frame, captured, wire = (np.empty(count, np.int64) for _ in range(3))
+        at = np.empty(count, np.float64)
+        steps.compiled.camscan_record_fields(
+            steps.at(data), steps.at(places), count, self.order == ">", self.unit, LARGEST,
+            steps.at(frame), steps.at(captured), steps.at(wire), steps.at(at),
+        )  # fmt: skip
+        return Batch(data, frame, captured, wire, at, self.link, offset, 16)
 
     def resume(self, data: Bytes, view: memoryview, begin: int, end: int) -> int | None:
         """The next place from which eight records in a row are plausible."""

@@ -10,12 +10,15 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from camscan.decode.host_name import is_address, is_odd
 from camscan.decode.service_match import Matched, enough
 from camscan.model.traffic import NameSeen, ServiceSeen
 from camscan.observe.traffic.packet import Again, Packet
-from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
+
+if TYPE_CHECKING:
+    from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
 
 MAX_NAMES = 100_000
 MAX_SERVICES = 50_000
@@ -33,7 +36,7 @@ class _Name:
     def __init__(self, at: float) -> None:
         self.first = self.last = at
         self.asked = self.seen = 0
-        self.answers: dict[str, None] = {}
+        self.answers: _Texts = ()
         self.aliases: _Texts = ()
         self.alpn: _Texts = ()
         self.ech = False
@@ -41,11 +44,24 @@ class _Name:
 
     def ask(self, times: int, at: float) -> None:
         self.asked += times
-        self._stretch(at)
+        if at > self.last:
+            self.last = at
+        elif at < self.first:
+            self.first = at
 
     def answer(self, times: int, at: float) -> None:
         self.seen += times
-        self._stretch(at)
+        if at > self.last:
+            self.last = at
+        elif at < self.first:
+            self.first = at
+
+    def add(self, answers: _Texts) -> None:
+        """Of those that are not there yet as many as there is room for."""
+        room = _MAX_ANSWERS - len(self.answers)
+        if room > 0:
+            new = [text for text in answers if text not in self.answers]
+            self.answers += tuple(new[:room])
 
     def say(self, aliases: _Texts, alpn: _Texts, times: int, at: float, *, answer: bool) -> None:
         self.hold(aliases, alpn, at)
@@ -58,12 +74,6 @@ class _Name:
         """What was said last holds, in whatever order it is counted."""
         before = self.said, self.aliases, self.alpn
         self.said, self.aliases, self.alpn = max(before, (at, aliases, alpn))
-
-    def _stretch(self, at: float) -> None:
-        if at > self.last:
-            self.last = at
-        elif at < self.first:
-            self.first = at
 
 
 class _Service:
@@ -113,19 +123,18 @@ class Register:
     ) -> Again | None:
         """Count a name `times`; with `answer` as the answer to a question that may have been counted.
 
-        What to call when the same is said again.
+        `answers`: each once. What to call when the same is said again.
         """
-        if not name or is_address(name):
-            return None
         key = (client, proto, name, remote, port, mac or "")
         record = self._names.get(key)
         if record is None:
+            if not name or is_address(name):
+                return None
             if len(self._names) >= MAX_NAMES:
                 return self.leave_out(MANY_NAMES, times)
             record = self._names[key] = _Name(at)
-        for text in answers:
-            if len(record.answers) < _MAX_ANSWERS:
-                record.answers.setdefault(text)
+        if answers and answers != record.answers:
+            record.add(answers)
         if ech:
             record.ech = True
         if aliases or alpn:
@@ -140,8 +149,10 @@ class Register:
         self, matched: Matched, packet: Packet, *, client: str, mac: str | None, outward: bool
     ) -> Again:
         """Count one message of a service; `outward`: sent by the client. What to call when it is repeated."""
-        remote, port = (packet.dst, packet.dport) if outward else (packet.src, packet.sport)
-        own = packet.sport if outward else packet.dport
+        if outward:
+            remote, port, own = packet.dst, packet.dport, packet.sport
+        else:
+            remote, port, own = packet.src, packet.sport, packet.dport
         signature = matched.service
         key = (client, mac, remote, port, packet.transport, signature.id, own)
         record = self._services.get(key)
@@ -231,6 +242,9 @@ class Register:
 
     def records(self) -> tuple[tuple[NameRecord, ...], tuple[ServiceRecord, ...]]:
         """Every counter as it stands, for `remembered`."""
+        # Loaded when a reading is interrupted or saved, and not with every start.
+        from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
+
         names = tuple(
             NameRecord(
                 client=client, mac=mac or None, proto=proto, name=name, remote=remote or None,
@@ -262,9 +276,7 @@ class Register:
                 name = self._names[place] = _Name(n.first)
             name.ask(n.asked, n.first)
             name.answer(n.seen, n.last)
-            for text in n.answers:
-                if len(name.answers) < _MAX_ANSWERS:
-                    name.answers.setdefault(text)
+            name.add(n.answers)
             name.hold(n.aliases, n.alpn, n.said)
             name.ech = name.ech or n.ech
         for s in services:

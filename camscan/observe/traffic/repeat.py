@@ -38,27 +38,30 @@ class Repeat:
         self._wanted = PairTable(1)
         self._found: list[tuple[Packet, bool]] = []
         self._count: Counter[int] = Counter()
+        self._broken = False
+        """Segments came in fragments, of whatever direction."""
 
     def read(self, piece: Source, a: Keys, b: Keys) -> tuple[list[tuple[Packet, bool]], bool]:
-        """(packet, whether a gate lets it pass) of these five-tuples, and whether some of one were left out.
+        """(packet, whether a gate lets it pass) of these five-tuples, and whether there may be more of them.
 
         Those that say something or begin or end a stream.
         """
         self._wanted = PairTable(len(a) + 1)
         self._wanted.numbers(a, b)
-        self._found, self._count = [], Counter()
+        self._found, self._count, self._broken = [], Counter(), False
         try:
             for _ in Filling(self, piece, 0).buffers():
                 pass
         finally:
             piece.close()
-        return self._found, any(count > MOST for count in self._count.values())
+        return self._found, self._broken or any(n > MOST for n in self._count.values())
 
     def take(self, batch: Batch, number: int) -> None:
         self.packets += len(batch.frame)
         columns = self._headers.columns(batch)
         if columns is None:
             return
+        self._broken = self._broken or any(whole.seq >= 0 for _, _, whole in self._headers.whole)
         numbers = self._wanted.numbers(columns.a, columns.b, insert=False)
         says = (columns.held > 0) | (columns.flags & (SYN | FIN | RST) != 0)
         rows: Ints = np.flatnonzero((numbers > 0) & says)

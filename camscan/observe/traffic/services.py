@@ -37,27 +37,29 @@ class Services:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return self.runs.wanted
 
-    def feed(self, packet: Packet) -> tuple[list[Again], bool]:
+    def feed(self, packet: Packet) -> tuple[tuple[Again, ...], bool]:
         """Count the messages the packet looks like.
 
         What to call when it is repeated, and whether the following packets of this direction are wanted.
         """
         matches = self._matches(packet)
+        if not matches and not self.runs.known:
+            return (), False
         outward = self._local(packet.src)
-        more = False
-        if matches or self.runs:
-            packet, matches, more = self.runs.feed(packet, matches, outward=outward)
-        if matches:
-            matches = [m for m in matches if may_settle(m, (packet.sport, packet.dport))]
-        if not matches or not (outward or self._local(packet.dst)):
-            return [], more
-        if outward and self._local(packet.dst) and packet.sport < packet.dport:
-            outward = packet.sport not in {p for m in matches for p in m.service.ports}
+        packet, matches, more = self.runs.feed(packet, matches, outward=outward)
+        sport, dport = packet.sport, packet.dport
+        matches = [m for m in matches if may_settle(m, sport, dport)]
+        if not matches:
+            return (), more
+        if outward == self._local(packet.dst):
+            # Both ends are the owner's, or neither is known to be.
+            outward = sport >= dport or all(sport not in m.service.ports for m in matches)
         client, mac = (packet.src, packet.src_mac) if outward else (packet.dst, packet.dst_mac)
         if is_group(client):
-            return [], more
+            return (), more
         count = self._register.service
-        return [count(m, packet, client=client, mac=mac, outward=outward) for m in matches], more
+        found = [count(m, packet, client=client, mac=mac, outward=outward) for m in matches]
+        return tuple(found), more
 
     def _matches(self, packet: Packet) -> list[Matched]:
         payload = packet.payload

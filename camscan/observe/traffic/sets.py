@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Sequence
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,19 +28,23 @@ _UNCOVERED = "no file covers it"
 
 
 class Set(NamedTuple):
-    """Files, and what is to be said of those that were left out."""
+    """Files, and what is to be said of those that were left out or cannot be opened."""
 
     files: tuple[Path, ...]
+    """Also those that cannot be opened: whoever reads them says why, beside what the others show."""
     notes: tuple[str, ...]
 
 
 def gathered(given: Sequence[Path]) -> Set:
-    """Files, those in folders, and those of patterns; each once. InputError where a name leads to nothing."""
-    found: list[Path] = []
+    """Files, those in folders, and those of patterns; each once.
+
+    InputError where a name leads to nothing, so that a slip of the pen is told before hours are spent, and where
+    nothing at all can be opened. What was found in a folder and is gone meanwhile, or may not be read, stays in.
+    """
+    found: dict[Path, bool] = {}
     notes: list[str] = []
     for path in given:
-        if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file())
+        if (inside := _inside(path)) is not None:
             captures = [p for p in inside if _is_capture(p)]
             if not captures:
                 raise InputError(f"{path}: no capture in this folder")
@@ -46,31 +52,61 @@ def gathered(given: Sequence[Path]) -> Set:
                 notes.append(
                     f"{path}: {len(inside) - len(captures)} files that are no captures were left"
                 )
-            found += captures
-        elif not path.exists() and glob.has_magic(str(path)):
-            matching = sorted(Path(p) for p in glob.glob(str(path)))  # noqa: PTH207 - absolute patterns too
+            for capture in captures:
+                found.setdefault(capture, False)
+        elif glob.has_magic(str(path)) and not os.path.lexists(path):
+            names = sorted(glob.glob(str(path)))  # noqa: PTH207 - absolute patterns too
+            matching = [Path(name) for name in names if _is_file(Path(name))]
             if not matching:
                 raise InputError(f"{path}: no file of that pattern")
-            found += matching
+            for match in matching:
+                found.setdefault(match, False)
         else:
-            found.append(path)
+            found[path] = True
     return _once(found, notes)
+
+
+def _inside(folder: Path) -> list[Path] | None:
+    """The files of a folder; None where it is none, or cannot be looked into."""
+    try:
+        return sorted(p for p in folder.iterdir() if _is_file(p))
+    except OSError:
+        return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True  # to be said with its reason
 
 
 def _is_capture(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(4).startswith(_BEGINS)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except OSError:
+        return True
 
 
-def _once(paths: Sequence[Path], notes: list[str]) -> Set:
-    """Without files that are there twice, by name or by their bytes."""
+def _once(paths: Mapping[Path, bool], notes: list[str]) -> Set:
+    """Without files that are there twice, by name or by their bytes. True: it was named by itself."""
     kept: list[Path] = []
+    missing: list[str] = []
+    unread: list[str] = []
     by_size: dict[int, list[Path]] = {}
-    for path in paths:
-        size = _size(path)
+    for path, named in paths.items():
+        try:
+            size = _size(path)
+        except InputError as error:
+            missing.append(str(error))
+            continue
+        except OSError as error:
+            why = f"{path}: cannot be read ({error.strerror})"
+            gone = isinstance(error, (FileNotFoundError, NotADirectoryError))
+            (missing if named and gone else unread).append(why)
+            kept.append(path)
+            continue
         alike = by_size.setdefault(size, [])
         same = next((p for p in alike if size and _same(p, path)), None)
         if same is not None:
@@ -78,19 +114,24 @@ def _once(paths: Sequence[Path], notes: list[str]) -> Set:
             continue
         alike.append(path)
         kept.append(path)
-    return Set(tuple(kept), tuple(notes))
+    if missing or not by_size:
+        raise InputError("; ".join(missing or unread))
+    return Set(tuple(kept), (*notes, *(f"{why}; the others are read" for why in unread)))
 
 
 def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve() or file_sha256(one) == file_sha256(other)
+    try:
+        return one.resolve() == other.resolve() or file_sha256(one) == file_sha256(other)
+    except OSError:
+        return False  # gone meanwhile: its reader says so
 
 
 def _size(path: Path) -> int:
-    try:
-        with path.open("rb"):
-            return path.stat().st_size
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{path}: no regular file; what comes through a pipe is read as - alone")
+    with path.open("rb"):
+        return status.st_size
 
 
 class Cover(NamedTuple):

@@ -9,26 +9,24 @@ Only plain pcap files are cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from camscan.decode.own_networks import Own
 from camscan.errors import InputError
 from camscan.limited import Line
-from camscan.model.service import ServiceSignature
 from camscan.observe.traffic import ways
+from camscan.observe.traffic.asked import Asked
 from camscan.observe.traffic.batch import PAD, Keys
 from camscan.observe.traffic.engine import EVERY, MANY_TUPLES, Engine
 from camscan.observe.traffic.flows import AT_ONCE, MOST_TUPLES
 from camscan.observe.traffic.forms import framer_of
 from camscan.observe.traffic.fragments import Key
-from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.memory import written
 from camscan.observe.traffic.messages import Progress
 from camscan.observe.traffic.namer import Namer
@@ -37,7 +35,6 @@ from camscan.observe.traffic.pending import Waiting
 from camscan.observe.traffic.records import HEADER, PcapFramer
 from camscan.observe.traffic.remembered import Memory
 from camscan.observe.traffic.repeat import Repeat
-from camscan.observe.traffic.services import service_gates
 from camscan.observe.traffic.source import Source
 from camscan.observe.traffic.state import Segment, State, segment_of, state_of, tuples_of
 from camscan.observe.traffic.table import PairTable
@@ -52,20 +49,6 @@ FOUND, MORE, PACKETS, SEGMENT = range(64, 68)
 _SECONDS = 600
 """Processor time between two buffers."""
 _encode = msgspec.msgpack.Encoder().encode
-
-
-class Asked(NamedTuple):
-    """What a reading looks for."""
-
-    services: Sequence[ServiceSignature]
-    resolvers: Mapping[str, str]
-    local: tuple[str, ...]
-
-    def namer(self) -> Namer:
-        return Namer(self.services, local=Own(self.local), resolvers=self.resolvers)
-
-    def gates(self) -> tuple[Gate, ...]:
-        return (*GATES, *service_gates(self.services))
 
 
 class Part(Struct, frozen=True):

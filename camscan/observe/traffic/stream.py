@@ -54,3 +54,12 @@ class Stream(Struct, array_like=True):
     def size(self) -> int:
         """Bytes held."""
         return len(self.data) + sum(map(len, self.later.values()))
+
+
+def begins(payload: bytes) -> bool:
+    """Whether the first bytes are those of a TLS handshake or a text request."""
+    head = payload[:8]
+    if head[:1] == b"\x16":
+        return len(head) < 3 or head[1] == 3
+    word = head.partition(b" ")[0]
+    return word.isalpha() and word.isupper() and len(word) > 2

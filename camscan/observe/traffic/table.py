@@ -10,6 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.observe.traffic import steps
+
 Keys = NDArray[np.uint64]
 Numbers = NDArray[np.int32]
 
@@ -40,12 +42,25 @@ class PairTable:
         """The number of every pair; new pairs get the next ones in order of appearance of their slot."""
         if insert:
             self._room(min(len(a), self.most - self.count))
+        if steps.compiled is not None:
+            return self._stepped(a, b, insert=insert)
         slot = self._slot(a, b)
         result = self._slots[slot]
         wrong = (self.a[result] != a) | (self.b[result] != b)
         open_rows = np.flatnonzero(wrong)
         if len(open_rows):
             self._resolve(a, b, slot, result, open_rows, insert=insert)
+        return result
+
+    def _stepped(self, a: Keys, b: Keys, *, insert: bool) -> Numbers:
+        """The same, by the compiled step; new pairs are numbered in their own order."""
+        result = np.empty(len(a), np.int32)
+        a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+        self.count = steps.compiled.camscan_numbers(
+            steps.at(a), steps.at(b), len(a), steps.at(self.a), steps.at(self.b),
+            steps.at(self._slots), self._bits, self.count, self.most if insert else 0,
+            steps.at(result),
+        )  # fmt: skip
         return result
 
     def _slot(self, a: Keys, b: Keys) -> NDArray[np.int64]:
@@ -138,3 +153,11 @@ def grown(column: NDArray[_S], size: int) -> NDArray[_S]:
     fresh = np.zeros(max(size, 2 * len(column)), column.dtype)
     fresh[: len(column)] = column
     return fresh
+
+
+def distinct(numbers: NDArray[_S]) -> NDArray[_S]:
+    """Each number once, in order: `np.unique`, which would load the masked arrays first."""
+    ordered = np.sort(numbers)
+    new = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return ordered[new]

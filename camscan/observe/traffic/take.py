@@ -6,6 +6,7 @@ The engine reads and counts, the namer reads the few packets that say something.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +16,11 @@ from msgspec.structs import replace
 
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import Captured, Flow
+from camscan.observe.traffic.asked import Asked
 from camscan.observe.traffic.engine import Engine
-from camscan.observe.traffic.joining import Joining, Sizes
-from camscan.observe.traffic.memory import broken_off
 from camscan.observe.traffic.messages import Problem, Progress
-from camscan.observe.traffic.remembered import decoded, encoded
+from camscan.observe.traffic.sizes import Sizes
 from camscan.observe.traffic.source import Source, open_source
-from camscan.observe.traffic.split import Asked
-from camscan.observe.traffic.state import absorb, state_of
 
 Phases = tuple[tuple[str, float, float], ...]
 
@@ -68,17 +66,20 @@ class Taking:
         opened = open_source(source) if isinstance(source, Path) else source
         with _fewer_collections():
             # Who keeps packets does it alone.
-            processes = self._processes if self.engine.keeper is None else 1
-            if not Joining.is_worth(opened, processes, self._sizes):
+            alone = self._processes < 2 or not hasattr(os, "fork")
+            if alone or self.engine.keeper is not None or opened.windows < self._sizes.worth:
                 self.engine.read(opened, on_chunk=on_chunk)
                 return
+            # Loaded where it pays: most captures are small, and start faster without.
+            from camscan.observe.traffic.joining import Joining
+
             others = Joining(
                 self.engine,
                 self._namer,
                 self._asked,
                 opened,
                 gates=self._gates,
-                processes=processes,
+                processes=self._processes,
                 sizes=self._sizes,
             )
             try:
@@ -89,11 +90,18 @@ class Taking:
 
     def remember(self) -> bytes:
         """All that was found so far, as `take_up` wants it; the reading goes on unharmed."""
+        from camscan.observe.traffic.memory import broken_off
+        from camscan.observe.traffic.remembered import encoded
+        from camscan.observe.traffic.state import state_of
+
         self.engine.tell()
         return encoded(state_of(self.engine), broken_off(self._namer.parts()))
 
     def take_up(self, data: bytes) -> None:
         """Go on from what an earlier reading remembered; to be called first. InputError where it is none."""
+        from camscan.observe.traffic.remembered import decoded
+        from camscan.observe.traffic.state import absorb
+
         found = decoded(data)
         absorb(self.engine, found.engine)
         self._namer.take_up(found.memory)

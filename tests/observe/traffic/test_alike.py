@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 import wire_messages as wire
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,8 @@ from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.namer import Namer
 from camscan.observe.traffic.services import service_gates
 from camscan.observe.traffic.source import Source
+
+pytestmark = pytest.mark.usefixtures("each_form")
 
 SERVICES = load().services
 ALL_GATES = (*GATES, *service_gates(SERVICES))

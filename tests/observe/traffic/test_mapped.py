@@ -13,6 +13,8 @@ from camscan.observe.traffic import filling, mapped, source, split
 from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.source import open_source
 
+pytestmark = pytest.mark.usefixtures("each_form")
+
 RECORDS = timed([f.ether(p) for p in packets(61, 3000)])
 FORMS = {"pcap": f.pcap(RECORDS), "pcapng": f.pcapng(RECORDS)}
 

@@ -168,9 +168,26 @@ def test_of_an_answer_only_the_head_is_kept():
 
 
 def test_strangers_are_nobodys_clients():
-    stranger = wire.datagram(wire.dns_query(HOST), src="198.51.100.9", dst="198.51.100.1", dport=53)
-    namer, _ = feed(stranger)
-    assert namer.names() == ()
+    for server in ("10.20.0.1", "192.168.1.1"):
+        stranger = wire.datagram(wire.dns_query(HOST), src="198.51.100.9", dst=server, dport=53)
+        assert feed(stranger)[0].names() == ()
+
+
+@pytest.mark.parametrize("server", ["fe80::1", "fd00::1", "2606:4700::1111"])
+def test_a_client_with_a_global_ipv6_address_asks(server):
+    asks = wire.datagram(wire.dns_query(HOST), src="2001:db8:1::50", dst=server, dport=53)
+    answer = wire.dns_answer(HOST, ("A", "203.0.113.7"))
+    told = wire.datagram(answer, src=server, sport=53, dst="2001:db8:1::50", dport=40000)
+    hello = next(
+        wire.segments(
+            wire.records(wire.hello("tls.example.net")), src="2001:db8:1::50", dst="2606:4700::1"
+        )
+    )
+    namer, _ = feed(asks, told, hello)
+    client = "2001:db8:1::50"
+    found = {(n.client, n.proto, n.name) for n in namer.names()}
+    assert found == {(client, "dns", HOST), (client, "tls", "tls.example.net")}
+    assert {a for n in namer.names() for a in n.answers} == {"203.0.113.7"}
 
 
 def test_every_service_pattern_fits_the_gates_of_the_engine():

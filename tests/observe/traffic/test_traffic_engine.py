@@ -17,6 +17,8 @@ from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.packet import Gate
 from camscan.observe.traffic.source import Source, open_source
 
+pytestmark = pytest.mark.usefixtures("each_form")
+
 CLIENTS = [f"10.0.0.{i}" for i in range(2, 10)] + [f"fd00::{i}" for i in range(2, 6)]
 REMOTES = [f"93.184.216.{i}" for i in range(1, 6)] + [f"2606:2800::{i}" for i in range(1, 4)]
 

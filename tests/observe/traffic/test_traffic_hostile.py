@@ -23,6 +23,8 @@ from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.records import Records
 from camscan.observe.traffic.source import Source
 
+pytestmark = pytest.mark.usefixtures("each_form")
+
 RECORDS = timed([f.ether(p) for p in packets(21, 300)])
 GOOD = {"pcap": f.pcap(RECORDS), "pcapng": f.pcapng(RECORDS)}
 

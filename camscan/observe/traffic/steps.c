@@ -1,0 +1,410 @@
+/* The steps of reading a capture that go packet by packet, compiled.
+ *
+ * What each of them answers is defined by its numpy form; `steps.py` names it, and tests hold both to the
+ * same answers on any bytes. Nothing is allocated here and nothing is kept. Every function is told where the
+ * bytes end that it may read, and every index that comes from the capture is compared with that first.
+ * Plain C11 without Python's headers; numbers are read as on little-endian machines.
+ */
+#include <stdint.h>
+#include <string.h>
+
+#define API __attribute__((visibility("default")))
+#define AHEAD 16 /* rows: so far ahead what will be needed is asked for */
+#define HEAD 16  /* bytes of a payload that gates can see */
+#define NO_RANK 255
+#define TCP 6
+#define UDP 17
+#define WANTED 1u
+
+typedef const uint8_t *Data;
+
+#ifndef SOURCE
+#define SOURCE ""
+#endif
+
+/* The beginning of the SHA-256 of this file as it was compiled. */
+API const char *camscan_source(void) { return SOURCE; }
+
+/* Raised with every change of an argument; `steps.py` expects it. */
+API int32_t camscan_steps(void) { return 1; }
+
+static inline uint16_t be16(Data p) { return (uint16_t)(p[0] << 8 | p[1]); }
+
+static inline uint32_t word(Data p) {
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+static inline uint64_t half(Data p) {
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return v;
+}
+
+static inline uint32_t ordered(Data p, int32_t big) {
+    return big ? __builtin_bswap32(word(p)) : word(p);
+}
+
+typedef struct {
+    Data data;
+    int64_t end;
+    int64_t largest; /* bytes beyond which a length is not believed */
+    int32_t big;
+} Chunk;
+
+/* Where the record of pcap at `place` ends; -1 where it is not whole, -2 where its length cannot be. */
+static inline int64_t record_end(const Chunk *c, int64_t place) {
+    if (place > c->end - 16) return -1;
+    int64_t size = ordered(c->data + place + 8, c->big);
+    if (size > c->largest) return -2;
+    return place + 16 + size <= c->end ? place + 16 + size : -1;
+}
+
+/* The same for the enhanced packet block of pcapng at `place`; -1 for all others. */
+static inline int64_t block_end(const Chunk *c, int64_t place) {
+    if (place > c->end - 12 || ordered(c->data + place, c->big) != 6) return -1;
+    int64_t size = ordered(c->data + place + 4, c->big);
+    if (size < 12 || size & 3 || size > c->largest || place + size > c->end) return -1;
+    return ordered(c->data + place + size - 4, c->big) == (uint32_t)size ? place + size : -1;
+}
+
+/* Follow several chains in step, each from its place in `starts` up to the beginning of the next: one waits for
+ * memory while the others go on. Lane n writes to `places` from places[into[n]] on, where there is room for as many
+ * records as fit. Per lane, how many, and where its next record begins; stop[1] says whether its length cannot be. */
+static inline void follow(const Chunk *c, int blocks, int64_t lanes, const int64_t *starts,
+                          const int64_t *into, int64_t *places, int64_t *counts, int64_t *ends,
+                          int64_t *damaged) {
+    int64_t going = lanes;
+    for (int64_t n = 0; n < lanes; n++) {
+        counts[n] = 0;
+        ends[n] = starts[n];
+        damaged[n] = 0;
+    }
+    while (going) {
+        going = 0;
+        for (int64_t n = 0; n < lanes; n++) {
+            int64_t place = ends[n];
+            if (damaged[n] < 0 || (n + 1 < lanes && place >= starts[n + 1])) continue;
+            int64_t following = blocks ? block_end(c, place) : record_end(c, place);
+            if (following < 0) {
+                damaged[n] = following; /* this lane is done */
+                continue;
+            }
+            places[into[n] + counts[n]++] = place;
+            ends[n] = following;
+            /* Headers of what is in the record are wanted soon; where the next one begins, now. */
+            __builtin_prefetch(c->data + place + 76);
+            __builtin_prefetch(c->data + following + 8);
+            going++;
+        }
+    }
+    for (int64_t n = 0; n < lanes; n++) damaged[n] = damaged[n] == -2;
+}
+
+/* Records of pcap, and enhanced packet blocks of pcapng: chains of those that end before `end`. */
+API void camscan_records(Data data, int64_t end, int32_t big, int64_t largest, int64_t lanes,
+                         const int64_t *starts, const int64_t *into, int64_t *places,
+                         int64_t *counts, int64_t *ends, int64_t *damaged) {
+    Chunk chunk = {data, end, largest, big};
+    follow(&chunk, 0, lanes, starts, into, places, counts, ends, damaged);
+}
+
+API void camscan_blocks(Data data, int64_t end, int32_t big, int64_t largest, int64_t lanes,
+                        const int64_t *starts, const int64_t *into, int64_t *places,
+                        int64_t *counts, int64_t *ends, int64_t *damaged) {
+    Chunk chunk = {data, end, largest, big};
+    follow(&chunk, 1, lanes, starts, into, places, counts, ends, damaged);
+}
+
+/* The fields of pcap records: captured and stated length (not believed above `largest`), time in seconds. */
+API void camscan_record_fields(Data data, const int64_t *places, int64_t n, int32_t big,
+                               double unit, int64_t largest, int64_t *frame, int64_t *captured,
+                               int64_t *wire, double *at) {
+    for (int64_t i = 0; i < n; i++) {
+        if (i + AHEAD < n) __builtin_prefetch(data + places[i + AHEAD]);
+        Data p = data + places[i];
+        int64_t held = ordered(p + 8, big), stated = ordered(p + 12, big);
+        if (stated < held) stated = held;
+        frame[i] = places[i] + 16;
+        captured[i] = held;
+        wire[i] = stated > largest ? held : stated;
+        at[i] = (double)ordered(p + 4, big) * unit + (double)ordered(p, big);
+    }
+}
+
+typedef struct {
+    uint64_t *a, *b;
+    int64_t *size;
+    double *at;
+    uint8_t *flags;
+    int64_t *payload, *held, *length, *transport, *mac, *row;
+} Columns;
+
+/* Columns of the plain packets among Ethernet frames (IPv4 without options, whole, TCP or UDP, no port of
+ * `tunnel`); the rows of all others go to `others`. Returns how many are plain. */
+API int64_t camscan_plain(Data data, int64_t n, const int64_t *frame, const int64_t *captured,
+                          const int64_t *wire, const double *at, const uint8_t *tunnel,
+                          const Columns *out, int64_t *others) {
+    int64_t count = 0, rest = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (i + AHEAD < n) {
+            __builtin_prefetch(data + frame[i + AHEAD] + 12);
+            __builtin_prefetch(data + frame[i + AHEAD] + 54);
+        }
+        int64_t cap = captured[i];
+        Data p = data + frame[i];
+        int tcp = 0, plain = 0;
+        int64_t total = 0;
+        /* Whole headers: UDP 42 bytes, TCP 54. */
+        if (cap >= 42 && (word(p + 12) & 0xFFFFFF) == 0x450008 && !(p[20] & 0x3F) && !p[21]) {
+            total = be16(p + 16);
+            int64_t there = total + 14 < cap ? total + 14 : cap;
+            tcp = p[23] == TCP;
+            plain = (tcp && there >= 54) || (p[23] == UDP && there >= 42 && !tunnel[be16(p + 36)]);
+            plain = plain && total + 14 <= wire[i];
+        }
+        if (!plain) {
+            others[rest++] = i;
+            continue;
+        }
+        int64_t head = 28, length = total;
+        if (tcp) {
+            head = 20 + (p[46] >> 4) * 4;
+        } else {
+            /* UDP states its own length: what lies behind it is not its payload. */
+            int64_t stated = be16(p + 38);
+            if (stated >= 8 && stated + 20 < length) length = stated + 20;
+        }
+        length -= head;
+        int64_t held = cap - 14 - head;
+        if (held > length) held = length;
+        /* A TCP header shorter than 20 bytes is no header. */
+        if (held < 0 || (tcp && head < 40)) held = 0;
+        if (length < 0 || (tcp && head < 40)) length = 0;
+        out->a[count] = __builtin_bswap64(half(p + 26));
+        out->b[count] = (uint64_t)p[23] << 32 | __builtin_bswap32(word(p + 34));
+        out->size[count] = wire[i];
+        out->at[count] = at[i];
+        out->flags[count] = tcp ? p[47] : 0;
+        out->payload[count] = frame[i] + 14 + head;
+        out->held[count] = held;
+        out->length[count] = length;
+        out->transport[count] = frame[i] + 34;
+        out->mac[count] = frame[i];
+        out->row[count] = i;
+        count++;
+    }
+    return count;
+}
+
+static inline uint64_t slot_of(uint64_t a, uint64_t b, int32_t bits) {
+    uint64_t mixed = a * 0x9E3779B97F4A7C15u ^ b * 0xC2B2AE3D27D4EB4Fu;
+    mixed ^= mixed >> 29;
+    return mixed * 0xD6E8FEB86659FD93u >> (64 - bits);
+}
+
+/* The number of every pair in a table of `count` pairs; new pairs get the next numbers while there are fewer
+ * than `most`, else 0. Returns the count afterwards. The table has room for `n` more (see PairTable). */
+API int64_t camscan_numbers(const uint64_t *a, const uint64_t *b, int64_t n, uint64_t *known_a,
+                            uint64_t *known_b, int32_t *slots, int32_t bits, int64_t count,
+                            int64_t most, int32_t *out) {
+    const uint64_t mask = ((uint64_t)1 << bits) - 1;
+    uint64_t slot[AHEAD];
+    for (int64_t begin = 0; begin < n; begin += AHEAD) {
+        int lot = n - begin < AHEAD ? (int)(n - begin) : AHEAD;
+        for (int i = 0; i < lot; i++) {
+            slot[i] = slot_of(a[begin + i], b[begin + i], bits);
+            __builtin_prefetch(slots + slot[i]);
+        }
+        for (int i = 0; i < lot; i++) {
+            int32_t number = slots[slot[i]];
+            __builtin_prefetch(known_a + number);
+            __builtin_prefetch(known_b + number);
+        }
+        for (int i = 0; i < lot; i++) {
+            uint64_t at = slot[i], x = a[begin + i], y = b[begin + i];
+            int32_t number;
+            while ((number = slots[at]) && (known_a[number] != x || known_b[number] != y))
+                at = (at + 1) & mask;
+            if (!number && count < most) {
+                number = (int32_t)++count;
+                slots[at] = number;
+                known_a[number] = x;
+                known_b[number] = y;
+            }
+            out[begin + i] = number;
+        }
+    }
+    return count;
+}
+
+/* Add packets to the counters of their five-tuples; `touched` may be NULL. */
+API void camscan_count(const int32_t *numbers, const int64_t *size, const double *at, int64_t n,
+                       int64_t *packets, int64_t *sizes, double *first, double *last,
+                       uint8_t *touched) {
+    for (int64_t i = 0; i < n; i++) {
+        if (i + AHEAD < n) {
+            int32_t later = numbers[i + AHEAD];
+            __builtin_prefetch(packets + later, 1);
+            __builtin_prefetch(sizes + later, 1);
+            __builtin_prefetch(first + later);
+            __builtin_prefetch(last + later, 1);
+        }
+        int32_t k = numbers[i];
+        packets[k] += 1;
+        sizes[k] += size[i];
+        if (at[i] < first[k]) first[k] = at[i];
+        if (at[i] > last[k]) last[k] = at[i];
+        if (touched) touched[k] = 1;
+    }
+}
+
+typedef struct {
+    int64_t proto; /* 0 = any */
+    int64_t shortest, longest;
+    int64_t end; /* payload bytes that must have been captured */
+    int64_t rank;
+    uint64_t weight;
+    uint64_t mask[2];
+    const uint8_t *ports;   /* by number: whether it is named; NULL = any port */
+    const uint64_t *values; /* two numbers each; NULL = the words told already */
+    int64_t count;
+} Group;
+
+typedef struct {
+    int64_t offset;
+    const uint8_t *some;  /* one bit for each word: whether a pattern begins so */
+    const uint64_t *bits; /* of each word: which groups, by their place modulo 64 */
+} Words;
+
+typedef struct {
+    const Group *by_port; /* bit n + 1 of `look` stands for the n-th */
+    int64_t ports;
+    const Words *words;
+    int64_t offsets;
+    const Group *by_bytes;
+    int64_t groups;
+} Gates;
+
+typedef struct {
+    const int32_t *forms; /* of a five-tuple: the form of its last short payload, 0 = none */
+    const uint8_t *length;
+    const uint64_t *first, *second;
+} Echoes;
+
+typedef struct {
+    int64_t *rows;
+    uint8_t *ranks;
+    uint64_t *passed;
+    uint8_t *heads; /* HEAD bytes each */
+    int64_t *echoes;
+    int32_t *forms; /* of the echoes */
+} Picked;
+
+static inline int fits(const Group *g, uint64_t proto, uint64_t source, uint64_t target,
+                       int64_t length, int64_t held, const uint64_t *head) {
+    if (length < g->shortest || length > g->longest || held < g->end) return 0;
+    if (g->proto && (uint64_t)g->proto != proto) return 0;
+    if (g->ports && !g->ports[source] && !g->ports[target]) return 0;
+    if (!g->values) return 1;
+    uint64_t one = head[0] & g->mask[0], two = head[1] & g->mask[1];
+    for (int64_t v = 0; v < g->count; v++)
+        if (g->values[2 * v] == one && g->values[2 * v + 1] == two) return 1;
+    return 0;
+}
+
+/* Which packets pass a gate or are wanted, and which only repeat the last short payload of their five-tuple.
+ * Returns how many were picked; the number of echoes goes to `heard`. `size`: bytes of `data`. */
+API int64_t camscan_pick(Data data, int64_t size, const int64_t *payload, const int64_t *held,
+                         const int64_t *length, const uint64_t *b, const int32_t *numbers,
+                         int64_t n, const uint32_t *look, const Gates *gates, const Echoes *echoes,
+                         const Picked *out, int64_t *heard) {
+    int64_t count = 0, repeats = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (i + AHEAD < n) {
+            __builtin_prefetch(data + payload[i + AHEAD]);
+            __builtin_prefetch(look + numbers[i + AHEAD]);
+        }
+        if (held[i] <= 0 || payload[i] < 0 || payload[i] > size - HEAD) continue;
+        Data p = data + payload[i];
+        uint32_t known = look[numbers[i]];
+        uint64_t bits = 0;
+        for (int64_t w = 0; w < gates->offsets; w++) {
+            const Words *words = gates->words + w;
+            uint16_t at;
+            memcpy(&at, p + words->offset, 2);
+            if (words->some[at >> 3] >> (at & 7) & 1) bits |= words->bits[at];
+        }
+        if (!bits && !known) continue;
+        uint64_t head[2] = {half(p), half(p + 8)};
+        int32_t number = numbers[i];
+        if (echoes && !(known & WANTED) && held[i] <= HEAD && held[i] == length[i] &&
+            echoes->forms[number] > 0 && echoes->length[number] == held[i]) {
+            int64_t kept = held[i];
+            uint64_t low = kept >= 8 ? ~(uint64_t)0 : ((uint64_t)1 << 8 * kept) - 1;
+            uint64_t high = kept >= 16 ? ~(uint64_t)0
+                            : kept > 8 ? ((uint64_t)1 << 8 * (kept - 8)) - 1
+                                       : 0;
+            if ((head[0] & low) == echoes->first[number] &&
+                (head[1] & high) == echoes->second[number]) {
+                out->echoes[repeats] = i;
+                out->forms[repeats++] = echoes->forms[number];
+                continue;
+            }
+        }
+        uint64_t proto = b[i] >> 32 & 0xFF, source = b[i] >> 16 & 0xFFFF, target = b[i] & 0xFFFF;
+        uint64_t passed = 0;
+        int64_t rank = NO_RANK;
+        uint32_t named = known >> 1;
+        while (named) {
+            const Group *g = gates->by_port + __builtin_ctz(named);
+            named &= named - 1;
+            if (length[i] >= g->shortest && length[i] <= g->longest) {
+                if (g->rank < rank) rank = g->rank;
+                passed += g->weight;
+            }
+        }
+        while (bits) {
+            int64_t place = __builtin_ctzll(bits);
+            bits &= bits - 1;
+            for (; place < gates->groups; place += 64) {
+                const Group *g = gates->by_bytes + place;
+                if (fits(g, proto, source, target, length[i], held[i], head)) {
+                    if (g->rank < rank) rank = g->rank;
+                    passed += g->weight;
+                }
+            }
+        }
+        if (rank == NO_RANK && !(known & WANTED)) continue;
+        out->rows[count] = i;
+        out->ranks[count] = (uint8_t)rank;
+        out->passed[count] = passed;
+        memcpy(out->heads + HEAD * count, head, HEAD);
+        count++;
+    }
+    *heard = repeats;
+    return count;
+}
+
+/* Two sums over the payload of each packet, `sizes` bytes from `places` on, mixed with secret numbers of which there
+ * are enough for the longest (see Alike). */
+API void camscan_sums(Data data, int64_t size, const int64_t *places, const int64_t *sizes,
+                      int64_t n, const uint64_t *veil, const uint64_t *spread, const uint64_t *one,
+                      const uint64_t *two, uint64_t *first, uint64_t *second) {
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t x = 0, y = 0;
+        int64_t left = sizes[i], at = places[i];
+        if (at < 0 || left < 0 || left > size - at) left = 0;
+        for (int64_t k = 0; left > 0; k++, at += 8, left -= 8) {
+            uint64_t v = 0;
+            memcpy(&v, data + at, left < 8 ? (size_t)left : 8);
+            v = (v ^ veil[k]) * spread[k];
+            v ^= v >> 32;
+            x += v * one[k];
+            y += v * two[k];
+        }
+        first[i] = x;
+        second[i] = y;
+    }
+}
