@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 
 BUFFER = 32 << 20
 """Bytes. Of small packets a part of it is filled at a time, so that columns stay small as well."""
-EVERY = 8 << 20
-"""Bytes of an input between two places where five-tuples may be entered into the ledger. The places do not depend
-on who reads which part of a file, so neither does who is the client of a conversation."""
+EVERY = 64 << 20
+"""Bytes of an input between two places where five-tuples are entered into the ledger: there a file may be cut into
+parts that several processes read."""
+LOOKS = 8
+"""Places from one of those to the next where they are entered if there are more than MANY_TUPLES. Who is the client of
+a conversation is told when it is entered: the places depend on nothing but the input."""
 MANY_TUPLES = MOST_TUPLES // 2
-"""Five-tuples that are entered at the next of these places."""
 MOST_ADDRESSES = 1 << 20
 _NO_ROWS: Ints = np.empty(0, np.int64)
 _LEFT_OUT_MINUTES = "minutes of flows beyond those kept (totals are exact)"
@@ -78,8 +80,8 @@ class Engine:
         self.buffer: Bytes = np.empty(buffer + PAD, np.uint8)
         """What is read and not looked at in place comes in here."""
         self._every = every
-        self._pause = every
-        """Where the input under way pauses next."""
+        self.next = (0, 0)
+        """Offsets of the input under way behind which five-tuples may be entered, and are entered."""
         self._sources = 0
 
     def read(
@@ -98,7 +100,7 @@ class Engine:
         number = self._sources if source.number is None else source.number
         reader = Filling(self, source, number, live=live, others=others)
         self._sources += 1
-        self._pause = self._every
+        self._pass(0)
         try:
             for _ in reader.buffers():
                 if on_chunk is not None:
@@ -114,7 +116,6 @@ class Engine:
             source.close()
         if source.problem:
             self.problems.append(Problem(source.name, source.problem))
-        self.pause(reader.done)
         return reader
 
     def take(self, batch: Batch, number: int) -> None:
@@ -147,22 +148,27 @@ class Engine:
         while begin < count:
             self.reach(int(frame[begin]) + before)
             step = frame[begin : begin + AT_ONCE]
-            end = begin + int(np.searchsorted(step, self._pause - before))
+            end = begin + int(np.searchsorted(step, self.next[0] - before))
             yield batch if end - begin == count else batch.part(begin, end)
             begin = end
 
     def reach(self, place: int) -> None:
-        """The next record begins at this offset of the input: pause, if it is time."""
-        if place >= self._pause:
-            self._pause = (place // self._every + 1) * self._every
-            self.pause(place)
+        """The next record begins at this offset of the input."""
+        if place < self.next[0]:
+            return
+        due = place >= self.next[1]
+        self._pass(place)
+        if due or self.tuples.used > MANY_TUPLES:
+            self.enter(place)
 
-    def pause(self, place: int) -> None:
-        """Nothing that is counted in steps goes on beyond this place of the input."""
+    def _pass(self, place: int) -> None:
+        look = max(self._every // LOOKS, 1)
+        self.next = (place // look + 1) * look, (place // self._every + 1) * self._every
+
+    def enter(self, place: int) -> None:
+        """What is counted so far goes to the ledger; the next record begins at `place`."""
         del place
-        self.tuples.close_minute()
-        if self.tuples.used > MANY_TUPLES:
-            self.settle()
+        self.settle()
 
     def settle(self) -> None:
         """Enter all five-tuples into the ledger and begin anew; totals stay exact."""
@@ -183,6 +189,11 @@ class Engine:
     def fail(self, source: str, what: str) -> None:
         """Note why an input, or a part of it, was not read."""
         self.problems.append(Problem(source, what))
+
+    def absorb_entered(self, tuples: Tuples, lot: Lot) -> None:
+        """Enter five-tuples that another engine counted where this one would have entered them."""
+        self.tuples.minutes.kept += len(lot.number)
+        self.ledger.take(tuples, [lot])
 
     def absorb_tuples(self, tuples: Tuples, lot: Lot) -> None:
         """Add five-tuples that another engine counted; see `state`."""

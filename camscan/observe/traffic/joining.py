@@ -5,7 +5,7 @@ part, forks read the others (`split`), each everything of its part. When this on
 true one, and what the other found is added to what was found so far, in the order of the file:
 
 * flows: five-tuples come in segments that end at fixed places of the file, where one process too would enter them
-  into the ledger, so it is decided at the same places who is the client;
+  into the ledger, and a cut is at one of them, so it is decided at the same places who is the client;
 * names, services, facts: counters are sums, times the extremes, texts in the order of their first appearance, and
   what is limited is limited here, where all of it is seen;
 * what goes on across the cut (`_across`): packets of the directions of which more was wanted here are asked for and
@@ -17,7 +17,7 @@ Where the result could be another than that of one process, the part is read aga
 time is lost, nothing else. That is so for a cut that was none; damage; many more five-tuples than usual (a scan);
 a handshake of QUIC, an answer over TCP from port 53 or a fragmented datagram that lies across the cut; a stream that
 goes on after two minutes' silence; an answer that describes a device, if its request may stand before the cut;
-limits reached by names, services, addresses or flow-minutes within a part.
+limits reached by names, services or addresses within a part.
 
 Not exact, never with a name that is not there: limits of what waits to become whole (2048 streams, 256 answers, 2048
 handshakes, 2048 runs, 4 MB of fragments) hold for each process, so where a capture reaches them more may be read than by
@@ -28,6 +28,7 @@ rounds of parts, or in two files, count as ones of which the beginning was not s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -43,7 +44,6 @@ from camscan.observe.traffic import split, ways
 from camscan.observe.traffic.asked import Asked
 from camscan.observe.traffic.batch import PAD, TCP, Keys
 from camscan.observe.traffic.engine import MOST_ADDRESSES, Engine
-from camscan.observe.traffic.flows import AT_ONCE
 from camscan.observe.traffic.fragments import MOST_MISSED, Key
 from camscan.observe.traffic.initials import NOT_OPENED
 from camscan.observe.traffic.memory import written
@@ -60,6 +60,8 @@ from camscan.worker import Limits
 _LIMITS = Limits(memory=1 << 30, cpu_seconds=600, file_bytes=0)
 _MOST_AGAIN = 2
 """Parts of a file that had to be read again, after which it is read by one."""
+_HEAD_START = 0.25
+"""Of a part: by so much the first is larger, because the other processes read anew what all parts have in common."""
 _DNS = 53
 _DESCRIBED = frozenset({Kind.RTSP.value, Kind.ONVIF.value, Kind.UPNP_XML.value, Kind.ISAPI.value})
 """Texts of which it matters what was asked."""
@@ -172,31 +174,29 @@ class Joining:
 
     def _plan(self, place: int) -> None:
         """Cut what comes next into parts, one for each process."""
-        left = self._end - place
         self._planned = self._end
+        left = self._end - place
         if left < self._sizes.worth:
             return
-        size = min(left // self._processes, self._sizes.most)
+        size = min(left / (self._processes + _HEAD_START), self._sizes.most)
         cuts: list[int] = []
-        for number in range(1, self._processes):
-            cut = split.cut_near(Path(self._path), place + number * size)
-            if cut is None or cut > self._end - PAD:
-                break
-            if cut > (cuts[-1] if cuts else place):
+        for number in range(self._processes):
+            # The first record behind a place where all five-tuples are entered.
+            begin = place + (number + 1 + _HEAD_START) * size
+            whole = round(begin / self._sizes.every) * self._sizes.every
+            cut = split.cut_near(Path(self._path), whole) if whole < self._end - PAD else None
+            if cut is not None and place < cut < self._end - PAD and cut not in cuts:
                 cuts.append(cut)
-        end = place + self._processes * size
         if self._processes * self._sizes.most >= left:
-            end = self._end
-        elif (cut := split.cut_near(Path(self._path), end)) is not None:
-            end = cut
-        self._planned = end
-        for begin, stop in zip(cuts, [*cuts[1:], end], strict=True):
-            part = split.Part(self._path, begin, stop)
-            other = _Other(part, self._asked, self._gates, self._sizes.every)
-            self._others.append(other)
+            cuts = [*cuts[: self._processes - 1], self._end]
+        self._planned = cuts[-1] if cuts else self._end
+        for part in pairwise(cuts):
+            one = split.Part(self._path, *part)
+            self._others.append(_Other(one, self._asked, self._gates, self._sizes.every))
 
     def _joined(self, other: _Other) -> int:
         """Where to go on: behind the part, or at its beginning where it has to be read again."""
+        self._engine.reach(other.part.begin)
         found = other.found
         if found is None or not self._fits(found) or self._is_torn(found):
             return other.part.begin
@@ -207,7 +207,8 @@ class Joining:
         opened = reader.parts().pending.initials.later_opened(found.waiting.unopened)
         engine, namer = self._engine, self._namer
         engine.candidates.want(np.empty(0, np.int64))
-        absorb(engine, found.state, other.segments(len(found.sizes)))
+        absorb(engine, found.state, other.segments(found.segments))
+        engine.next = found.next
         namer.hand_over()
         namer.take_up(written(reader.parts()), reader.waiting())
         namer.take_up(self._without_runs(found), found.waiting)
@@ -224,7 +225,7 @@ class Joining:
         engine, memory = self._engine, found.memory
         tuples, register = engine.tuples, self._namer.parts().register
         return (
-            tuples.table.count + max(found.sizes[:1], default=0) + AT_ONCE <= tuples.table.most
+            not tuples.used  # they were entered here, or it is not where one would enter them
             and tuples.minutes.kept + found.minutes <= tuples.minutes.most
             and engine.addresses.count + len(addresses_of(found.state)[0]) <= MOST_ADDRESSES
             and register.conversations + len(memory.services) <= MAX_SERVICES

@@ -23,8 +23,8 @@ from camscan.limited import Line
 from camscan.observe.traffic import ways
 from camscan.observe.traffic.asked import Asked
 from camscan.observe.traffic.batch import PAD, Keys
-from camscan.observe.traffic.engine import EVERY, MANY_TUPLES, Engine
-from camscan.observe.traffic.flows import AT_ONCE, MOST_TUPLES
+from camscan.observe.traffic.engine import EVERY, Engine
+from camscan.observe.traffic.flows import MOST_TUPLES
 from camscan.observe.traffic.forms import framer_of
 from camscan.observe.traffic.fragments import Key
 from camscan.observe.traffic.memory import written
@@ -41,9 +41,9 @@ from camscan.observe.traffic.table import PairTable
 
 WINDOW = 1 << 20
 """Bytes behind a cut in which a record is looked for."""
-ROOM = MOST_TUPLES - AT_ONCE - MANY_TUPLES - 4096
-"""Five-tuples between two places of an input where they may be entered into the ledger. With more of them it is not
-told here where one process would enter them."""
+_MOST_TUPLES = MOST_TUPLES - 4096
+"""With more five-tuples it is not told here where one process would enter them into its ledger: it may want more
+of some that are not counted here."""
 FOUND, MORE, PACKETS, SEGMENT = range(64, 68)
 """What a part holds; directions of which more is wanted, and what came in them; a segment."""
 _SECONDS = 600
@@ -64,11 +64,14 @@ class Findings(Struct, frozen=True, kw_only=True, array_like=True):
 
     stopped: int
     """Where the record begins that is not in it any more."""
+    next: tuple[int, int]
+    """Of the engine, there."""
     state: State
-    sizes: tuple[int, ...]
-    """Five-tuples in each segment; the segments are told one by one."""
+    """With the five-tuples that one process would not have entered into its ledger before the end."""
+    segments: int
+    """Those before, told one by one."""
     minutes: int
-    """Flow-minutes in them."""
+    """Flow-minutes."""
     memory: Memory
     waiting: Waiting
     wanted: tuple[ways.Way, ...]
@@ -100,22 +103,20 @@ class PartEngine(Engine):
     def __init__(
         self, part: Part, asked: Asked, feed: Namer, gates: Sequence[Gate], every: int
     ) -> None:
-        super().__init__(gates=gates, feed=feed, scope=asked.local, every=every)
+        super().__init__(
+            gates=gates, feed=feed, scope=asked.local, most_tuples=_MOST_TUPLES, every=every
+        )
         self.segments: list[Segment] = []
-        self.sizes: list[int] = []
-        self._begin = part.begin
+        self.begin = part.begin
+        """Of the segment that is counted now."""
 
-    def pause(self, place: int) -> None:
+    def enter(self, place: int) -> None:
         """Set the segment aside."""
-        size = self.tuples.table.count
-        if size > ROOM:
-            raise Crowded
-        if size:
-            self.segments.append(segment_of(self, self._begin))
-            self.sizes.append(size)
+        if place > self.begin:
+            self.segments.append(segment_of(self, self.begin))
             self.tuples.minutes.taken()
             self.begin_anew()
-        self._begin = place
+            self.begin = place
 
     def settle(self) -> None:
         raise Crowded
@@ -148,13 +149,16 @@ class PartReading:
         # That it ends within a record is told by who goes on there.
         if reader.damages or len(engine.problems) > bool(reader.left):
             return None
+        if engine.tuples.minutes.left_out:
+            return None
         engine.problems.clear()
         engine.tell()
         self._stopped = part.end - reader.left
         return Findings(
             stopped=self._stopped,
             state=state_of(engine),
-            sizes=tuple(engine.sizes),
+            next=engine.next,
+            segments=len(engine.segments),
             minutes=engine.tuples.minutes.kept,
             memory=written(self._namer.parts()),
             waiting=self._namer.waiting(),
@@ -170,8 +174,9 @@ class PartReading:
         """What came in these directions, segment by segment."""
         engine, part = self._engine, self._part
         repeat: Repeat | None = None
-        begins = [s.begin for s in engine.segments]
-        for segment, end in zip(engine.segments, (*begins[1:], self._stopped), strict=True):
+        segments = [*engine.segments, segment_of(engine, engine.begin)]
+        ends = [*(s.begin for s in segments[1:]), self._stopped]
+        for segment, end in zip(segments, ends, strict=True):
             a, b = ways.keys(wanted, engine.addresses)
             there = _among(segment, a, b)
             if there.any():

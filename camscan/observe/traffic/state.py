@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -108,7 +107,7 @@ def tuples_of(segment: Segment) -> Tuples:
 def absorb(engine: Engine, state: State, segments: Iterable[Segment] = ()) -> None:
     """Add what another engine counted, or this one before it was restarted.
 
-    `segments`: those before the last one, of a part of the input that begins where this engine stands.
+    `segments`: those that go to the ledger at once; no five-tuples may be counted then that are not entered.
     """
     if state.schema != SCHEMA:
         raise InputError(f"capture state {state.schema}: this program reads {SCHEMA}")
@@ -116,12 +115,9 @@ def absorb(engine: Engine, state: State, segments: Iterable[Segment] = ()) -> No
     numbers = np.zeros(len(high) + 1, np.uint64)
     if len(high):
         numbers[1:] = engine.addresses.numbers(high, low)
-    for segment in chain(segments, (state.segment,)):
-        tuples = tuples_of(segment)
-        tuples = tuples._replace(a=_renumbered(tuples.a, tuples.b, numbers))
-        lot = Lot._make(_columns(segment.lots, _LOTS))
-        engine.reach(segment.begin)
-        engine.absorb_tuples(tuples, lot)
+    for segment in segments:
+        engine.absorb_entered(*_counted(segment, numbers))
+    engine.absorb_tuples(*_counted(state.segment, numbers))
     entries = Entries._make(_columns(state.entries, _ENTRIES))
     entries = entries._replace(a=_renumbered(entries.a, entries.b, numbers))
     engine.ledger.absorb(entries, Minutes._make(_columns(state.minutes, _MINUTES)))
@@ -136,6 +132,13 @@ def absorb(engine: Engine, state: State, segments: Iterable[Segment] = ()) -> No
     if state.lost is not None:
         engine.lost = (engine.lost or 0) + state.lost
     engine.problems += [Problem(*pair) for pair in state.problems]
+
+
+def _counted(segment: Segment, numbers: Keys) -> tuple[Tuples, Lot]:
+    """`numbers`: ours of its IPv6 addresses."""
+    tuples = tuples_of(segment)
+    renumbered = tuples._replace(a=_renumbered(tuples.a, tuples.b, numbers))
+    return renumbered, Lot._make(_columns(segment.lots, _LOTS))
 
 
 def encoded(state: State) -> bytes:
