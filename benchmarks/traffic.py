@@ -87,10 +87,12 @@ def measure(command: list[str], *, cores: str = "0") -> Cost | None:
         "w = time.perf_counter() - t; u = resource.getrusage(resource.RUSAGE_CHILDREN);"
         "print(c, u.ru_utime + u.ru_stime, w, u.ru_maxrss / 1024)"
     )
+    # Without it, Python would compile every module at every start where the folders are not written to.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     prefix = ["taskset", "-c", cores] if shutil.which("taskset") else []
     done = subprocess.run(
         [*prefix, sys.executable, "-c", code, *command],
-        capture_output=True, text=True, check=False, env=dict(os.environ),
+        capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
     if done.returncode:
         return None

@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from camscan.model.service import ServiceSignature
+
+AT_ONCE = 4096
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -22,6 +27,13 @@ class Services(msgspec.Struct, frozen=True):
     services: tuple[ServiceSignature, ...]
 
 
+def write(records: Iterable[msgspec.Struct]) -> None:
+    encode = msgspec.json.Encoder().encode_lines
+    rest = iter(records)
+    while some := list(islice(rest, AT_ONCE)):
+        sys.stdout.buffer.write(encode(some))
+
+
 def everything(path: Path, processes: int = 1) -> int:
     from camscan.knowledge import load_part
     from camscan.observe.traffic.take import TakeOptions, Taking
@@ -29,10 +41,8 @@ def everything(path: Path, processes: int = 1) -> int:
     taking = Taking(load_part(Services).services, {}, TakeOptions(), processes=processes)
     taking.read(path)
     captured, problems = taking.done()
-    encode = msgspec.json.Encoder().encode
-    out = sys.stdout.buffer
-    for record in (*captured.names, *captured.services, *captured.flows):
-        out.write(encode(record) + b"\n")
+    for records in (captured.names, captured.services, captured.flows):
+        write(records)
     return 1 if problems else 0
 
 
@@ -40,14 +50,15 @@ def flows(path: Path, processes: int) -> int:
     from camscan.observe.traffic.split import count
 
     engine = count([path], processes=processes)
-    encode = msgspec.json.Encoder().encode
-    for flow in engine.flows():
-        sys.stdout.buffer.write(encode(flow) + b"\n")
+    write(engine.flows())
     return 1 if engine.problems else 0
 
 
 if __name__ == "__main__":
-    # As the command does.
+    # As the command does (camscan.cli.main).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(100_000)
     capture, processes = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    sys.exit((flows if sys.argv[3:] == ["flows"] else everything)(capture, processes))
+    code = (flows if sys.argv[3:] == ["flows"] else everything)(capture, processes)
+    gc.freeze()
+    sys.exit(code)

@@ -215,6 +215,11 @@ def assess(run: Run, knowledge: Knowledge, options: AssessOptions) -> tuple[Asse
             ("signatures", knowledge.content_hash),
             *options.inputs,
             *options.lookups.inputs,
+            *(
+                (f"{intake.id}: {one.name}, {one.size} bytes", one.sha256)
+                for intake in intakes
+                for one in intake.inputs
+            ),
         ),
         seals=run.seals(),
         options=tuple(

@@ -37,7 +37,7 @@ class FixedClock:
 def iso(seconds: float) -> str:
     """`2026-11-23T22:30:01.250Z`: UTC, milliseconds, sorts as text."""
     moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def compact(seconds: float) -> str:

@@ -14,12 +14,12 @@ from camscan.assess_options import AssessOptions
 from camscan.attribute.endpoints import attribute_endpoints
 from camscan.identify.name_flows import with_names
 from camscan.model.claim import Device, Endpoint
-from camscan.model.knowledge import Knowledge
+from camscan.model.knowledge import Attributing
 from camscan.model.traffic import Captured, Flow
 
 
 def attributed_flows(
-    captured: Captured, knowledge: Knowledge, options: AssessOptions
+    captured: Captured, knowledge: Attributing, options: AssessOptions
 ) -> Iterator[tuple[Flow, Endpoint]]:
     """Every flow with its names and service, and the endpoint with the columns of DESIGN rule 6."""
     spoken = {(s.client, s.remote, s.port, s.transport): s.service for s in captured.services}
@@ -43,7 +43,7 @@ def attributed_flows(
         yield flow, columns[flow.names[0] if flow.names else None, flow.remote]
 
 
-def resolvers(knowledge: Knowledge) -> dict[str, str]:
+def resolvers(knowledge: Attributing) -> dict[str, str]:
     """Names and single addresses of public resolvers -> whose they are."""
     found = {
         str(ipaddress.ip_network(prefix).network_address): network.name

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _OWN = "local."
 """Stands before the paths of a user's own folder in the content hash."""
 MAX_FILE = 4 << 20
+_Files = Mapping[str, bytes]
 _MISTAKEN = frozenset({".toml", ".yaml", ".yml", ".json", ".tml", ".ini", ".conf", ".cfg"})
 
 
@@ -31,20 +32,28 @@ def load(directory: Path | None = None, local: Path | None = None) -> Knowledge:
     own folder of the same layout; it only adds records whose id starts with `local.`.
     Raises KnowledgeError naming file, record id and field.
     """
-    from camscan.model.knowledge import Knowledge
-
-    return load_part(Knowledge, directory, local)
+    return _whole(*_found(directory, local))
 
 
 def load_part(
     kind: type[knowledge_cache.Part], directory: Path | None = None, local: Path | None = None
 ) -> knowledge_cache.Part:
-    """As `load`, but only the fields that `kind` has in common with Knowledge: a command that needs few starts faster.
+    """As `load`, but only the fields that `kind` has in common with Knowledge: who needs few starts faster.
 
     One of them is `content_hash`.
     """
-    root = directory if directory is not None else shipped()
-    files = _read(root)
+    files, own, digest = _found(directory, local)
+    part = knowledge_cache.get(digest, kind)
+    if part is None:
+        whole = _whole(files, own, digest)
+        part = kind(**{name: getattr(whole, name) for name in kind.__struct_fields__})
+        knowledge_cache.put(digest, part)
+    return part
+
+
+def _found(directory: Path | None, local: Path | None) -> tuple[_Files, _Files, str]:
+    """The files of both folders, and the content hash."""
+    files = _read(directory if directory is not None else shipped())
     own = _read(local) if local is not None else {}
     if local is not None and (strange := _strange(local)):
         raise KnowledgeError(
@@ -54,16 +63,20 @@ def load_part(
         raise KnowledgeError(
             f"{local}: no .toml file below it; give a folder laid out like signatures/"
         )
-    digest = _content_hash(files, own)
-    cached = knowledge_cache.get(digest, kind)
-    if cached is not None:
-        return cached
-    knowledge = _build(files, own, digest)
-    knowledge_cache.put(digest, knowledge)
-    return kind(**{name: getattr(knowledge, name) for name in kind.__struct_fields__})
+    return files, own, _content_hash(files, own)
 
 
-def _build(files: Mapping[str, bytes], own: Mapping[str, bytes], digest: str) -> Knowledge:
+def _whole(files: _Files, own: _Files, digest: str) -> Knowledge:
+    from camscan.model.knowledge import Knowledge
+
+    known = knowledge_cache.get(digest, Knowledge)
+    if known is None:
+        known = _build(files, own, digest)
+        knowledge_cache.put(digest, known)
+    return known
+
+
+def _build(files: _Files, own: _Files, digest: str) -> Knowledge:
     # It brings every type of record, and TOML.
     from camscan.knowledge_build import build
 
@@ -115,7 +128,7 @@ def _names(root: Path) -> Iterator[str]:
                 yield name if below == "." else f"{below}/{name}"
 
 
-def _content_hash(files: Mapping[str, bytes], own: Mapping[str, bytes]) -> str:
+def _content_hash(files: _Files, own: _Files) -> str:
     whole = hashlib.sha256()
     for prefix, group in (("", files), (_OWN, own)):
         for name in sorted(group):

@@ -4,7 +4,8 @@ Reading some thousand TOML records takes longer than a command should. The cache
 content hash of signatures/ and the hash of the code that reads it, so a changed byte in either is a
 miss. The file begins with the SHA-256 of what follows, so one changed byte in itself is a miss too; so
 is a file of somebody else, or one that others may write. Nothing depends on it: without it, or where
-it cannot be written, results are the same and half a second later.
+it cannot be written, results are the same and half a second later. A part of the knowledge that is asked
+for by itself has a file of its own: most of a start would be the reading of what is not wanted.
 """
 
 from __future__ import annotations
@@ -14,17 +15,13 @@ import os
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
-
-if TYPE_CHECKING:
-    from camscan.model.knowledge import Knowledge
 
 Part = TypeVar("Part", bound=msgspec.Struct)
 _LIMIT = 64 << 20
 _KEEP = 4
-_PREFIX = "knowledge-"
 _SUM = 32
 """Bytes of the SHA-256 at the beginning."""
 _READERS = (
@@ -40,8 +37,8 @@ _READERS = (
 
 
 def get(digest: str, kind: type[Part]) -> Part | None:
-    """Of the knowledge with this content hash, the fields of `kind`; None where it is not cached."""
-    path = _path(digest)
+    """The knowledge with this content hash, or a part of it; None where it is not cached."""
+    path = _path(digest, kind)
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -56,28 +53,36 @@ def get(digest: str, kind: type[Part]) -> Part | None:
     return found if getattr(found, "content_hash", "") == digest else None
 
 
-def put(digest: str, knowledge: Knowledge) -> None:
+def put(digest: str, part: msgspec.Struct) -> None:
     """Remember it; a folder that cannot be written is no error."""
     import tempfile  # only where something is written
 
-    path = _path(digest)
-    data = msgspec.msgpack.encode(knowledge)
+    path = _path(digest, type(part))
+    data = msgspec.msgpack.encode(part)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=_PREFIX, delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=_prefix(type(part)), delete=False
+        ) as file:
             file.write(hashlib.sha256(data).digest())
             file.write(data)
         Path(file.name).replace(path)
-        old = sorted(path.parent.glob(f"{_PREFIX}*"), key=lambda p: p.stat().st_mtime_ns)
+        old = sorted(
+            path.parent.glob(f"{_prefix(type(part))}*"), key=lambda p: p.stat().st_mtime_ns
+        )
         for stale in old[:-_KEEP]:
             stale.unlink(missing_ok=True)
     except OSError:
         return
 
 
-def _path(digest: str) -> Path:
+def _prefix(kind: type[msgspec.Struct]) -> str:
+    return f"{kind.__name__.lower()}-"
+
+
+def _path(digest: str, kind: type[msgspec.Struct]) -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "camscan" / f"{_PREFIX}{digest[:32]}-{_code()[:16]}.msgpack"
+    return Path(base) / "camscan" / f"{_prefix(kind)}{digest[:32]}-{_code()[:16]}.msgpack"
 
 
 def _ours(status: os.stat_result) -> bool:

@@ -15,14 +15,15 @@ import sys
 from bisect import bisect_right
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
-
-import maxminddb
+from typing import TYPE_CHECKING
 
 from camscan.decode.text import clean
 from camscan.errors import InputError
 from camscan.model.lookups import AutonomousSystem, Country, Lookups
+
+if TYPE_CHECKING:
+    import maxminddb
 
 TOR_GEOIP = Path("/usr/share/tor")
 """Where Debian's tor-geoipdb puts `geoip` and `geoip6`."""
@@ -65,11 +66,27 @@ def _registry() -> Country:
         code: str | None = iptocc.country_code(address)
         return code
 
-    return Country(of, f"iptocc {metadata.version('iptocc')}, registers as of that release")
+    return Country(
+        of, f"iptocc {_version('iptocc', iptocc.__file__)}, registers as of that release"
+    )
+
+
+def _version(name: str, file: str | None) -> str:
+    """Of an installed package, of which `file` is a part."""
+    # The folder beside it is named so (PEP 427); importlib.metadata would load all that reads mail.
+    beside = Path(file or "").parent.parent.glob(f"{name}-*.dist-info")
+    found = [path.name.removeprefix(f"{name}-").removesuffix(".dist-info") for path in beside]
+    if len(found) == 1:
+        return found[0]
+    from importlib import metadata
+
+    return metadata.version(name)
 
 
 def _mmdb(path: Path) -> tuple[maxminddb.Reader, str]:
     """The database and how it names itself with its date."""
+    import maxminddb  # only where the user names a database
+
     try:
         reader = maxminddb.open_database(path)
         if isinstance(reader, int):  # the C reader's placeholder type
@@ -109,6 +126,8 @@ def _mmdb_as(path: Path) -> AutonomousSystem:
 
 def _get(reader: maxminddb.Reader, address: str) -> object:
     """Its record; None for what the database cannot hold (an IPv6 address in one of IPv4)."""
+    import maxminddb
+
     with contextlib.suppress(ValueError, maxminddb.InvalidDatabaseError):
         return reader.get(address)
     return None

@@ -10,7 +10,6 @@ import csv
 import hashlib
 import ipaddress
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -179,6 +178,8 @@ def _mac(text: str, where: str) -> str:
 
 
 def _toml(path: Path) -> dict[str, object]:
+    import tomllib  # only where the owner declares something
+
     try:
         return tomllib.loads(_read(path).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -14,6 +14,8 @@ from functools import lru_cache
 
 from msgspec import Struct
 
+from camscan.decode import ipv4
+
 SOURCE = "IANA IPv4 and IPv6 special-purpose address registries (RFC 6890 and updates)"
 AS_OF = "2025-10-09"
 _REMEMBERED = 65_536
@@ -107,17 +109,25 @@ BLOCKS: tuple[Block, ...] = tuple(
 )
 
 
+_ROWS: dict[int, tuple[tuple[int, int, SpecialRange], ...]] = {
+    version: tuple((b.first, b.last, b.row) for b in BLOCKS if b.version == version)
+    for version in (4, 6)
+}
+
+
 @lru_cache(_REMEMBERED)
 def special(address: str) -> SpecialRange | None:
     """The narrowest row that holds an address; None for ordinary ones and for what is no address."""
-    try:
-        place = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    number = int(place)
-    for block in BLOCKS:
-        if block.version == place.version and block.first <= number <= block.last:
-            return block.row
+    number, version = ipv4.number(address), 4
+    if number < 0:
+        try:
+            place = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return None
+        number, version = int(place), place.version
+    for first, last, row in _ROWS[version]:
+        if first <= number <= last:
+            return row
     return None
 
 

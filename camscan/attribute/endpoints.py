@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from camscan.attribute.networks import Address, NetworkTable, special
 from camscan.attribute.parties import ancestry
 from camscan.model.claim import Device, Endpoint
-from camscan.model.knowledge import EndpointName, Knowledge, Network
+from camscan.model.knowledge import Attributing, EndpointName, Network
 from camscan.model.lookups import NO_LOOKUPS, Lookups
 
 MOVABLE = frozenset({"cdn", "resolver"})
@@ -79,7 +79,7 @@ def _registrable(labels: Sequence[str]) -> bool:
 
 def attribute_endpoints(
     devices: Iterable[Device],
-    knowledge: Knowledge,
+    knowledge: Attributing,
     *,
     owner: tuple[Network, ...] = (),
     lookups: Lookups = NO_LOOKUPS,
@@ -135,7 +135,7 @@ class Columns:
 
     def __init__(
         self,
-        knowledge: Knowledge,
+        knowledge: Attributing,
         *,
         owner: tuple[Network, ...] = (),
         lookups: Lookups = NO_LOOKUPS,
@@ -288,7 +288,8 @@ def _disagreement(place: _OfAddress, service_parent: str | None) -> tuple[str, .
     named = [(words, country) for words, country in columns if country]
     if len({country for _, country in named}) < 2:
         return ()
-    return ("columns differ: " + ", ".join(f"{words} {country}" for words, country in named),)
+    told = (f"{words} {country}".replace(" in disputed", " disputed") for words, country in named)
+    return (f"columns differ: {', '.join(told)}",)
 
 
 def _address(text: str) -> Address | None:

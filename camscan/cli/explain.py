@@ -9,12 +9,13 @@ import click
 import msgspec
 
 from camscan import assessments
+from camscan.cli.explain_capture import KINDS, origins, record_lines
 from camscan.cli.judging import read_knowledge
 from camscan.clock import SystemClock
 from camscan.decode.text import clean, decode_text
 from camscan.errors import UsageError
 from camscan.model.claim import Claim, Device, Endpoint, Evidence
-from camscan.model.finding import Assessment, Finding
+from camscan.model.finding import Assessment, Finding, Interval
 from camscan.model.firmware import ExaminedImage
 from camscan.model.knowledge import Knowledge, Signature
 from camscan.model.observation import Observation
@@ -23,6 +24,8 @@ from camscan.run import Run
 
 _SHOWN = 600
 """Bytes of an answer that are printed."""
+_ALIKE = 2
+"""Observations that are printed whole where many give the same evidence."""
 
 
 @click.command()
@@ -38,7 +41,11 @@ def explain(run_folder: Path, what: str, *, as_json: bool) -> int:
     device = next((d for d in assessment.devices if d.device_id == what), None)
     if finding is None and device is None:
         near = _near(what, assessment)
-        hint = f"; did you mean {', '.join(near)}" if near else ""
+        hint = (
+            f"; did you mean {', '.join(near)}"
+            if near
+            else "; `camscan report RUN -f csv` lists all of them (first column)"
+        )
         raise UsageError(f"{what}: no finding or device of that name in {run_folder}{hint}")
     claims = finding.claims if finding is not None else device.claims if device is not None else ()
     ends = _ends(finding, assessment) if finding is not None else ()
@@ -67,6 +74,11 @@ def explain(run_folder: Path, what: str, *, as_json: bool) -> int:
         _claim(claim, knowledge, seen)
     for end in ends:
         _end(end, seen)
+    if told := origins(seen.values(), {i.id: i for i in run.intakes()}):
+        click.echo("\nCaptures and logs stay where you have them; these records were counted")
+        for line in told:
+            click.echo(f"  {line}")
+        click.echo("  (where the mirror keeps VLAN tags, put `vlan and` before a filter)")
     return 0
 
 
@@ -90,8 +102,12 @@ def _end(end: Endpoint, seen: dict[str, Observation]) -> None:
     for name in end.observations:
         observation = seen.get(name)
         if observation is not None:
-            text = clean(decode_text(observation.response[:_SHOWN]))
-            click.echo(f"  observation {name}: {observation.kind.value}: {text}")
+            first, *rest = record_lines(observation) or [
+                clean(decode_text(observation.response[:_SHOWN]))
+            ]
+            click.echo(f"  observation {name}: {observation.kind.value}: {first}")
+            for line in rest:
+                click.echo(f"    {line}")
 
 
 def _image(finding: Finding, image: ExaminedImage) -> None:
@@ -127,10 +143,7 @@ def _finding(finding: Finding, assessment: Assessment) -> None:
             f"  action: at least {a.lower.value} (row {a.row}), up to {a.upper.value} (row {a.upper_row}), table {a.table}"
         )
     for interval in dict(assessment.factors).get(finding.subject, ()):
-        click.echo(
-            f"  factor {interval.factor}: {interval.lower} to {interval.upper}; "
-            f"at least because {interval.why_lower}; at most because {interval.why_upper}",
-        )
+        click.echo(f"  {_factor(interval)}")
     for name, ids in (
         ("concerns", [c.concern for c in finding.concerns if c.relation != "elsewhere"]),
         ("law", finding.laws),
@@ -138,6 +151,20 @@ def _finding(finding: Finding, assessment: Assessment) -> None:
     ):
         if ids:
             click.echo(f"  {name}: {', '.join(ids)}")
+
+
+def _factor(interval: Interval) -> str:
+    """`factor D: D3 (traffic with ...), up to D4 (traffic of the window only)`."""
+    name = interval.factor
+    lower, upper = (
+        ("no", "yes")[level] if name in {"x", "m"} else f"{name}{level}"
+        for level in (interval.lower, interval.upper)
+    )
+    text = f"factor {name}: {lower} ({interval.why_lower})"
+    if interval.upper == interval.lower:
+        return text
+    same = interval.why_upper in {"", interval.why_lower}
+    return f"{text}, up to {upper}" + ("" if same else f" ({interval.why_upper})")
 
 
 def _device(device: Device) -> None:
@@ -156,8 +183,15 @@ def _claim(claim: Claim, knowledge: Knowledge, seen: dict[str, Observation]) -> 
     )
     if claim.reason:
         click.echo(f"  {claim.reason}")
-    for evidence in claim.evidence:
-        _evidence(evidence, knowledge, seen.get(evidence.observation))
+    alike: dict[tuple[str, str, str, str], list[Evidence]] = {}
+    for e in claim.evidence:
+        alike.setdefault((e.signature, e.version, e.value, e.attribute), []).append(e)
+    for same in alike.values():
+        for evidence in same[:_ALIKE]:
+            _evidence(evidence, knowledge, seen.get(evidence.observation))
+        if len(same) > _ALIKE:
+            others = ", ".join(e.observation for e in same[_ALIKE:])
+            click.echo(f"    and by {same[0].signature} the same from: {others}")
 
 
 def _evidence(evidence: Evidence, knowledge: Knowledge, observation: Observation | None) -> None:
@@ -185,6 +219,10 @@ def _evidence(evidence: Evidence, knowledge: Knowledge, observation: Observation
     click.echo(
         f"    observation {observation.id}: {observation.kind.value} from {where} at {observation.at}; asked: {observation.request or '-'}"
     )
+    if observation.kind in KINDS and (lines := record_lines(observation)):
+        for line in lines:
+            click.echo(f"      {line}")
+        return
     text = decode_text(observation.response[:_SHOWN])
     for line in text.splitlines()[:14]:
         click.echo(f"      | {clean(line)[:150]}")

@@ -13,7 +13,7 @@ from camscan.errors import UsageError
 if TYPE_CHECKING:
     # Imported where they are needed: a command that reads captures makes its child before it imports anything large.
     from camscan.assess_options import AssessOptions
-    from camscan.model.knowledge import Knowledge, Network
+    from camscan.model.knowledge import Knowledge, Network, TrafficKnowledge
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -45,6 +45,14 @@ def read_knowledge(local: Path | None) -> Knowledge:
     from camscan.knowledge import load
 
     return load(None, local)
+
+
+def read_traffic_knowledge(local: Path | None) -> TrafficKnowledge:
+    """The part that a capture needs which is printed and not judged."""
+    from camscan.knowledge import load_part
+    from camscan.model.knowledge import TrafficKnowledge
+
+    return load_part(TrafficKnowledge, None, local)
 
 
 def read_options(

@@ -6,6 +6,7 @@ Exit codes: DESIGN section 5.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -109,7 +110,11 @@ def main() -> None:
     """Entry point of the console script."""
     # Columns are counted, never multiplied: numpy's threads for linear algebra would cost 50 ms and memory.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    sys.exit(run(sys.argv[1:]))
+    # Modules and records stay to the end: to look for cycles among them after every 700 new objects is idle work.
+    gc.set_threshold(100_000)
+    code = run(sys.argv[1:])
+    gc.freeze()  # and so it is to look through all of them once more before the memory goes back as a whole
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

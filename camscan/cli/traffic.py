@@ -153,7 +153,8 @@ def traffic(
     seconds = _seconds(duration) if duration else None
     if check_port:
         if interface is None or captures:
-            raise UsageError("--check belongs to --interface")
+            raise UsageError("--check looks at a port: camscan traffic --check --interface IFACE")
+        _there(interface)
         from camscan.cli.traffic_check import check
 
         return check(interface, seconds or 60.0, bpf, _ranges(own_ranges), as_json=as_json)
@@ -241,17 +242,32 @@ def _check(
     if interface and captures:
         raise UsageError("either capture files or --interface, not both")
     if not captures and not interface and not mirror:
-        raise UsageError("give at least one capture file, or --interface")
+        raise UsageError(
+            "give at least one capture file or folder, or --interface IFACE, or --listen tzsp:ADDRESS:37008"
+        )
     if captures and (duration or bpf):
         raise UsageError("--duration and --filter belong to --interface")
+    if interface:
+        _there(interface)
     if keep == "all" and days is None:
         raise UsageError("--keep all keeps pictures of people: say how long with --retention DAYS")
+
+
+def _there(interface: str) -> None:
+    """UsageError where this machine has no such interface, before anything is made."""
+    from camscan.observe.wire.interfaces import interfaces
+
+    names = [one.name for one in interfaces()]
+    if names and interface not in names:
+        raise UsageError(f"no interface {interface} here; there are: {', '.join(names)}")
 
 
 def _seconds(text: str) -> float:
     number, unit = text[:-1], text[-1:].lower()
     if unit not in _UNITS or not number.isascii() or not number.isdecimal() or not int(number):
-        raise UsageError(f"--duration {text!r}: a number and s, m, h or d, for example 24h")
+        raise UsageError(
+            f"--duration {text!r}: a whole number and its unit s, m, h or d, for example 90s or 24h"
+        )
     return float(int(number) * _UNITS[unit])
 
 
@@ -274,7 +290,9 @@ def _phase(text: str) -> Phase:
     try:
         times = parse_iso(begin), parse_iso(end)
     except ValueError as error:
-        raise UsageError(f"--phase {text!r}: BEGIN/END are times of ISO 8601") from error
+        raise UsageError(
+            f"--phase {text!r}: write NAME=BEGIN/END in times of ISO 8601, for example power-cycle=2026-11-01T10:00:00Z/2026-11-01T10:10:00Z"
+        ) from error
     if not slash or times[0] >= times[1]:
         raise UsageError(f"--phase {text!r}: BEGIN lies before END")
     return name, *times

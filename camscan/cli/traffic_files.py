@@ -26,7 +26,7 @@ from camscan.observe.traffic.standard_input import StandardInput
 
 if TYPE_CHECKING:
     from camscan.cli.traffic_intake import Intake
-    from camscan.model.knowledge import Knowledge
+    from camscan.model.knowledge import Attributing
 
 _EVERY = 1.0
 """Least seconds between two states, at the end of a file."""
@@ -56,14 +56,14 @@ def take_files(wish: Wish, clock: Clock) -> int:
     with Limited(
         messages.TAKE, limits_of(_KEEPING) if wish.keep else LIMITS, stream=stdin
     ) as child:
-        knowledge = wish.judging.knowledge()
         reader = _Reader(what, child, None)
+        if wish.as_json and wish.out is None and not wish.keep:
+            return _lines_only(wish, reader)
+        knowledge = wish.judging.knowledge()
         if not wish.keep:
             reader.begin(knowledge, None)
         with reader:
             known = Known(knowledge, wish.judging.options())
-            if wish.as_json and wish.out is None and not wish.keep:
-                return _lines_only(known, reader)
             from camscan.cli import traffic_intake
 
             intake = traffic_intake.started(wish, known, what, clock)
@@ -116,13 +116,16 @@ def _planned(path: Path) -> PlannedFile:
     return PlannedFile(path=os.path.realpath(path), size=size)
 
 
-def _lines_only(known: Known, reader: _Reader) -> int:
+def _lines_only(wish: Wish, reader: _Reader) -> int:
     """Names and flows on stdout, nothing on the disk."""
-    from camscan.cli.traffic_lines import lines, say
+    knowledge = wish.judging.traffic_knowledge()
+    reader.begin(knowledge, None)
+    with reader:
+        options = wish.judging.options()
+        from camscan.cli.traffic_lines import say, show
 
-    found = reader.found()
-    for line in lines(found.captured, known.knowledge, known.options):
-        click.echo(line)
+        found = reader.found()
+    show(found.captured, knowledge, options)
     say(found.problems)
     return 2 if found.problems else 0
 
@@ -164,6 +167,7 @@ class _Reader:
         self._earlier = found.read if found is not None else ()
         self._hashed = {h.number: h for h in found.hashed} if found is not None else {}
         self._state = found.state if found is not None else b""
+        self._halfway = found.halfway if found is not None else None
         self._resumed = found is not None
         self._problems: list[messages.Problem] = []
         self._reading: Reading | None = None
@@ -178,13 +182,18 @@ class _Reader:
         if self._reading is not None:
             self._reading.close()
 
-    def begin(self, knowledge: Knowledge, keep: messages.KeepJob | None) -> None:
+    def begin(self, knowledge: Attributing, keep: messages.KeepJob | None) -> None:
         """Set the reading process to work."""
         from camscan.flow_table import resolvers
 
         done = {r.number for r in self._earlier}
         left = []
         for number, file in enumerate(self._plan.files):
+            begun = self._halfway
+            if begun is not None and begun.read.number == number:
+                # Whether it is still the same its reader says, and keeps what it holds of it.
+                left.append(messages.Wanted(number, file.path, begun))
+                continue
             words = _changed(file) if self._resumed and number not in done else ""
             if words:
                 self._problems.append(messages.Problem(file.path, f"not examined: {words}"))
@@ -269,6 +278,7 @@ class _Reader:
                     kept=state.kept,
                     read=(*self._earlier, *(self._reading.read[n] for n in numbers)),
                     hashed=tuple(hashed.values()),
+                    halfway=state.halfway,
                 ),
             )
         except RunError as error:

@@ -11,7 +11,7 @@ import click
 from camscan import audit, kept
 from camscan.captured import store
 from camscan.cli.closing import close, write_files
-from camscan.cli.traffic_lines import lines, say
+from camscan.cli.traffic_lines import say, show
 from camscan.cli.traffic_wish import Known, Wish
 from camscan.clock import Clock, compact, iso
 from camscan.errors import UsageError
@@ -169,8 +169,7 @@ def finish(
     writer.seal(complete=not problems)
     say(problems)
     if wish.as_json:
-        for line in lines(captured, known.knowledge, known.options):
-            click.echo(line)
+        show(captured, known.knowledge, known.options)
         assessment, folder = audit.assess(intake.run, known.knowledge, known.options)
         html, _ = write_files(build(assessment, known.knowledge), folder)
         click.echo(f"camscan: run {intake.run.path}, report {html}", err=True)

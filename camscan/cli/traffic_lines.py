@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import click
 import msgspec
@@ -13,10 +14,13 @@ from camscan.clock import iso
 from camscan.decode.text import clean_lines
 from camscan.flow_table import attributed_flows
 from camscan.model.claim import Endpoint
-from camscan.model.knowledge import Knowledge
+from camscan.model.knowledge import Attributing
 from camscan.model.traffic import Captured, Flow, NameSeen
 from camscan.observe.traffic.messages import Problem
 from camscan.special_ranges import Nobody
+
+_AT_ONCE = 512
+"""Lines written in one go: what is written is flushed."""
 
 
 class NameLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="name"):
@@ -65,7 +69,14 @@ class FlowLine(Struct, frozen=True, kw_only=True, tag_field="type", tag="flow"):
     sources: tuple[str, ...]
 
 
-def lines(captured: Captured, knowledge: Knowledge, options: AssessOptions) -> Iterator[str]:
+def show(captured: Captured, knowledge: Attributing, options: AssessOptions) -> None:
+    """All lines on stdout."""
+    rest = lines(captured, knowledge, options)
+    while some := list(islice(rest, _AT_ONCE)):
+        click.echo("\n".join(some))
+
+
+def lines(captured: Captured, knowledge: Attributing, options: AssessOptions) -> Iterator[str]:
     """NDJSON: names, then flows (DESIGN section 5)."""
     encode = msgspec.json.Encoder().encode
     for name in captured.names:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from camscan.cli.judging import read_knowledge, read_options
+from camscan.cli.judging import read_knowledge, read_options, read_traffic_knowledge
 from camscan.observe.traffic.phases import Phase
 
 if TYPE_CHECKING:
     from camscan.assess_options import AssessOptions
-    from camscan.model.knowledge import Knowledge
+    from camscan.model.knowledge import Knowledge, TrafficKnowledge
 
 
 class Judging(NamedTuple):
@@ -24,6 +24,10 @@ class Judging(NamedTuple):
 
     def knowledge(self) -> Knowledge:
         return read_knowledge(self.local)
+
+    def traffic_knowledge(self) -> TrafficKnowledge:
+        """Where nothing is judged."""
+        return read_traffic_knowledge(self.local)
 
     def options(self) -> AssessOptions:
         """Read and checked: UsageError and the like before anything is made."""

@@ -80,7 +80,7 @@ def of_datagram(data: bytes) -> ClientHello:
     body = data[25 : 25 + size]
     if begin or part != size or len(body) < size:
         raise DecodeError("ClientHello of DTLS in parts")
-    behind = 35 + body[34]
+    behind = 35 + body[34] if size > 35 else size
     if behind >= size:
         raise DecodeError("ClientHello of DTLS is cut off")
     return parse(b"\x03\x03" + body[2:behind] + body[behind + 1 + body[behind] :])
@@ -131,7 +131,8 @@ def _server_name(value: bytes) -> str:
     while at + 3 <= len(value):
         kind, size = _ENTRY(value, at)
         if kind == 0:
-            return host_name(value[at + 3 : at + 3 + size])
+            name = value[at + 3 : at + 3 + size]
+            return host_name(name) if len(name) == size else ""
         at += 3 + size
     return ""
 

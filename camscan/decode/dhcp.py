@@ -59,6 +59,8 @@ def _parse_options(data: bytes) -> DhcpRequest:
         length = data[position + 1] if position + 1 < len(data) else 0
         value = data[position + 2 : position + 2 + length]
         position += 2 + length
+        if len(value) < length:  # cut by the capture: half a name is another name
+            break
         items.append(("option", f"{code}={value.hex()}"))
         if code == _HOSTNAME:
             items.append(("hostname", decode_text(value)))

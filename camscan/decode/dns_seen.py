@@ -24,8 +24,10 @@ MAX_QUESTIONS = 32
 _MAX_LABELS = 128
 _TO_QUESTION = b"\xc0\x0c"
 """A pointer to the name behind the header."""
-_HEADER = struct.Struct(">HHHHHH")
-_RECORD = struct.Struct(">HHIH")
+_HEADER_SIZE, _RECORD_SIZE = 12, 10
+_HEADER = struct.Struct(">HHHH").unpack_from
+_RECORD = struct.Struct(">H6xH").unpack_from
+_ADDRESS = struct.Struct(">4B").unpack_from
 
 
 class DnsSeen(Struct, frozen=True):
@@ -49,14 +51,14 @@ def parse(data: bytes) -> DnsSeen:
 
     An answer section that is cut off or damaged ends the reading, what came before is kept.
     """
-    if len(data) < _HEADER.size:
+    if len(data) < _HEADER_SIZE:
         raise DecodeError(f"DNS message of {len(data)} bytes; a header has 12")
-    txid, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
+    txid, flags, questions, answers = _HEADER(data)
     if flags & 0x0040:  # the Z bit must be zero (RFC 1035, 2535)
         raise DecodeError("reserved bit of a DNS header is set")
     if not 0 < questions <= MAX_QUESTIONS or answers > 4096:
         raise DecodeError(f"{questions} questions and {answers} answers: no ordinary DNS message")
-    name, at = read_name(data, _HEADER.size)
+    name, at = read_name(data, _HEADER_SIZE)
     if at + 4 > len(data):
         raise DecodeError("DNS question is cut off")
     qtype = data[at] << 8 | data[at + 1]
@@ -136,6 +138,7 @@ def messages(stream: bytes) -> tuple[tuple[bytes, ...], int]:
 def _records(data: bytes, at: int, count: int, question: str) -> list[tuple[str, int, str]]:
     """(owner, type, address or alias) of the records that matter."""
     found: list[tuple[str, int, str]] = []
+    end = len(data)
     for _ in range(count):
         try:
             if data.startswith(_TO_QUESTION, at):  # nearly all are
@@ -143,17 +146,17 @@ def _records(data: bytes, at: int, count: int, question: str) -> list[tuple[str,
             else:
                 name, at = read_name(data, at)
                 owner = host_name(name)
-            kind, _, _, size = _RECORD.unpack_from(data, at)
+            kind, size = _RECORD(data, at)
         except (DecodeError, struct.error):
             break
-        at += _RECORD.size
-        if at + size > len(data):
+        at += _RECORD_SIZE
+        if at + size > end:
             break
-        raw = data[at : at + size]
         if kind == A and size == 4:
-            found.append((owner, kind, f"{raw[0]}.{raw[1]}.{raw[2]}.{raw[3]}"))
+            one, two, three, four = _ADDRESS(data, at)
+            found.append((owner, kind, f"{one}.{two}.{three}.{four}"))
         elif kind == AAAA and size == 16:
-            found.append((owner, kind, str(IPv6Address(raw))))
+            found.append((owner, kind, str(IPv6Address(data[at : at + size]))))
         elif kind == CNAME:
             try:
                 found.append((owner, kind, host_name(read_name(data, at)[0])))
@@ -166,7 +169,7 @@ def _records(data: bytes, at: int, count: int, question: str) -> list[tuple[str,
 def _follow(
     question: str, records: list[tuple[str, int, str]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if not any(kind == CNAME for _, kind, _ in records):
+    if CNAME not in [kind for _, kind, _ in records]:
         found = [value for owner, _, value in records if owner == question]
         return tuple(dict.fromkeys(found)), ()
     aliases: list[str] = []

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
+
+from camscan.decode import ipv4
 
 _OWN = (
     "10.0.0.0/8",
@@ -47,15 +49,14 @@ class Own:
         return found
 
     def _look(self, address: str) -> bool:
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        number = int(parsed)
-        for first, last in self._ranges[parsed.version]:
-            if first <= number <= last:
-                return True
-        return False
+        number, version = ipv4.number(address), 4
+        if number < 0:
+            try:
+                parsed = ipaddress.ip_address(address)
+            except ValueError:
+                return False
+            number, version = int(parsed), parsed.version
+        return any(first <= number <= last for first, last in self._ranges[version])
 
 
 def may_ask(local: Callable[[str], bool], client: str, server: str) -> bool:
@@ -91,10 +92,20 @@ def is_group(address: str) -> bool:
 
     The last address of a private /24 counts as its broadcast; of public ones it may be a host.
     """
+    four = ipv4.number(address)
+    if four >= 0:
+        if four in {0, 0xFFFF_FFFF} or four >> 28 == 14:
+            return True
+        return four & 0xFF == 0xFF and _usual()(address)
     try:
         number = ipaddress.ip_address(address)
     except ValueError:
         return False
-    if number.is_multicast or number.is_unspecified or address == "255.255.255.255":
+    if number.is_multicast or number.is_unspecified:
         return True
-    return address.endswith(".255") and Own()(address)
+    return address.endswith(".255") and _usual()(address)
+
+
+@cache
+def _usual() -> Own:
+    return Own()

@@ -7,6 +7,8 @@ pppp_dissect.lua). No device has a key of its own.
 
 from __future__ import annotations
 
+from functools import cache
+
 KEYS: tuple[str, ...] = (
     "SSD@cs2-network.",
     "camera",
@@ -84,12 +86,14 @@ def heads(key: str, *types: int) -> tuple[str, ...]:
     )
 
 
-_BY_HEAD = {bytes.fromhex(head): key for key in reversed(KEYS) for head in heads(key, *LENGTHS)}
+@cache
+def _by_head() -> dict[bytes, str]:
+    return {bytes.fromhex(head): key for key in reversed(KEYS) for head in heads(key, *LENGTHS)}
 
 
 def plain(data: bytes) -> bytes:
     """The datagram in clear under the key that makes it a whole message; empty where none does."""
-    key = _BY_HEAD.get(data[:_HEAD])
+    key = _by_head().get(data[:_HEAD])
     if key is None or len(data) > _LONGEST:
         return b""
     found = opened(data, key)

@@ -15,14 +15,26 @@ from camscan.decode.text import clean, decode_text
 from camscan.errors import DecodeError
 
 MAX_HEAD = 16_384
-_LINE = re.compile(rb"([A-Za-z-]{2,20})[ ]([^ \r\n]{1,4096})[ ]((?:HTTP|RTSP|SIP)/\d\.\d)\r?\n")
+# A target with spaces in it is against the rules, and sent.
+_LINE = re.compile(rb"([A-Za-z_-]{2,20})[ ]([^\r\n]{1,16000})[ ]((?:HTTP|RTSP|SIP)/\d\.\d)\r?\n")
+_HTTP = (
+    "GET", "POST", "HEAD", "PUT", "OPTIONS", "DELETE", "CONNECT", "PATCH", "TRACE", "PROPFIND", "PROPPATCH", "MKCOL",
+    "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "SUBSCRIBE", "UNSUBSCRIBE", "NOTIFY", "SOURCE",
+    "RPC_IN_DATA", "RPC_OUT_DATA",
+)  # fmt: skip
+"""RFC 9110, 4918, 3253 and 5323, UPnP eventing, RPC over HTTP, and what encoders push with."""
 _METHODS = {
-    "HTTP": frozenset({"GET", "POST", "HEAD", "PUT", "OPTIONS", "DELETE", "CONNECT", "PATCH"}),
+    "HTTP": frozenset(_HTTP),
     "RTSP": frozenset({"OPTIONS", "DESCRIBE", "SETUP", "PLAY", "ANNOUNCE", "RECORD", "REGISTER"}),
     "SIP": frozenset({"REGISTER", "INVITE", "MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "BYE"}),
 }
-_GB28181 = re.compile(r"\d{20}")
-"""Device ids of GB/T 28181 have 20 digits."""
+_GB28181 = re.compile(r"\d{10}(?:11[1-9]|1[2-9]\d|2\d\d)\d{7}")
+"""Ids of GB/T 28181 have 20 digits; the 11th to 13th say what it is: 111 to 199 a device, 200 to 299 a platform."""
+_MAX_HEADS = 16
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_LENGTH = re.compile(
+    rb"\ncontent-length[ \t]{0,8}:[ \t]{0,8}(\d{1,9})[ \t]{0,8}\r?\n", re.IGNORECASE
+)
 _USER = re.compile(r"sips?:([^@;>\s]{1,64})@")
 
 
@@ -67,6 +79,24 @@ def parse(data: bytes) -> RequestHead:
         user=_user(headers) if protocol == "SIP" else "",
         content_type=clean(headers.get("content-type", "")).partition(";")[0][:80].lower(),
     )
+
+
+def parse_all(data: bytes) -> tuple[RequestHead, ...]:
+    """The request `data` begins with, and those that follow it at once; raises DecodeError where there is none."""
+    found = [parse(data)]
+    while len(found) < _MAX_HEADS and (end := _HEAD_END.search(data, 0, MAX_HEAD)):
+        length = _LENGTH.search(data, 0, end.end())
+        data = data[end.end() + (int(length[1]) if length else 0) :]
+        try:
+            found.append(parse(data))
+        except DecodeError:
+            break
+    return tuple(found)
+
+
+def parse_cut(data: bytes) -> RequestHead:
+    """A request of which the end is missing, by its whole lines; raises DecodeError where there is none."""
+    return parse(data[: data.rfind(b"\n") + 1])
 
 
 def is_whole(data: bytes) -> bool:

@@ -127,10 +127,8 @@ class ServiceTable:
 
 def may_settle(matched: Matched, one: int, other: int) -> bool:
     """Whether messages between these ports can ever settle the service."""
-    if not matched.by_port:
-        return True
     ports = matched.service.ports
-    return one in ports or other in ports
+    return not matched.by_port or one in ports or other in ports
 
 
 def enough(

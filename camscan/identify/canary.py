@@ -50,9 +50,17 @@ def hollow(observations: Sequence[Observation], readings: Mapping[str, Reading])
         for other in observations:
             if other.canary or not _same_server(canary, other):
                 continue
-            if alike(answer, readings[other.id]):
+            if alike(answer, readings[other.id]) or _same_title(answer, other, readings):
                 found.add(other.id)
     return frozenset(found)
+
+
+def _same_title(answer: Reading, other: Observation, readings: Mapping[str, Reading]) -> bool:
+    """Whether a title that was heard without its page is that of the canary's answer."""
+    if other.kind is not Kind.TITLE or not _accepted(readings[other.id]):
+        return False
+    title = readings[other.id].fields.get("title")
+    return bool(title) and title == answer.fields.get("title")
 
 
 def _stand_ins(

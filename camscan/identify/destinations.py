@@ -202,7 +202,8 @@ def _classes(
     for service in spoken:
         purpose = purposes.get(service.service, "")
         if purpose and purpose != "local":
-            found[purpose] = f"{service.service}: {service.packets} messages ({service.detail})"
+            count = "1 message" if service.packets == 1 else f"{service.packets} messages"
+            found[purpose] = f"{service.service}: {count} ({service.detail})"
     if flow.port in _PORTS:
         found.setdefault(_PORTS[flow.port], "")
     if flow.media:

@@ -67,12 +67,15 @@ def left_out(found: Iterable[tuple[str, CaptureSummary]]) -> tuple[str, ...]:
 
 
 def _sentence(s: CaptureSummary) -> str:
+    if not s.packets and s.first is None:
+        return f"{s.vantage}: nothing could be read."
     loss = "loss not stated" if s.lost is None else f"{s.lost} packets lost"
     phases = ", ".join(name for name, _, _ in s.phases) or "none stated"
     unwrapped = "".join(f", {n} packets unwrapped from {name}" for name, n in s.encapsulations)
+    clients = "1 client" if s.clients == 1 else f"{s.clients} clients"
     return (
         f"{s.vantage}, {_time(s.first)} to {_time(s.last)}, {s.packets} packets, {s.bytes} bytes of "
-        f"{s.clients} clients{unwrapped}, {loss}, DNS {'visible' if s.dns_visible else 'not visible'}, stimuli: {phases}."
+        f"{clients}{unwrapped}, {loss}, DNS {'visible' if s.dns_visible else 'not visible'}, stimuli: {phases}."
     )
 
 

@@ -16,8 +16,6 @@ from camscan.model.traffic import Watch
 
 STIMULI = ("power-cycle", "login", "motion", "time-change", "internet-cut")
 """Phases of the capture by these names count as stimuli (facts: scoring 5)."""
-BOUNDS = ((30, 10), (14, 19), (7, 35), (3, 63), (1, 95))
-"""(daily windows without a hit, upper bound in percent per day)"""
 
 
 def absent(
@@ -55,14 +53,15 @@ def window_words(watch: Watch) -> str:
 
 
 def bound_words(days: int) -> str:
-    """The bound of scoring 5 for that many daily windows without a hit."""
-    for least, percent in BOUNDS:
-        if days >= least:
-            return (
-                f"{days} daily windows without a hit leave room for up to {percent} % of days, if days are "
-                "independent; it is a ceiling on comfort, not a probability of safety"
-            )
-    return "less than one day was watched, which supports almost nothing about other days"
+    """The bound of scoring 5, 1 - 0.05^(1/n), for that many daily windows without a hit."""
+    if days < 1:
+        return "less than one day was watched, which supports almost nothing about other days"
+    percent = max(1, round(100 * (1 - 0.05 ** (1 / days))))
+    windows, leave = ("window", "leaves") if days == 1 else ("windows", "leave")
+    return (
+        f"{days} daily {windows} without a hit {leave} room for up to {percent} % of days, if days are independent "
+        "(95 % upper bound); it is a ceiling on comfort, not a probability of safety"
+    )
 
 
 def watch_details(watch: Watch) -> tuple[str, ...]:
@@ -78,7 +77,7 @@ def watch_details(watch: Watch) -> tuple[str, ...]:
     if watch.encrypted_resolvers:
         lines.append(f"names hidden: {', '.join(watch.encrypted_resolvers)}")
     lines += [
-        f"no party: {flows} flows with {name}, {up} bytes sent"
+        f"no party: {flows} {'flow' if flows == 1 else 'flows'} with {name}, {up} bytes sent"
         for name, flows, up, _ in watch.special
     ]
     if not watch.media_judged:

@@ -378,3 +378,17 @@ class Knowledge(Struct, frozen=True, kw_only=True):
     withdrawn: Mapping[str, Withdrawn] = {}
     firmware: FirmwareKnowledge = FirmwareKnowledge()
     places: Mapping[str, str] = {}  # `signature axis.ftp.banner` -> file below signatures/
+
+
+class TrafficKnowledge(Struct, frozen=True, kw_only=True):
+    """The part of it that tells what a capture shows, and who stands behind that."""
+
+    content_hash: str
+    parties: Mapping[str, Party]
+    endpoints: tuple[EndpointName, ...]
+    networks: tuple[Network, ...]
+    services: tuple[ServiceSignature, ...]
+
+
+Attributing = Knowledge | TrafficKnowledge
+"""What attribution is a function of: all of it, or the part."""

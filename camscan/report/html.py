@@ -17,9 +17,10 @@ from markupsafe import Markup
 from msgspec import Struct
 
 from camscan.report.model import ReportModel
-from camscan.report.paths import size
+from camscan.report.paths import size, unseen_words
 from camscan.report.picture import picture
 from camscan.report.rows import DeviceRow, FindingRow
+from camscan.report.sources import Sources
 from camscan.report.text import en
 
 _ORDER = ("ACT", "PLAN", "DOCUMENT", "NO ACTION")
@@ -68,6 +69,7 @@ def parts(model: ReportModel) -> Iterator[str]:
         trim_blocks=True,
     )
     printed = {r.record.id for r in model.laws}
+    sources = Sources(model)
     stream = environment.get_template("report.html").stream(
         model=_WithConcerns(model, printed),
         coverage=model.assessment.coverage,
@@ -92,10 +94,16 @@ def parts(model: ReportModel) -> Iterator[str]:
         },
         next_tests=model.assessment.next_tests,
         paths=model.paths,
+        unseen=unseen_words(model.paths),
+        parties_note=en.PARTIES_NOTE,
+        parties_cut=en.PARTIES_CUT.format(len(model.paths.parties), model.paths.party_count),
+        cited=sources.cited,
+        sources=sources.texts,
+        terms=en.TERMS,
         pictures=[picture(d.traffic) if d.traffic is not None else "" for d in model.paths.devices],
         size=size,
         inputs=(*model.assessment.inputs, *model.assessment.seals),
-        sections=_sections(model),
+        sections=_sections(model, sources=bool(sources.texts)),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         style_hash=_hash(style),
@@ -120,6 +128,7 @@ class _WithConcerns:
         self.rules = model.rules
         self.annex = model.annex
         self.decision_rows = model.decision_rows
+        self.factor_levels = model.factor_levels
         self.concerns = [
             _Concern(
                 concern=c.concern,
@@ -173,21 +182,26 @@ def _groups(model: ReportModel) -> list[_Group]:
 def _about(row: DeviceRow | None) -> str:
     if row is None:
         return "the network as a whole"
-    parts = (row.brand, row.model, f"maker {row.maker_name or row.maker}", row.role, row.action)
-    return ", ".join(p for p in parts if p)
+    named = (("brand", row.brand), ("model", row.model), ("maker", row.maker_name or row.maker))
+    parts = [f"{name} {text}" for name, text in named if text != en.UNKNOWN]
+    unknown = [name for name, text in (*named, ("role", row.role)) if text == en.UNKNOWN]
+    if unknown:
+        parts.append(f"{en.UNKNOWN}: {', '.join(unknown)}")
+    return "; ".join((*([] if row.role == en.UNKNOWN else [row.role]), *parts, row.action))
 
 
-def _sections(model: ReportModel) -> list[tuple[str, str]]:
+def _sections(model: ReportModel, *, sources: bool) -> list[tuple[str, str]]:
     present = {
         "others": bool(model.others),
         "endpoints": bool(model.endpoints),
         "paths": bool(model.paths.devices),
         "images": bool(model.images),
+        "sources": sources,
         "laws": bool(model.laws),
         "rules": bool(model.rules),
         "annex": bool(model.annex),
     }
-    order = ("coverage", "summary", "risk", "others", "images", "endpoints", "paths", "findings", "concerns", "laws", "rules", "annex", "next", "declared", "decision", "evidence")  # fmt: skip
+    order = ("coverage", "summary", "risk", "others", "images", "endpoints", "paths", "sources", "findings", "concerns", "laws", "rules", "annex", "next", "declared", "decision", "terms", "evidence")  # fmt: skip
     return [(name, en.HEADINGS[name]) for name in order if present.get(name, True)]
 
 

@@ -8,7 +8,7 @@ from camscan.model.knowledge import Law, Rule
 from camscan.report.markdown_images import images
 from camscan.report.markdown_text import escape, table
 from camscan.report.model import ReportModel
-from camscan.report.paths import PathRow, size
+from camscan.report.paths import PathRow, size, unseen_words
 from camscan.report.rows import DeviceRow, FindingRow, Reference
 from camscan.report.text import en
 
@@ -107,6 +107,8 @@ def _paths(model: ReportModel) -> list[str]:
             for p in paths.parties
         ],
     )  # fmt: skip
+    if unseen := unseen_words(paths):
+        lines = [escape(unseen), "", *lines]
     for title, rows in (
         ("Contacted, and no operator is known", paths.unknown),
         ("Contacted without a name", paths.nameless),

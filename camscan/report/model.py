@@ -17,6 +17,7 @@ from camscan.model.finding import Assessment, ConcernResult, Decision, Finding, 
 from camscan.model.identity import confidence
 from camscan.model.knowledge import Knowledge
 from camscan.report.images import ImageRow, image_rows
+from camscan.report.order import device_key
 from camscan.report.paths import Paths, build_paths
 from camscan.report.references import binding_first, binds, references, touched
 from camscan.report.rows import (
@@ -33,6 +34,8 @@ from camscan.report.text import en
 class ReportModel(Struct, frozen=True, kw_only=True):
     assessment: Assessment
     decision_rows: tuple[tuple[int, str, str], ...]
+    factor_levels: tuple[tuple[str, str], ...]
+    """`J2` and what it means, in the order of the table's factors."""
     title: str
     front: tuple[tuple[str, str], ...]
     coverage: tuple[CoverageRow, ...]
@@ -73,12 +76,13 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
     return ReportModel(
         assessment=assessment,
         decision_rows=tuple((r.row, r.text, r.action) for r in knowledge.decision.rows),
+        factor_levels=_factor_levels(knowledge),
         title=f"Camera audit: {clean(assessment.site or assessment.owner or 'network')}",
         front=_front(assessment, knowledge),
         coverage=_coverage(assessment),
         summary=_summary(assessment, video),
         devices=tuple(sorted(video, key=_worst_first)),
-        others=tuple(sorted(other, key=lambda r: (r.is_camera != "unknown", _address_key(r.device_id)))),
+        others=tuple(sorted(other, key=lambda r: (r.is_camera != "unknown", device_key(r.device_id)))),
         findings=findings,
         endpoints=_endpoints(assessment, knowledge),
         paths=build_paths(assessment, knowledge),
@@ -88,6 +92,12 @@ def build(assessment: Assessment, knowledge: Knowledge) -> ReportModel:
         annex=tuple(r for r in named if not binds(r.record, assessment.jurisdiction)),
         images=image_rows(assessment.images, knowledge),
     )  # fmt: skip
+
+
+def _factor_levels(knowledge: Knowledge) -> tuple[tuple[str, str], ...]:
+    """What people declare (x, m) in the report's own words: it never calls anything a breach itself."""
+    levels = knowledge.decision.levels.items()
+    return (*((n, t) for n, t in levels if n[0] not in en.DECLARED), *en.DECLARED.items())
 
 
 def action_text(decision: Decision | None) -> str:
@@ -204,18 +214,8 @@ def _rows(decision: Decision) -> str:
 _ORDER = {"ACT": 0, "PLAN": 1, "DOCUMENT": 2, "NO ACTION": 3, "": 4}
 
 
-def _worst_first(row: DeviceRow) -> tuple[int, int, tuple[int, str]]:
-    return (_ORDER[row.lower], _ORDER[row.upper], _address_key(row.device_id))
-
-
-def _address_key(text: str) -> tuple[int, str]:
-    parts = text.partition("#")[0].split(".")
-    if len(parts) == 4 and all(p.isdigit() for p in parts):
-        number = 0
-        for part in parts:
-            number = number * 256 + int(part)
-        return (number, text)
-    return (1 << 40, text)
+def _worst_first(row: DeviceRow) -> tuple[int, int, tuple[int, int, str]]:
+    return (_ORDER[row.lower], _ORDER[row.upper], device_key(row.device_id))
 
 
 def _finding(finding: Finding, knowledge: Knowledge, jurisdiction: str) -> FindingRow:
@@ -296,7 +296,7 @@ def _coverage(assessment: Assessment) -> tuple[CoverageRow, ...]:
             about=t.about,
             asked=t.asked,
             answered=t.answered,
-            not_examined=", ".join(f"{reason} {count}" for reason, count in t.not_examined),
+            not_examined=", ".join(f"{reason}: {count}" for reason, count in t.not_examined),
             note=clean(t.note),
         )
         for t in assessment.coverage.tests
@@ -354,9 +354,9 @@ def _endpoints(assessment: Assessment, knowledge: Knowledge) -> tuple[EndpointRo
             network_parent_country=e.network_parent_country or en.UNKNOWN,
             registry_country=e.registry_country or en.UNKNOWN,
             located_country=e.located_country or "not examined",
-            sources=clean("; ".join(e.sources)),
+            sources=tuple(map(clean, e.sources)),
         )
-        for e in assessment.endpoints
+        for e in sorted(assessment.endpoints, key=lambda e: device_key(e.device_id))
     )
 
 

@@ -16,9 +16,11 @@ from camscan.model.finding import Assessment
 from camscan.model.knowledge import Knowledge
 from camscan.model.party import Party
 from camscan.model.traffic import DeviceTraffic, Watch
+from camscan.report.order import device_key
 from camscan.report.text import en
 
 _MOST_PARTIES = 20
+_LISTED = 12
 
 
 class PathRow(Struct, frozen=True, kw_only=True):
@@ -46,7 +48,8 @@ class PathRow(Struct, frozen=True, kw_only=True):
     """Classes of the traffic (media, signalling ...), else the purpose of the name, else `unclassified`."""
     services: str
     marks: str
-    sources: str
+    sources: tuple[str, ...]
+    """`column: source (date)`, and in which columns differ."""
     why: tuple[str, ...]
 
 
@@ -79,7 +82,10 @@ class Paths(Struct, frozen=True, kw_only=True):
 
     devices: tuple[DevicePaths, ...]
     parties: tuple[PartyRow, ...]
-    """By bytes sent, then received."""
+    """By bytes sent, then received; the first of `party_count`."""
+    party_count: int
+    unseen: tuple[str, ...]
+    """Cameras and recorders of which no capture holds a packet."""
     unknown: tuple[PathRow, ...]
     """Contacted, and nobody could be named for it."""
     nameless: tuple[PathRow, ...]
@@ -95,7 +101,7 @@ def build_paths(assessment: Assessment, knowledge: Knowledge) -> Paths:
         if endpoint.first or endpoint.packets:
             by_device.setdefault(endpoint.device_id, []).append(endpoint)
     devices = []
-    for name in dict.fromkeys((*watched, *by_device)):
+    for name in sorted({*watched, *by_device}, key=device_key):
         ends = by_device.get(name, [])
         traffic = watched.get(name)
         devices.append(
@@ -109,14 +115,31 @@ def build_paths(assessment: Assessment, knowledge: Knowledge) -> Paths:
             )
         )
     met = [e for many in by_device.values() for e in many if Mark.CONTACTED in e.marks]
+    parties_met = _parties(met, knowledge)
+    video = (d.device_id for d in assessment.devices if d.is_camera)
     return Paths(
         devices=tuple(devices),
-        parties=_parties(met, knowledge),
+        parties=parties_met[:_MOST_PARTIES],
+        party_count=len(parties_met),
+        unseen=tuple(
+            clean(n)
+            for n in sorted(video, key=device_key)
+            if n not in watched and n not in by_device
+        ),
         unknown=_grouped(
             (e for e in met if not e.service_operator and not e.network_operator), parties
         ),
         nameless=_grouped((e for e in met if Mark.NAMED not in e.marks), parties),
     )
+
+
+def unseen_words(paths: Paths) -> str:
+    """Of which cameras the data path was not examined although there is a capture; empty if of none."""
+    unseen = paths.unseen
+    if not unseen:
+        return ""
+    more = f" and {len(unseen) - _LISTED} more" if len(unseen) > _LISTED else ""
+    return en.NOT_IN_CAPTURE.format(len(unseen), ", ".join(unseen[:_LISTED]) + more)
 
 
 def size(count: int) -> str:
@@ -135,6 +158,11 @@ def moment(seconds: float) -> str:
         return iso(seconds)[:16].replace("T", " ") + " UTC"
     except (ValueError, OverflowError, OSError):
         return ""
+
+
+def _second(at: str) -> str:
+    """`2026-11-01 10:20:33 UTC` of a time of ISO 8601; empty stays empty."""
+    return f"{at[:19].replace('T', ' ')} UTC" if at else ""
 
 
 def _window(watch: Watch) -> str:
@@ -162,8 +190,9 @@ def _notes(traffic: DeviceTraffic) -> tuple[str, ...]:
     )
     lines = [volume, how]
     for name, flows, up, down in watch.special:
+        count = "1 flow" if flows == 1 else f"{flows} flows"
         lines.append(
-            f"no party: {flows} flows with {name}, a special-purpose range; {size(up)} sent, {size(down)} received"
+            f"no party: {count} with {name}, a special-purpose range; {size(up)} sent, {size(down)} received"
         )
     if watch.encrypted_resolvers:
         hidden = ", ".join(map(clean, watch.encrypted_resolvers))
@@ -186,8 +215,8 @@ def _grouped(endpoints: Iterable[Endpoint], parties: Mapping[str, Party]) -> tup
             row = replace(
                 row,
                 device_id=f"{len({e.device_id for e in ends})} devices",
-                first=min(e.first for e in ends)[:19].replace("T", " "),
-                last=max(e.last for e in ends)[:19].replace("T", " "),
+                first=_second(min((e.first for e in ends if e.first), default="")),
+                last=_second(max(e.last for e in ends)),
                 bytes_up=sum(e.bytes_up for e in ends),
                 bytes_down=sum(e.bytes_down for e in ends),
             )
@@ -212,14 +241,14 @@ def _row(e: Endpoint, parties: Mapping[str, Party]) -> PathRow:
         network_parent_country=e.network_parent_country or en.UNKNOWN,
         registry_country=e.registry_country or en.UNKNOWN,
         located_country=e.located_country or "not examined",
-        first=e.first[:19].replace("T", " "),
-        last=e.last[:19].replace("T", " "),
+        first=_second(e.first),
+        last=_second(e.last),
         bytes_up=e.bytes_up,
         bytes_down=e.bytes_down,
         kind=", ".join(e.classes) or (f"{e.purpose} (by name)" if e.purpose else "unclassified"),
         services=", ".join(e.services),
         marks=", ".join(m.value for m in e.marks),
-        sources="; ".join(e.sources),
+        sources=tuple(map(clean, e.sources)),
         why=tuple(clean(w) for w in e.why),
     )
 
@@ -248,4 +277,4 @@ def _parties(met: Iterable[Endpoint], knowledge: Knowledge) -> tuple[PartyRow, .
         for (name, country, role), ends in groups.items()
     ]
     rows.sort(key=lambda r: (-r.bytes_up, -r.bytes_down, r.party, r.role))
-    return tuple(rows[:_MOST_PARTIES])
+    return tuple(rows)

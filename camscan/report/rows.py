@@ -101,7 +101,8 @@ class EndpointRow(Struct, frozen=True, kw_only=True):
     network_parent_country: str
     registry_country: str
     located_country: str
-    sources: str
+    sources: tuple[str, ...]
+    """`column: source (date)`, and in which columns differ."""
 
 
 class Reference(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from collections import Counter
 from tabulate import tabulate
 
 from camscan.report.model import ReportModel
-from camscan.report.paths import DevicePaths, size
+from camscan.report.paths import DevicePaths, size, unseen_words
 from camscan.report.rows import DeviceRow
 from camscan.report.text import en
 
@@ -50,7 +50,7 @@ def _parties(model: ReportModel) -> list[str]:
         return []
     rows = [
         (
-            p.party[:_LONGEST],
+            _short(p.party),
             p.role,
             p.country,
             str(p.devices),
@@ -66,6 +66,7 @@ def _parties(model: ReportModel) -> list[str]:
     )
     return [
         en.HEADINGS["paths"],
+        *([unseen] if (unseen := unseen_words(paths)) else []),
         tabulate(
             rows,
             headers=("Party", "As", "Parent country", "Devices", "Sent", "Received"),

@@ -113,9 +113,20 @@ def test_it_prints(browser, page_file):
     assert page.locator("#risk-table thead button").first.evaluate(style)[0] == "contents"
 
 
-@pytest.mark.parametrize("width", [1400, 390])
-def test_accessibility(browser, page_file, width):
+def test_folded_parts_open_and_fold_at_once(browser, page_file):
     page, _, _ = opened(browser, page_file)
+    closed = page.locator("details:not([open])").count()
+    page.get_by_role("button", name="Open all folded parts").click()
+    assert closed > 0
+    assert page.locator("details:not([open])").count() == 0
+    page.get_by_role("button", name="Fold them again").click()
+    assert page.locator("details[open]").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_accessibility(browser, page_file, width, scheme):
+    page, _, _ = opened(browser, page_file, color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     results = Axe().run(page)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import itertools
 import json
+import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 import wire_messages as wire
+from programs import program
 
 from camscan import assessments
 from camscan.cli.main import run as camscan
@@ -32,6 +38,7 @@ as_of = "2026-11-01"
 """
 SECRETS = (
     b"S3cretPassw0rd", b"VTNjcmV0OnBhc3M=", b"tok3nInTheQuery", b"digestOfPassword", b"JPEGPICTUREBYTES", b"ftpPassw0rd",
+    b"c00kieOfAPage", b"typedInAForm", b"clip-of-the-night", b"0123456789abcdef0123456789abcdef", b"ScriptedSecret",
 )  # fmt: skip
 
 
@@ -50,6 +57,38 @@ def conversation():
     )
     yield wire.datagram(wire.dns_query("logs.av380.net"), at=T + 4, dst=wire.RESOLVER, dport=53)
     yield wire.datagram(bytes(200), at=T + 5, dst="203.0.113.99", dport=6000)
+
+
+def page(title: bytes, head: bytes = b"", body: bytes = b"") -> bytes:
+    return b"<html><head>%s<title>%s</title></head><body>%s</body></html>" % (head, title, body)
+
+
+def pages():
+    """Pages of the camera, with secrets and pictures before, in and behind their titles."""
+    behind = (
+        b"<form><input name=note value=typedInAForm></form><a href=/rec/clip-of-the-night.mp4>clip</a>"
+        b"<img src='data:image/jpeg;base64,JPEGPICTUREBYTES'>\xff\xd8\xff\xe0JPEGPICTUREBYTES"
+    )
+    before = b"<script>var psk='ScriptedSecret';</script><meta name=csrf content=0123456789abcdef0123456789abcdef>"
+    for n, html in enumerate((
+        page(b"NETSurveillance WEB", before, behind),
+        page(b"/rec/clip-of-the-night.mp4?token=tok3nInTheQuery", body=behind),
+        page(b"Session 0123456789abcdef0123456789abcdef", before),
+        page(b"rtsp://admin:S3cretPassw0rd@10.20.0.9/", body=behind),
+        page(b"clip-of-the-night.mp4"),
+        page(b"Camera 2 password=S3cretPassw0rd"),
+    )):  # fmt: skip
+        packed = gzip.compress(html)
+        parts = b"%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (20, packed[:20], len(packed) - 20, packed[20:])  # fmt: skip
+        head = b"HTTP/1.1 200 OK\r\nServer: App-webs/\r\nSet-Cookie: s=c00kieOfAPage\r\nContent-Type: text/html\r\n"
+        for m, (more, body) in enumerate((
+            (b"Content-Length: %d\r\n" % len(html), html),
+            (b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", parts),
+        )):  # fmt: skip
+            yield from wire.segments(
+                head + more + b"\r\n" + body, at=T + 50 + n, size=90,
+                src=wire.CAMERA, sport=80, dst="10.20.0.50", dport=52100 + 2 * n + m,
+            )  # fmt: skip
 
 
 def leaks():
@@ -136,7 +175,32 @@ def test_explain_walks_from_the_path_to_the_stored_record(taken, capsys):
     out = capsys.readouterr().out
     assert f"endpoint {CLOUD} {wire.SERVER} udp 8800: named, contacted" in out
     assert "observation 0001-traffic:" in out
-    assert '"service":"dahua-p2p"' in out
+    assert f"{wire.CAMERA} spoke dahua-p2p" in out
+    (intake,) = [json.loads(p.read_text()) for p in taken[1].glob("intakes/*/intake.json")]
+    assert f"0001-traffic, in c.pcap (sha256 {intake['inputs'][0]['sha256']})" in out
+
+
+@pytest.mark.needs("tcpdump")
+def test_explain_leads_to_the_very_packets(taken, tmp_path, capsys):
+    capsys.readouterr()
+    assert camscan(["explain", str(taken[1]), f"egress-observed@{wire.CAMERA}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    compared = 0
+    for line, after in itertools.pairwise(lines):
+        counts = re.search(r": flow: .* in (\d+) packets sent, .* in (\d+) packets received", line)
+        if counts is None:
+            continue
+        command = shlex.split(
+            next(x for x in lines[lines.index(after) :] if "to see it" in x).partition(": ")[2]
+        )
+        assert command[:3] == ["tcpdump", "-nr", "FILE"]
+        shown = subprocess.run(
+            [program("tcpdump"), "-nr", str(tmp_path / "c.pcap"), *command[3:]],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert len(shown.stdout.splitlines()) == int(counts[1]) + int(counts[2])
+        compared += 1
+    assert compared >= 2
 
 
 @pytest.mark.parametrize("form", ["html", "markdown", "json", "csv", "table"])
@@ -156,7 +220,7 @@ def test_every_report_can_be_written(taken, form, capsys):
 
 def test_no_login_and_no_picture_is_kept_anywhere(tmp_path, capsys):
     capture, out = tmp_path / "c.pcap", tmp_path / "run"
-    wire.write_pcap(capture, (*conversation(), *leaks()))
+    wire.write_pcap(capture, (*conversation(), *leaks(), *pages()))
     assert camscan(["traffic", str(capture), "-o", str(out), "--json"]) == 0
     printed = capsys.readouterr().out
     for form in ("html", "markdown", "json", "csv"):
@@ -167,6 +231,8 @@ def test_no_login_and_no_picture_is_kept_anywhere(tmp_path, capsys):
     assert b"up.example.com" in whole  # the conversations were read
     assert b"push.example.com" in whole
     assert b"App-webs" in whole
+    assert b"<title>NETSurveillance WEB</title>" in whole
+    assert b"<title>Camera 2 <cut:query:" in whole
     assert [s for s in SECRETS if s in whole] == []
 
 
@@ -235,3 +301,12 @@ def test_hostile_names_do_nothing_in_any_report(tmp_path, capsys):
     cells = [c for row in csv.reader(next(out.glob("assessments/*/paths.csv")).read_text().splitlines()) for c in row]  # fmt: skip
     assert "'=cmd()" in cells
     assert not [c for c in cells if c.startswith(("=", "+", "@"))]
+
+
+@pytest.mark.parametrize("look", [["--check"], ["--duration", "3s"]])
+def test_an_interface_that_is_not_there_is_wrong_use(look, tmp_path, capsys):
+    run = tmp_path / "run"
+    out = [] if look == ["--check"] else ["-o", str(run)]
+    assert camscan(["traffic", "--interface", "absent0", *look, *out]) == 3
+    assert "no interface absent0 here; there are: " in capsys.readouterr().err
+    assert not run.exists()

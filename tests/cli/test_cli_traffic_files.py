@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gzip
 import hashlib
 import json
@@ -16,9 +17,9 @@ import numpy as np
 import pytest
 import wire_messages as wire
 
-from camscan import assessments
+from camscan import assessments, limited
 from camscan.cli.main import run as camscan
-from camscan.observe.traffic import child, sets, take
+from camscan.observe.traffic import checkpoint, child, filling, sets, source, take
 
 T = 1_793_000_000.0
 SLOW = Path(__file__).with_name("interrupted_files.py")
@@ -187,7 +188,7 @@ def dying(monkeypatch, how):
     read = take.Taking.read
 
     def reads(self, source, **options):
-        if str(source).endswith("z.pcap"):
+        if source.name.endswith("z.pcap"):
             how()
         return read(self, source, **options)
 
@@ -235,9 +236,9 @@ def test_a_single_file_that_breaks_its_reader_leaves_a_run_that_says_so(
 # Interruptions
 
 
-def broken_off(files: Path, run: Path, how: int) -> tuple[int, str]:
+def broken_off(files: Path, run: Path, how: int, where: str = "a.pcap") -> tuple[int, str]:
     """Read m.pcap and z.pcap, be killed in a.pcap."""
-    command = [sys.executable, str(SLOW), "a.pcap", "traffic", str(files), "-o", str(run)]
+    command = [sys.executable, str(SLOW), where, "traffic", str(files), "-o", str(run)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     for _ in range(1500):
         if list(run.glob("intakes/*/capture.state")):
@@ -311,6 +312,131 @@ def test_a_file_of_the_same_size_and_other_bytes_is_found_by_its_hash(files, tmp
     assert sha256 == hashlib.sha256(data).hexdigest()
     # The file was hashed before the interruption, unless that process was the slower one.
     assert code == (2 if "changed since the capture was begun" in err else 0)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("where", ["a.pcap@1", "a.pcap@2", "m.pcap@2"])
+def test_a_file_that_was_begun_is_gone_on_with_where_it_was_left(
+    files, tmp_path, capsys, how, where
+):
+    assert camscan(["traffic", str(files), "--json"]) == 0
+    whole, _ = lines(capsys)
+    run = tmp_path / "run"
+    broken_off(files, run, how, where)
+    (folder,) = run.glob("intakes/*")
+    saved = checkpoint.load(folder)
+    order = ("m.pcap", "z.pcap", "a.pcap")
+    assert len(saved.read) == order.index(where[:6])
+    assert 0 < saved.halfway.going.at < (files / where[:6]).stat().st_size
+    assert 0 < saved.halfway.read.packets < 101
+    assert saved.packets == sum(r.packets for r in (*saved.read, saved.halfway.read))
+    first = (files / where[:6]).open("r+b")
+    with first:  # what is in the checkpoint is not read again
+        first.seek(saved.halfway.going.at - 50)
+        status = (files / where[:6]).stat()
+        first.write(bytes(50))
+    os.utime(files / where[:6], ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert camscan(["traffic", "--resume", "-o", str(run), "--json"]) == 0
+    assert lines(capsys)[0] == whole
+    (intake,) = [json.loads(p.read_text()) for p in run.glob("intakes/*/intake.json")]
+    assert sorted(i["name"] for i in intake["inputs"]) == ["a.pcap", "m.pcap", "z.pcap"]
+    assert summary_of(run)["packets"] == 3 * 101
+    assert "gaps" not in summary_of(run)
+
+
+def test_a_begun_file_that_changed_keeps_what_was_read_of_it(files, tmp_path, capsys):
+    run = tmp_path / "run"
+    broken_off(files, run, signal.SIGKILL, "a.pcap@2")
+    (folder,) = run.glob("intakes/*")
+    halfway = checkpoint.load(folder).halfway
+    data = (files / "a.pcap").read_bytes()
+    (files / "a.pcap").write_bytes(data[:-100])
+    assert camscan(["traffic", "--resume", "-o", str(run), "--json"]) == 2
+    records, err = lines(capsys)
+    assert sum(flows(records).values()) == 2 * 101 + halfway.read.packets
+    words = f"changed since it was begun; its first {halfway.going.at} bytes were examined"
+    assert f"a.pcap: {words}" in err
+    assert words in " ".join(assessments.read(run).coverage.incomplete)
+
+
+def small_buffers(monkeypatch):
+    """A state after each; the reading process inherits it."""
+    monkeypatch.setattr(child, "_WITHIN", 0)
+    monkeypatch.setattr(child, "_SHARE", 0)
+    monkeypatch.setattr(filling, "_FIRST", 1 << 12)
+    monkeypatch.setattr(filling, "_FEW", 0)
+
+
+def test_what_a_reader_found_before_it_died_inside_a_file_is_kept(
+    files, tmp_path, capsys, monkeypatch
+):
+    small_buffers(monkeypatch)
+    going = filling.Filling.going
+
+    def dies(self):
+        if self._source.name.endswith("z.pcap") and self._next > 6000:
+            os._exit(7)
+        return going(self)
+
+    monkeypatch.setattr(filling.Filling, "going", dies)
+    run = tmp_path / "run"
+    assert camscan(["traffic", str(files), "-o", str(run), "--json"]) == 2
+    records, err = lines(capsys)
+    found = flows(records)
+    assert (found[7000], found[7002]) == (99, 99)
+    assert 0 < found[7001] < 99
+    assert "z.pcap: not examined behind its first " in err
+    assert "ended with code 7" in err
+    assert err.count("z.pcap") == 1
+    assert names(records)["cloud1.example.net"] == 1
+    (begin, end, _), *more = summary_of(run)["gaps"]
+    assert more == []
+    assert end == pytest.approx(T + 200)
+    assert T + 100 < begin < T + 199
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there files are looked at in place")
+@pytest.mark.parametrize("saving", [False, True])
+def test_a_file_that_is_cut_while_it_is_looked_at_is_read_as_far_as_it_goes(
+    files, tmp_path, capsys, monkeypatch, saving
+):
+    """A page that a file lost under a window ends the reading process by a signal: a real one, here."""
+    if saving:
+        small_buffers(monkeypatch)
+    monkeypatch.setattr(filling, "_FIRST", 1 << 12)
+    path, size = files / "z.pcap", (files / "z.pcap").stat().st_size
+    left = size - 70 * (16 + 14 + 28 + 50)  # between two records, in the first page
+    assert left < 4096
+    window = source.window
+
+    def and_is_cut(file, at, size):
+        shown = window(file, at, size)
+        if Path(f"/proc/self/fd/{file}").readlink() == path and at > 24:
+            faulthandler.disable()  # the tests' own; it tells of the signal at length
+            os.truncate(path, left)
+        return shown
+
+    endings = []
+    ending = limited.Limited.ending
+
+    def noted(self):
+        endings.append(ending(self))
+        return endings[-1]
+
+    monkeypatch.setattr(source, "window", and_is_cut)
+    monkeypatch.setattr(limited.Limited, "ending", noted)
+    run = tmp_path / "run"
+    assert camscan(["traffic", str(files), "-o", str(run), "--json"]) == 2
+    records, err = lines(capsys)
+    found = flows(records)
+    assert (found[7000], found[7002]) == (99, 99)
+    assert endings[0].endswith(f"ended by signal {signal.SIGBUS:d}")
+    assert set(endings[1:]) == {""}
+    # With a state, what was seen of it before it was cut counts too.
+    assert found[7001] == 29 if not saving else 29 < found[7001] < 40
+    assert f"z.pcap: was cut to {left} bytes while it was read, it had {size}" in err
+    assert names(records)["cloud1.example.net"] == 1
+    assert camscan(["verify", str(run)]) == 0
 
 
 @pytest.mark.parametrize(

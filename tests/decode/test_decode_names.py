@@ -102,6 +102,16 @@ def test_tls_of_any_bytes_reads_or_refuses(data, place):
             assert hello is None or len(hello.name or "") <= len(stream)
 
 
+@given(st.binary(max_size=80))
+def test_dtls_whose_lengths_agree_reads_or_refuses(body):
+    """Lengths that fit each other and a body that is too short for what they promise."""
+    size = len(body).to_bytes(3, "big")
+    head = b"\x16\xfe\xfd" + bytes(8) + (len(body) + 12).to_bytes(2, "big")
+    data = head + b"\x01" + size + bytes(2) + bytes(3) + size + body + bytes(60)
+    with suppress(DecodeError):
+        assert client_hello.of_datagram(data).name == ""
+
+
 def test_quic_keys_are_those_of_the_standards():
     """RFC 9001 appendix A.1 and RFC 9369 appendix A.1."""
     connection = bytes.fromhex("8394c8f03e515708")
@@ -183,7 +193,7 @@ def test_sip_gives_the_twenty_digit_id_and_no_telephone_number():
 def test_requests_and_ids_of_any_bytes_read_or_refuse(data):
     for head in (b"", b"GET ", b"\xf1\x10\x00\x20", b"DHGET /device/", b"\x10\x20\x00\x04MQTT"):
         with suppress(DecodeError):
-            request_head.parse(head + data)
+            assert request_head.parse_all(head + data)[0] == request_head.parse(head + data)
         for reader in announced.READERS.values():
             assert len(reader(head + data)) <= announced.MAX_ID
         assert tutk.is_message(head + data) in {True, False}

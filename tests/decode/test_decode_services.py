@@ -281,6 +281,12 @@ def test_dhcp_options():
     assert (fields["parameter-list"], fields["client-id"]) == (("1,3",), ("ac:cc:8e:00:11:22",))
 
 
+def test_an_option_of_dhcp_that_the_capture_cut_is_not_read():
+    whole = b"\x63\x82\x53\x63\x3c\x04AXIS\x0c\x09camera-42"
+    fields = dhcp.parse(bytes(236) + whole[:-1]).fields()
+    assert (fields.get("hostname"), fields["vendor-class"]) == (None, ("AXIS",))
+
+
 def test_neighbours_and_ports():
     assert neighbour.parse(ARP).fields() == {
         "mac": ("ac:cc:8e:00:11:22",),

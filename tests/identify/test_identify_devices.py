@@ -59,6 +59,24 @@ def test_a_page_that_stands_on_every_path_is_no_evidence():
     assert any("any path" in n for n in device.notes)
 
 
+def test_a_title_heard_of_a_page_that_stands_on_every_path_is_no_evidence():
+    def heard(title):
+        page = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<title>{title}</title>"
+        return Observation(
+            id="1:2", device_id="192.0.2.1", kind=Kind.TITLE, response=page.encode(), port=80,
+            transport="tcp", address="192.0.2.1", flags=("fragment",),
+        )  # fmt: skip
+
+    page = "<title>Paper Printer</title> welcome dear friend of the owl"
+    canary = http("1:1", page, path="/none", canary=True)
+    assert only([heard("Paper Printer")]).is_camera is False
+    believed = only([canary, heard("Paper Printer")])
+    assert believed.is_camera is None
+    assert any("any path" in n for n in believed.notes)
+    other = http("1:1", "<title>Another</title> nothing", path="/none", canary=True)
+    assert only([other, heard("Paper Printer")]).is_camera is False
+
+
 def test_a_server_that_refuses_every_path_alike_keeps_its_evidence():
     refused = {"status": "401 Unauthorized", "headers": AQUILA}
     device = only([http("1:1", **refused), http("1:2", path="/none", canary=True, **refused)])

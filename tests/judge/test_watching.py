@@ -85,12 +85,19 @@ def test_logs_without_volumes_per_minute_never_exclude_video():
 
 
 @pytest.mark.parametrize(
-    ("days", "percent"), [(1, 95), (3, 63), (7, 35), (14, 19), (30, 10), (400, 10)]
+    ("days", "percent"),
+    [(1, 95), (2, 78), (3, 63), (7, 35), (14, 19), (30, 10), (400, 1), (9000, 1)],
 )
 def test_the_bounds_are_those_of_the_fact_sheet(days, percent):
     """1 - 0.05^(1/n) for n daily windows (facts: scoring 5)."""
     assert f"up to {percent} % of days" in bound_words(days)
-    assert days > 30 or abs((1 - 0.05 ** (1 / days)) * 100 - percent) < 0.6
+    assert abs((1 - 0.05 ** (1 / days)) * 100 - percent) < 1
+
+
+def test_one_window_is_no_plural():
+    assert bound_words(1).startswith(
+        "1 daily window without a hit leaves room for up to 95 % of days"
+    )
 
 
 @pytest.mark.parametrize(

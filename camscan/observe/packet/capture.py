@@ -151,6 +151,18 @@ def stream(
 
     `counted`: told once a second how many packets were written and dropped so far.
     """
+    # Before all else: whatever fails below, the pipe ends, and whoever reads it does not wait for ever.
+    with io.FileIO(pipe, "wb") as out:
+        return _stream(order, out, pool, stopped, counted)
+
+
+def _stream(
+    order: Capture,
+    out: io.FileIO,
+    pool: links.Links,
+    stopped: threading.Event,
+    counted: Callable[[int, int], None],
+) -> SweepSummary:
     snaplen = max(64, min(order.snaplen, 262_144))
     sock = pool.listener(order.interface, order.program or ((0x06, 0, 0, 0xFFFFFFFF),))
     # The sending side of loopback is the receiving side again: where the kernel can (4.20), it need not come here.
@@ -162,29 +174,28 @@ def stream(
         open_to_all = _promiscuous(sock, order.interface, add=True)
         poll = select.poll()
         poll.register(sock, select.POLLIN | select.POLLERR)
-        with io.FileIO(pipe, "wb") as out:
-            try:
-                out.write(file_header(snaplen, link_type(order.interface)))
-                while True:
-                    # Asked before the ring is emptied: what arrived before the stop belongs to the capture.
-                    last = stopped.is_set()
-                    if last:
-                        time.sleep(2 * _RETIRE_MS / 1000)
-                    while (taken := ring.take(snaplen)) is not None:
-                        records, packets = taken
-                        _write(out, records)
-                        count += packets
-                    dropped += links.lost(sock)
-                    if last:
-                        break
-                    if (now := time.monotonic()) >= due:
-                        due = now + 1.0
-                        counted(count, dropped)
-                    poll.poll(100)
-            except BrokenPipeError:
-                broken = True
-            except OSError:  # the link went away
-                broken = True
+        try:
+            out.write(file_header(snaplen, link_type(order.interface)))
+            while True:
+                # Asked before the ring is emptied: what arrived before the stop belongs to the capture.
+                last = stopped.is_set()
+                if last:
+                    time.sleep(2 * _RETIRE_MS / 1000)
+                while (taken := ring.take(snaplen)) is not None:
+                    records, packets = taken
+                    _write(out, records)
+                    count += packets
+                dropped += links.lost(sock)
+                if last:
+                    break
+                if (now := time.monotonic()) >= due:
+                    due = now + 1.0
+                    counted(count, dropped)
+                poll.poll(100)
+        except BrokenPipeError:
+            broken = True
+        except OSError:  # the link went away
+            broken = True
         dropped += links.lost(sock)
     finally:
         if twice:

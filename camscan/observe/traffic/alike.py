@@ -7,7 +7,9 @@ pass for one. Only the first is handed over; the others are counted, and told at
 
 from __future__ import annotations
 
+import ctypes
 import os
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -31,10 +33,21 @@ _HIGH, _BOTH = ~np.uint64(0xFFFF_FFFF), 0xFFFF_FFFF
 _MAC = 12
 _OWN_WORDS = 4
 """Ends, ports with kind and size, and the two MAC addresses."""
+_KIND_SILENT, _KIND_SUMMED = 1, 2
+"""What the compiled step says of a packet: it has this form, or sums that tell its form."""
 _SILENT = 1
 """The form of packets that say nothing: none of them is handed over."""
 LONGEST_CONTENT = max(LONGEST // 8, hellos.WORDS)
 _Content = tuple[Ints, Keys, Keys]
+
+
+class _Secret(ctypes.Structure):
+    """The secret numbers, as the compiled step is given them."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("veil", "spread", "one", "two")),
+        ("own", ctypes.c_int64),
+    )
 
 
 def _odd(count: int) -> Keys:
@@ -50,8 +63,8 @@ class Asked(NamedTuple):
     passed: Keys
     """A number for the gates that each passed."""
     looked: Looked
-    sides: tuple[NDArray[np.bool_], NDArray[np.bool_]]
-    """Whether source and destination port are ones a gate names."""
+    servers: NDArray[np.bool_]
+    """By port, whether a gate names it: all 65,536."""
 
 
 class Alike:
@@ -61,11 +74,13 @@ class Alike:
         self._last = np.zeros(1024, np.float64)
         self._known: NDArray[np.bool_] = np.zeros(1024, np.bool_)
         """Which forms were handed over."""
-        self._again: dict[int, tuple[Again, ...]] = {}
+        self._again: dict[int, Again] = {}
         self._begin()
         words = LONGEST_CONTENT + _OWN_WORDS
         self._odd = (_odd(words), _odd(words))
         self._veil, self._spread = _odd(words), _odd(words)
+        columns = (self._veil, self._spread, *self._odd)
+        self._secret = _Secret(*(steps.at(column) for column in columns), LONGEST_CONTENT)
         # Row n keeps the first n bytes of LONGEST.
         mask = np.tri(LONGEST + 1, LONGEST, -1, np.uint8) * np.uint8(255)
         self._mask: Keys = mask.view(np.uint64)
@@ -79,8 +94,17 @@ class Alike:
 
     def numbers(self, data: Bytes, asked: Asked) -> Numbers:
         """The form of each packet; 0: of none."""
-        result = np.zeros(len(asked.rows), np.int32)
         before = self._table.count
+        result = (self._stepped if steps.compiled is not None else self._told)(data, asked)
+        size_now = self._table.count + 1
+        fresh = slice(before + 1, size_now)
+        self._times, self._last = grown(self._times, size_now), grown(self._last, size_now)
+        self._known = grown(self._known, size_now)
+        self._times[fresh], self._last[fresh], self._known[fresh] = 0, -np.inf, False
+        return result
+
+    def _told(self, data: Bytes, asked: Asked) -> Numbers:
+        result = np.zeros(len(asked.rows), np.int32)
         fits = _PROTO[asked.ranks] == asked.looked.proto
         sealed = np.flatnonzero(fits & (asked.ranks == _SEALED))
         if len(sealed):
@@ -95,11 +119,32 @@ class Alike:
             first ^= first >> np.uint64(31)
             second ^= second >> np.uint64(31)
             result[which] = self._table.numbers(first, second)
-        size_now = self._table.count + 1
-        fresh = slice(before + 1, size_now)
-        self._times, self._last = grown(self._times, size_now), grown(self._last, size_now)
-        self._known = grown(self._known, size_now)
-        self._times[fresh], self._last[fresh], self._known[fresh] = 0, -np.inf, False
+        return result
+
+    def _stepped(self, data: Bytes, asked: Asked) -> Numbers:
+        """The same by the compiled step, whose sums are others and mean the same."""
+        count, columns = len(asked.rows), asked.columns
+        kinds, sums = np.empty(count, np.uint8), np.empty((2, count), np.uint64)
+        fields = [
+            np.ascontiguousarray(c)
+            for c in (
+                columns.a,
+                columns.b,
+                columns.payload,
+                columns.held,
+                columns.length,
+                columns.mac,
+            )
+        ]
+        given = [np.ascontiguousarray(c) for c in (asked.rows, asked.ranks, asked.passed)]
+        steps.compiled.camscan_forms(
+            steps.at(data), len(data), count, *(steps.at(c) for c in given), steps.pointers(*fields),
+            steps.at(asked.servers), ctypes.byref(self._secret), steps.at(kinds), steps.at(sums[0]), steps.at(sums[1]),
+        )  # fmt: skip
+        result: Numbers = (kinds == _KIND_SILENT).astype(np.int32) * _SILENT
+        which = np.flatnonzero(kinds == _KIND_SUMMED)
+        if len(which):
+            result[which] = self._table.numbers(sums[0][which], sums[1][which])
         return result
 
     def repeats(self, numbers: Numbers) -> Ints:
@@ -119,24 +164,15 @@ class Alike:
         skip = np.where(ranks == _QUESTION, 2, 0)
         size = looked.held - skip
         texts = fits & (ranks <= _QUESTION) & (size > 0) & (looked.held == looked.length)
-        texts &= size <= LONGEST
         short = texts & (looked.held <= HEAD) & (skip == 0)
-        long = texts & ~short
+        texts &= ~short
         found = []
-        if steps.compiled is not None:
-            which = np.flatnonzero(texts)
-            found.append(
-                (
-                    which,
-                    *self._stepped(data, columns.payload[rows[which]] + skip[which], size[which]),
-                )
-            )
-        elif short.any():
+        if short.any():
             which = np.flatnonzero(short)
             words = looked.head[which].view(np.uint64) & self._mask[size[which], :2]
             found.append((which, *self._sums(words)))
-        for least, most in pairwise(_WIDTHS if steps.compiled is None else ()):
-            which = np.flatnonzero(long & (size <= most) & (size > least))
+        for least, most in pairwise(_WIDTHS):
+            which = np.flatnonzero(texts & (size <= most) & (size > least))
             if len(which):
                 places = columns.payload[rows[which]] + skip[which]
                 words = gather(data, places, most).view(np.uint64).reshape(-1, most // 8)
@@ -150,23 +186,13 @@ class Alike:
         found.append((which, *self._sums(passed[which, None])))
         return found
 
-    def _stepped(self, data: Bytes, places: Ints, sizes: Ints) -> tuple[Keys, Keys]:
-        """Sums of payloads, by the compiled step; other sums than those of numpy, with the same meaning."""
-        first, second = np.empty((2, len(places)), np.uint64)
-        secret = (self._veil, self._spread, *self._odd)
-        steps.compiled.camscan_sums(
-            steps.at(data), len(data), steps.at(places), steps.at(sizes), len(places),
-            *(steps.at(column) for column in (*secret, first, second)),
-        )  # fmt: skip
-        return first, second
-
     def _ends(self, data: Bytes, asked: Asked, which: Ints) -> tuple[Keys, Keys]:
         """Sums of addresses, ports, kind and size, and the MAC addresses of ClientHellos."""
-        columns, rows, ranks, _, looked, sides = asked
+        columns, rows, ranks, _, looked, servers = asked
         rows, ranks = rows[which], ranks[which]
         # A client's own port changes from question to question where the server's is known.
-        source = sides[0][which]
-        target = sides[1][which] | (ranks == _HELLO)
+        source = servers[looked.source[which]]
+        target = servers[looked.target[which]] | (ranks == _HELLO)
         kept = self._ports_kept[source.view(np.uint8) + 2 * target.view(np.uint8)]
         words = np.empty((len(which), _OWN_WORDS), np.uint64)
         words[:, 0] = columns.a[rows]
@@ -198,7 +224,8 @@ class Alike:
     def remember(self, number: int, again: tuple[Again, ...]) -> None:
         """The first packet of a form was handed over; what to call for those that repeat it."""
         self._known[number] = True
-        self._again[number] = again
+        # Nearly always one: the tuple need not be kept.
+        self._again[number] = again[0] if len(again) == 1 else partial(_each, again)
 
     def tell(self) -> None:
         """Count all that was repeated since the last call, in order of the last time."""
@@ -211,8 +238,7 @@ class Alike:
             self._last[repeated].tolist(),
             strict=True,
         ):
-            for count in again[number]:
-                count(times, last)
+            again[number](times, last)
         self._times[repeated] = 0
 
     def clear(self) -> None:
@@ -224,3 +250,8 @@ class Alike:
         nothing = np.zeros(1, np.uint64)
         self._table.numbers(nothing, nothing)
         self.remember(_SILENT, ())
+
+
+def _each(again: tuple[Again, ...], times: int, at: float) -> None:
+    for count in again:
+        count(times, at)

@@ -7,12 +7,14 @@ blocks in both byte orders, the counters of lost packets. Other blocks are stepp
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from camscan.observe.traffic.batch import Batch, Bytes, Ints, gather
+from camscan.errors import InputError
+from camscan.observe.traffic.batch import Batch, Bytes, Ints, Times, gather
 from camscan.observe.traffic.boundary import LARGEST, Chain, Walker, words
 from camscan.observe.traffic.framing import Framed, row_type, wire_lengths
 from camscan.observe.traffic.table import distinct
@@ -30,6 +32,10 @@ _LARGEST_BLOCK = LARGEST + 65_536
 _OTHERS = 64
 """Blocks stepped over one by one before lanes are tried again."""
 _MOST_INTERFACES = 4096
+_ORDERS: dict[bytes, Literal["<", ">"]] = {
+    b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">",
+}  # fmt: skip
+"""By the magic number of a section."""
 _LAST_TIME = 253_402_300_799.0
 
 
@@ -40,6 +46,16 @@ class _Interface(NamedTuple):
     """Per second."""
     begin: float
     """Seconds added (if_tsoffset)."""
+
+
+class _Known(NamedTuple):
+    """What a framer knows between two blocks."""
+
+    order: Literal["<", ">"]
+    interfaces: list[_Interface]
+    section: int
+    losses: dict[int, int]
+    last: float
 
 
 class Enhanced(Walker):
@@ -100,7 +116,7 @@ class PcapngFramer:
     def __init__(self) -> None:
         self.lost: int | None = None
         self._losses: dict[int, int] = {}
-        self._order = "<"
+        self._order: Literal["<", ">"] = "<"
         self._walker: Enhanced | None = None
         self._interfaces: list[_Interface] = []
         self._section = 0
@@ -130,9 +146,7 @@ class PcapngFramer:
         """Length of the block at `place`; a section says first in which byte order."""
         if bytes(view[place : place + 4]) == b"\x0a\x0d\x0d\x0a":
             magic = bytes(view[place + 8 : place + 12])
-            self._order = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}.get(
-                magic, self._order
-            )
+            self._order = _ORDERS.get(magic, self._order)
         return int(struct.unpack_from(f"{self._order}I", view, place + 4)[0])
 
     def _walk(
@@ -257,27 +271,41 @@ class PcapngFramer:
         captured = np.minimum(rows["captured"].astype(np.int64), rows["size"].astype(np.int64) - 32)
         good = captured >= 0
         numbers = rows["interface"]
+        by_link: dict[int, list[int]] = {}
         for number in distinct(numbers).tolist():
-            which = good & (numbers == number)
-            if number >= len(self._interfaces):
-                self.no_interface += int(which.sum())
-                continue
-            interface = self._interfaces[number]
+            if number < len(self._interfaces):
+                by_link.setdefault(self._interfaces[number].link, []).append(number)
+            else:
+                self.no_interface += int((good & (numbers == number)).sum())
+        # One batch per link type, not per interface: both sides of a tap stay in the order of the file.
+        for link, used in by_link.items():
+            which = good & np.isin(numbers, used) if len(used) > 1 else good & (numbers == used[0])
             chosen = rows if which.all() else rows[which]
             held = captured if which.all() else captured[which]
-            stamp = chosen["high"].astype(np.uint64) << np.uint64(32) | chosen["low"]
-            # Whole seconds apart from the rest: a double cannot hold 60 bits.
-            per = np.uint64(interface.ticks)
-            at = (stamp % per).astype(np.float64) / interface.ticks
-            at += stamp // per
-            at += interface.begin
-            # Resolution and offset are the file's word: nothing before 1970 or after 9999.
-            np.clip(at, 0.0, _LAST_TIME, out=at)
+            at = self._times(chosen, used)
             frame = (places if which.all() else places[which]) + 28
             wire = wire_lengths(chosen["wire"], held)
-            out.append(Batch(data, frame, held, wire, at, interface.link, offset, 28))
+            out.append(Batch(data, frame, held, wire, at, link, offset, 28))
             if len(at):
                 self.last = float(at[-1])
+
+    def _times(self, rows: NDArray[np.void], used: list[int]) -> Times:
+        """Seconds since the epoch of packets of the interfaces `used`."""
+        stamp = rows["high"].astype(np.uint64) << np.uint64(32) | rows["low"]
+        clocks = {self._interfaces[n][2:] for n in used}
+        at: Times = np.empty(len(rows))
+        for ticks, begin in sorted(clocks):
+            which: NDArray[np.bool_] | slice = slice(None)
+            if len(clocks) > 1:
+                alike = [n for n in used if self._interfaces[n][2:] == (ticks, begin)]
+                which = np.isin(rows["interface"], alike)
+            # Whole seconds apart from the rest: a double cannot hold 60 bits.
+            per = np.uint64(ticks)
+            some = (stamp[which] % per).astype(np.float64) / ticks
+            some += stamp[which] // per
+            at[which] = some + begin
+        # Resolution and offset are the file's word: nothing before 1970 or after 9999.
+        return np.clip(at, 0.0, _LAST_TIME, out=at)
 
     def _simple(
         self, data: Bytes, places: Ints, offset: int, out: list[Batch], *, old: bool
@@ -297,6 +325,19 @@ class PcapngFramer:
         wire = wire_lengths(rows["wire"], held)
         at = np.full(len(rows), self.last)
         out.append(Batch(data, places + 12, held, wire, at, interface.link, offset, 12))
+
+    def remember(self) -> bytes:
+        """Byte order, interfaces, and what was lost at each."""
+        known = _Known(self._order, self._interfaces, self._section, self._losses, self.last)
+        return msgspec.msgpack.encode(known)
+
+    def take_up(self, data: bytes) -> None:
+        try:
+            known = msgspec.msgpack.decode(data, type=_Known)
+        except msgspec.MsgspecError as error:
+            raise InputError(f"no state of a pcapng: {error}") from error
+        self._order, self._interfaces, self._section, self._losses, self.last = known
+        self.lost = sum(self._losses.values()) if self._losses else None
 
     def resume(self, data: Bytes, view: memoryview, begin: int, end: int) -> int | None:
         """The next block of a known kind whose two lengths agree."""

@@ -1,7 +1,8 @@
 """What do the owner's servers say over TCP: heads of answers, greetings, and documents that describe a device?
 
 Of a body only four documents are kept, the ones a scan asks for: an SDP, ONVIF's description of the device and its
-clock, a UPnP description, ISAPI's DeviceInfo. Everything else of a stream is let go unread (facts: report sections 4).
+clock, a UPnP description, ISAPI's DeviceInfo; and of a page its title (`pages`). Everything else of a stream is let go
+unread (facts: report sections 4).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from camscan.decode import request_head
 from camscan.errors import DecodeError
 from camscan.model.observation import Kind
 from camscan.observe.traffic.packet import Gate, Packet
+from camscan.observe.traffic.pages import title_of
 from camscan.observe.traffic.stream import Stream
 
 MAX_PENDING = 256
@@ -92,6 +94,8 @@ class Bodies:
         """By the direction of the answer; the last request of each."""
         self.pending: OrderedDict[_Key, Stream] = OrderedDict()
         """Answers that are not whole."""
+        self.headed: set[_Key] = set()
+        """Of those pending, whose head was told already: their title may follow."""
 
     @property
     def wanted(self) -> frozenset[_Key]:
@@ -122,7 +126,7 @@ class Bodies:
         key = (packet.src, packet.sport, packet.dst, packet.dport)
         stream = self.pending.get(key)
         if stream is not None and (packet.syn or packet.at - stream.first > _WAIT_S):
-            self.pending.pop(key)
+            self._let_go(key)
             stream = None
         if stream is None:
             if packet.sport in _PRIVATE:
@@ -141,12 +145,16 @@ class Bodies:
         last = packet.fin or stream.over or stream.short
         said, more = self._read(key, bytes(stream.data), last=last)
         if not more:
-            self.pending.pop(key, None)
+            self._let_go(key)
             return said, False
         self.pending[key] = stream
         if len(self.pending) > MAX_PENDING:
-            self.pending.popitem(last=False)
+            self._let_go(next(iter(self.pending)))
         return said, True
+
+    def _let_go(self, key: _Key) -> None:
+        self.pending.pop(key, None)
+        self.headed.discard(key)
 
     def _read(self, key: _Key, data: bytes, *, last: bool) -> tuple[list[Said], bool]:
         head, separator, body = data.partition(b"\r\n\r\n")
@@ -159,7 +167,7 @@ class Bodies:
         whole = Said(kind, head + separator, None if kind is Kind.HTTP else request, ())
         end = _end_of(head, body)
         if end is None:
-            return [whole], False
+            return self._page(key, data, whole, last=last)
         if len(body) < end and not last:
             return [], True
         body = body[:end]
@@ -169,6 +177,20 @@ class Bodies:
         # A description that was given to somebody who logged in, or to nobody knows whom, proves no open door.
         free = described is Kind.RTSP and asked is not None and not asked.login
         return [Said(described, head + separator + body, request, () if free else ("auth",))], False
+
+    def _page(self, key: _Key, data: bytes, whole: Said, *, last: bool) -> tuple[list[Said], bool]:
+        """The head at once, and of a page the title when it has come."""
+        said = [] if key in self.headed else [whole]
+        asked = self.asked.get(key)
+        if whole.kind is not Kind.HTTP or (asked is not None and asked.text.startswith("HEAD ")):
+            return said, False
+        title, more = title_of(data)
+        if title:
+            said.append(Said(Kind.TITLE, title, None, ("fragment",)))
+        elif more and not last:
+            self.headed.add(key)
+            return said, True
+        return said, False
 
 
 def _dvrip(payload: bytes) -> list[Said]:

@@ -38,6 +38,8 @@ from camscan.observe.traffic.table import Numbers, PairTable, grown
 
 _WANTED, _PORT_BITS = np.uint32(1), np.uint32(1)
 """What is known of a five-tuple: whether more is wanted of it, and above that one bit per gate of its ports."""
+_BACK, _AHEAD = 256, 1 << 16
+"""Packets, and bytes of a stream: how far a segment may have come too early."""
 _PAYLOAD = ALIKE.index("payload")
 
 
@@ -49,6 +51,8 @@ class _Offered(NamedTuple):
     numbers: Numbers
     whole: list[tuple[int, Columns, Whole]]
     source: int
+    picked: Ints
+    """Rows that are handed over whatever is wanted."""
     counted: Ints
     """Rows that only repeated others: they are not handed over, whatever is wanted."""
 
@@ -128,7 +132,7 @@ class Candidates:
         chosen, head, ranks, passed = pick(batch, columns, numbers)
         if not len(chosen) and not whole:
             return
-        offered = _Offered(batch, columns, numbers, whole, source, chosen[:0])
+        offered = _Offered(batch, columns, numbers, whole, source, chosen[:0], chosen[:0])
         looked = Looked.at(columns, chosen, head)
         pending = self._look[numbers[chosen]] & _WANTED != 0
         picked = _Picked(chosen, ranks, passed, looked, pending)
@@ -136,7 +140,7 @@ class Candidates:
         self.read = columns.row[chosen[use]]
         forms = self._merge(offered, picked)
         use &= forms >= 0
-        offered = offered._replace(counted=chosen[forms < 0])
+        offered = offered._replace(picked=chosen[use], counted=chosen[forms < 0])
         self._deliver(offered, chosen[use], ranks[use] != NO_RANK, forms[use])
 
     def _stepped(self, batch: Batch, columns: Columns, numbers: Numbers) -> _Ranked:
@@ -217,8 +221,8 @@ class Candidates:
             alike.clear()
             self._echoes.clear()
         part = Looked._make(column[some] for column in looked)
-        sides = self._gating.port_side(part)
-        asked = Asked(offered.columns, chosen[some], ranks[some], passed[some], part, sides)
+        servers = self._gating.servers
+        asked = Asked(offered.columns, chosen[some], ranks[some], passed[some], part, servers)
         forms[some] = alike.numbers(offered.batch.data, asked)
         streams = (ranks != NO_RANK) & (looked.proto == TCP) | pending
         self._without_streams(offered, chosen, forms, streams)
@@ -254,7 +258,7 @@ class Candidates:
     def _deliver(
         self, offered: _Offered, rows: Ints, gated: NDArray[np.bool_], forms: Numbers
     ) -> None:
-        batch, columns, numbers, whole, source, _ = offered
+        batch, columns, numbers, whole, source, _, _ = offered
         pack = self._maker.packets(batch, columns, rows, source)
         owners = numbers[rows].tolist()
         feed, again, wanted = self._reader.feed, self._reader.again, self._wanted
@@ -313,6 +317,22 @@ class Candidates:
         columns = offered.columns
         later = np.flatnonzero(offered.numbers[row + 1 :] == number) + row + 1
         later = np.setdiff1d(later, offered.counted, assume_unique=True)
-        speaks = (columns.held[later] > 0) | (columns.flags[later] & (FIN | RST | SYN) != 0)
-        for following in later[speaks].tolist():
-            heapq.heappush(extra, (following, -1))
+        speaks = (columns.held[later] > 0) | (columns.flags[later] & (SYN | FIN | RST) != 0)
+        for other in (*_early(offered, row, number), *later[speaks].tolist()):
+            heapq.heappush(extra, (other, -1))
+
+
+def _early(offered: _Offered, row: int, number: int) -> list[int]:
+    """Segments captured shortly before the one in `row` that come behind it in the stream."""
+    columns = offered.columns
+    begin = max(0, row - _BACK)
+    rows = np.flatnonzero(offered.numbers[begin:row] == number) + begin
+    rows = rows[columns.held[rows] > 0]
+    if not len(rows) or int(columns.b[row]) >> 32 & 0xFF != TCP:
+        return []
+    rows = np.setdiff1d(rows, np.concatenate((offered.picked, offered.counted)))
+    places = columns.transport[np.append(rows, row)] + 4
+    seq = gather(offered.batch.data, places, 4).view(">u4").astype(np.int64)
+    ahead = seq[:-1] - seq[-1] & 0xFFFF_FFFF
+    early: list[int] = rows[(ahead > 0) & (ahead < _AHEAD)].tolist()
+    return early

@@ -97,6 +97,8 @@ class PortCheck:
         """What was found, in the order in which it matters."""
         seconds = max(engine.last - engine.first, 1.0) if engine.packets else 1.0
         outward = [w for w in flows if w.minutes]
+        if not self.packets:  # of nothing that was seen, nothing can be said
+            return [_promiscuous(live), self._others()]
         return [
             _promiscuous(live),
             self._others(),

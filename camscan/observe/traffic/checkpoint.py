@@ -14,10 +14,12 @@ from msgspec import Struct
 
 from camscan.errors import RunError
 from camscan.observe.traffic.hashing import Hashed
-from camscan.observe.traffic.messages import FileRead, Gap
+from camscan.observe.traffic.messages import FileRead, Gap, Halfway
 
 NAME = "capture.state"
-SCHEMA = "camscan-checkpoint/1"
+SCHEMA = "camscan-checkpoint/2"
+_READ = frozenset({"camscan-checkpoint/1", SCHEMA})
+"""Version 1 has no files that were begun; a program that reads only that must not take version 2 for it."""
 SPARE = 64 << 20
 """Bytes of the disk that are left to others, beside what the run itself will need."""
 _RECORD = 6144
@@ -39,6 +41,8 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     read: tuple[FileRead, ...] = ()
     """Files that are in `state`."""
     hashed: tuple[Hashed, ...] = ()
+    halfway: Halfway | None = None
+    """The file whose beginning is in `state`."""
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> int:
@@ -66,7 +70,7 @@ def load(folder: Path) -> Checkpoint | None:
         found = msgspec.msgpack.decode(path.read_bytes(), type=Checkpoint)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read ({error})") from error
-    if found.schema != SCHEMA:
+    if found.schema not in _READ:
         raise RunError(f"{path}: written as {found.schema}, this program reads {SCHEMA}")
     return found
 

@@ -26,13 +26,15 @@ from camscan.observe.traffic.keep import Keeper
 from camscan.observe.traffic.messages import Progress
 from camscan.observe.traffic.places import INSIDE
 from camscan.observe.traffic.rotating import first_time, in_time_order
-from camscan.observe.traffic.source import Source, open_descriptor, widen
+from camscan.observe.traffic.source import Source, open_descriptor, open_source, widen
 from camscan.observe.traffic.table import distinct
 from camscan.observe.traffic.take import TakeOptions, Taking
 from camscan.worker import available
 
 _TICK = 1.0
 """Seconds between two messages about progress."""
+_WITHIN, _SHARE = 20.0, 20
+"""Seconds between two states inside one file, and at least so many times what the last state took."""
 _CPU, _CPU_PER_MB = 600, 2
 """Processor seconds a file may cost: so many, and as many for each megabyte on the disk."""
 _CPU_LIVE = 900
@@ -58,12 +60,16 @@ class _Child:
         self._engine = self._taking.engine
         if job.state:
             self._taking.take_up(job.state)
+        for source, what in job.problems:
+            self._engine.fail(source, what)
         self._keeper: Keeper | None = None
         if job.keep is not None:
             keep = job.keep
             self._keeper = self._engine.keeper = Keeper(
                 Path(keep.folder), keep.mode, limit=keep.limit, packets=keep.packets
             )
+        self._file: _File | None = None
+        self._took = 0.0
         self._shown = self._saved = time.monotonic()
         self._in_state = self._engine.packets
 
@@ -99,6 +105,8 @@ class _Child:
         now = time.monotonic()
         if self._job.live and now - self._saved >= self._job.every:
             self._save(now)
+        elif self._file is not None and now - self._saved >= max(_WITHIN, _SHARE * self._took):
+            self._save_within(now)
         if now - self._shown < _TICK:
             return
         self._shown = now
@@ -116,7 +124,19 @@ class _Child:
             ),
         )
 
-    def _save(self, now: float) -> None:
+    def _save_within(self, now: float) -> None:
+        """With the beginning of the file that is read."""
+        file, engine = self._file, self._engine
+        going = engine.filling.going() if engine.filling is not None else None
+        if file is None or going is None:
+            return
+        halfway = file.halfway(engine, going)
+        own = engine.first, engine.last
+        engine.first, engine.last = file.span(engine)
+        self._save(now, halfway)
+        engine.first, engine.last = own
+
+    def _save(self, now: float, halfway: m.Halfway | None = None) -> None:
         engine = self._engine
         saved = m.Saved(
             state=self._taking.remember(),
@@ -124,10 +144,12 @@ class _Child:
             last=_finite(engine.last),
             kept=self._keeper.packets if self._keeper is not None else 0,
             records=self._taking.names + engine.tuples.table.count + engine.ledger.count,
+            halfway=halfway,
         )
         self._tell(m.STATE, saved)
         self._in_state = engine.packets
         self._saved = max(now, time.monotonic())
+        self._took = self._saved - now
 
     def _files(self) -> None:
         files = self._ordered(self._job.files) if self._job.in_order else self._job.files
@@ -142,31 +164,27 @@ class _Child:
     def _read(self, wanted: m.Wanted) -> None:
         """One file; when it begins and ends is told apart from the others."""
         engine = self._engine
-        before = engine.packets, engine.first, engine.last
-        engine.first, engine.last = float("inf"), float("-inf")
+        file = _File(wanted, engine)
         try:
-            self._taking.read(Path(wanted.path), on_chunk=self._chunk)
+            source = file.open()
+            self._file = file
+            self._taking.read(source, on_chunk=self._chunk)
         except InputError as error:
-            engine.fail(wanted.path, str(error).removeprefix(f"{wanted.path}: "))
-        self._tell(
-            m.READ,
-            m.FileRead(
-                number=wanted.number,
-                packets=engine.packets - before[0],
-                first=_finite(engine.first),
-                last=_finite(engine.last),
-            ),
-        )
-        engine.first, engine.last = min(engine.first, before[1]), max(engine.last, before[2])
+            engine.fail(wanted.path, str(error).removeprefix(f"{wanted.path}: ") + file.behind)
+        self._file = None
+        self._tell(m.READ, file.read(engine))
+        engine.first, engine.last = file.span(engine)
 
     def _ordered(self, files: Sequence[m.Wanted]) -> list[m.Wanted]:
+        begun = [wanted for wanted in files if wanted.halfway is not None]
+        files = [wanted for wanted in files if wanted.halfway is None]
         first = []
         for wanted in files:
             self._tell(m.BEGUN, m.Begun(wanted.number))
             self._line.breathe(_CPU)
             first.append(first_time(Path(wanted.path)))
             self._tell(m.LOOKED, m.Looked(wanted.number, first[-1]))
-        return in_time_order(files, first)
+        return begun + in_time_order(files, first)
 
     def _result(self) -> None:
         flows = self._taking.flows()
@@ -187,6 +205,54 @@ class _Child:
     def _parts(self, kind: int, records: Iterator[object]) -> None:
         while part := list(islice(records, m.AT_ONCE)):
             self._tell(kind, part)
+
+
+class _File:
+    """One file under way: what it adds is told apart from the others."""
+
+    def __init__(self, wanted: m.Wanted, engine: Engine) -> None:
+        self._wanted = wanted
+        self._begun = wanted.halfway
+        self._before = engine.packets, engine.first, engine.last
+        self._stamp = (0, 0)
+        engine.first, engine.last = float("inf"), float("-inf")
+
+    @property
+    def behind(self) -> str:
+        """In words, what is not examined of a file that cannot be gone on with."""
+        return f"; its first {self._begun.going.at} bytes were examined" if self._begun else ""
+
+    def open(self) -> Source:
+        """InputError where it cannot be, or where it is not the file that was begun."""
+        source = open_source(self._wanted.path, mapped=self._wanted.mapped)
+        self._stamp = source.stamp()
+        begun = self._begun
+        if begun is not None:
+            if begun.size >= 0 and self._stamp != (begun.size, begun.modified):
+                source.close()
+                raise InputError("changed since it was begun")
+            source.start = begun.going
+        return source
+
+    def span(self, engine: Engine) -> tuple[float, float]:
+        """Time of the first and the last packet, those of the files before it included."""
+        return min(engine.first, self._before[1]), max(engine.last, self._before[2])
+
+    def read(self, engine: Engine) -> m.FileRead:
+        """So far."""
+        packets, first, last = engine.packets - self._before[0], engine.first, engine.last
+        if self._begun is not None:
+            then = self._begun.read
+            packets += then.packets
+            first = first if then.first is None else min(first, then.first)
+            last = last if then.last is None else max(last, then.last)
+        return m.FileRead(
+            number=self._wanted.number, packets=packets, first=_finite(first), last=_finite(last)
+        )
+
+    def halfway(self, engine: Engine, going: m.Going) -> m.Halfway:
+        size, modified = self._stamp
+        return m.Halfway(read=self.read(engine), going=going, size=size, modified=modified)
 
 
 class _Patient(io.RawIOBase):

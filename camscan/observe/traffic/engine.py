@@ -82,6 +82,8 @@ class Engine:
         self._every = every
         self.next = (0, 0)
         """Offsets of the input under way behind which five-tuples may be entered, and are entered."""
+        self.filling: Filling | None = None
+        """The input that is read, or was read last."""
         self._sources = 0
 
     def read(
@@ -98,9 +100,9 @@ class Engine:
         of it. How it went is in what is returned.
         """
         number = self._sources if source.number is None else source.number
-        reader = Filling(self, source, number, live=live, others=others)
+        reader = self.filling = Filling(self, source, number, live=live, others=others)
         self._sources += 1
-        self._pass(0)
+        self._pass(0 if source.start is None else source.start.at - 1)
         try:
             for _ in reader.buffers():
                 if on_chunk is not None:

@@ -23,11 +23,15 @@ from camscan.observe.traffic.packet import Gate, Packet
 MAX_FACTS = 20_000
 MAX_PER_CLIENT = 64
 _MAX_PER_KIND = 24
+_MAX_TITLES = 8
+"""A device has few pages that name it; who has more titles than that has them of other things."""
 _DATAGRAM = 8192
 _DHCP_CLIENT, _DHCP_SERVER = 68, 67
 _MDNS = 5353
 
 FACT_GATES: tuple[Gate, ...] = (*said.gates(), *bodies.GATES)
+FACT_PORTS = said.PORTS | {_DHCP_SERVER, _MDNS}
+"""Datagrams between other ports hold a fact only where `said.may_begin`."""
 
 
 class Facts:
@@ -48,16 +52,8 @@ class Facts:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return self.bodies.wanted
 
-    def holds(self, fact: ClientFact) -> bool:
-        """Whether this text is kept already."""
-        key = key_of(Kind(fact.kind), fact.payload, fact.port)
-        return (fact.client, fact.kind, fact.port, key) in self._seen
-
-    def feed(self, packet: Packet) -> bool:
-        """Look at one packet; True: the following packets of this direction are wanted."""
-        if packet.transport == "udp":
-            self._datagram(packet)
-            return False
+    def segment(self, packet: Packet) -> bool:
+        """Look at one packet of TCP; True: the following packets of this direction are wanted."""
         if self._local(packet.dst):
             self.bodies.ask(packet)
         if not self._local(packet.src):
@@ -66,6 +62,23 @@ class Facts:
         for one in found:
             self._keep(packet, one.kind, one.payload, port=packet.sport, told=one)
         return more
+
+    def datagram(self, packet: Packet) -> None:
+        """Look at one datagram."""
+        payload, sport, dport = packet.payload, packet.sport, packet.dport
+        if not (sport in FACT_PORTS or dport in FACT_PORTS or said.may_begin(payload)):
+            return
+        if _DHCP_SERVER in {sport, dport}:
+            self._dhcp(packet, payload[:_DATAGRAM])
+            return
+        if not self._local(packet.src) or len(payload) < packet.length:
+            return
+        if sport == _MDNS and len(payload) > 12 and payload[2] & 0x80:
+            self._keep(packet, Kind.MDNS, payload[:_DATAGRAM], port=_MDNS)
+            return
+        found = said.read(packet)
+        if found is not None:
+            self._keep(packet, found.kind, found.payload[:_DATAGRAM], port=found.port)
 
     def certificate(self, packet: Packet, der: bytes) -> None:
         """The certificate a local server showed."""
@@ -89,26 +102,17 @@ class Facts:
     def take_up(self, facts: Iterable[ClientFact], leases: Mapping[str, str]) -> None:
         """Go on from the records of an earlier reading, or add those of packets that come next."""
         for fact in facts:
-            key = key_of(Kind(fact.kind), fact.payload, fact.port)
-            place = (fact.client, fact.kind, fact.port, key)
-            if place not in self._seen and self._has_room(fact.client, fact.kind):
+            kind = Kind(fact.kind)
+            place = (fact.client, kind.value, fact.port, key_of(kind, fact.payload, fact.port))
+            if place not in self._seen and self._has_room(fact.client, kind):
                 self._seen[place] = fact
         for mac, address in leases.items():
             self._lease(mac, address)
 
-    def _datagram(self, packet: Packet) -> None:
-        payload, sport = packet.payload, packet.sport
-        if sport == _DHCP_SERVER or packet.dport == _DHCP_SERVER:
-            self._dhcp(packet, payload[:_DATAGRAM])
-            return
-        if not self._local(packet.src) or len(payload) < packet.length:
-            return
-        if sport == _MDNS and len(payload) > 12 and payload[2] & 0x80:
-            self._keep(packet, Kind.MDNS, payload[:_DATAGRAM], port=_MDNS)
-            return
-        found = said.read(packet)
-        if found is not None:
-            self._keep(packet, found.kind, found.payload[:_DATAGRAM], port=found.port)
+    def holds(self, fact: ClientFact) -> bool:
+        """Whether this text is kept already."""
+        key = key_of(Kind(fact.kind), fact.payload, fact.port)
+        return (fact.client, fact.kind, fact.port, key) in self._seen
 
     def _dhcp(self, packet: Packet, payload: bytes) -> None:
         if len(payload) < 240 or payload[236:240] != b"\x63\x82\x53\x63":
@@ -123,7 +127,11 @@ class Facts:
             dhcp.parse(payload)
         except DecodeError:
             return
-        client = packet.src if packet.src != "0.0.0.0" else mac or packet.src_mac or packet.src
+        # What a relay passes on comes from the relay, not from the client (RFC 2131 section 4.1).
+        relayed = packet.sport == _DHCP_SERVER or any(payload[24:28])
+        address = ipv4_of_bytes(payload[12:16]) if relayed else packet.src
+        nobody = address in {"", "0.0.0.0"}
+        client = (mac or packet.src_mac or packet.src) if nobody else address
         self._keep(packet, Kind.DHCP, payload, port=_DHCP_CLIENT, client=client, mac=mac)
 
     def _lease(self, mac: str, address: str) -> None:
@@ -131,14 +139,15 @@ class Facts:
         if len(self._leases) > MAX_FACTS:
             self._leases.pop(next(iter(self._leases)))
 
-    def _has_room(self, client: str, kind: str) -> bool:
+    def _has_room(self, client: str, kind: Kind) -> bool:
         """Whether one more text of a client is kept; it is counted either way."""
-        crowded = self._per_kind[client, kind] >= _MAX_PER_KIND
+        most = _MAX_TITLES if kind is Kind.TITLE else _MAX_PER_KIND
+        crowded = self._per_kind[client, kind.value] >= most
         if crowded or len(self._seen) >= MAX_FACTS or self._per_client[client] >= MAX_PER_CLIENT:
             self.not_examined["answers of devices beyond the limit"] += 1
             return False
         self._per_client[client] += 1
-        self._per_kind[client, kind] += 1
+        self._per_kind[client, kind.value] += 1
         return True
 
     def _keep(
@@ -158,7 +167,7 @@ class Facts:
 
         payload = cut(kind, payload)[0]
         place = (name, kind.value, port, key_of(kind, payload, port))
-        if place in self._seen or not self._has_room(name, kind.value):
+        if place in self._seen or not self._has_room(name, kind):
             return
         self._seen[place] = ClientFact(
             client=name,
@@ -182,7 +191,7 @@ def key_of(kind: Kind, payload: bytes, port: int | None) -> bytes:
             return payload[240:]
         case Kind.HTTP | Kind.RTSP:
             return _steady(payload)
-        case Kind.HTTPS_CERT:
+        case Kind.HTTPS_CERT | Kind.TITLE:
             return payload
         case _:
             return said.steady(kind, payload, port)

@@ -9,7 +9,7 @@ from typing import Protocol
 from camscan.observe.traffic.batch import PAD, Batch, Bytes, Tally
 from camscan.observe.traffic.forms import framer_of
 from camscan.observe.traffic.framing import Framer
-from camscan.observe.traffic.messages import Problem
+from camscan.observe.traffic.messages import Going, Problem, cut_short
 from camscan.observe.traffic.records import HEADER, PcapFramer
 from camscan.observe.traffic.source import Source
 
@@ -76,6 +76,21 @@ class Filling:
         self._skipped = 0
         self._lost = 0
         self._before = engine.packets
+        self._framer: Framer | None = None
+        self._next = 0
+        """Offset of the next record."""
+        self._searching = False
+
+    def going(self) -> Going | None:
+        """Where another reading could go on, asked between two buffers; None where this one is lost itself."""
+        if self._framer is None or self._searching or self._live or self._source.problem:
+            return None
+        return Going(
+            at=self._next,
+            framer=self._framer.remember(),
+            damages=self.damages,
+            skipped=self._skipped,
+        )
 
     def buffers(self) -> Iterator[None]:
         """Read to the end; yields after every buffer."""
@@ -84,35 +99,52 @@ class Filling:
         framer = framer_of(bytes(self._view[:have]), source.name)
         begin = have if isinstance(framer, PcapFramer) else 0
         offset = source.base
+        place = self._begin(framer, offset + begin)
         searching = False
         if source.windows and not self._live:
             buffer = self._data, self._view
-            place = offset + begin
-            for place, searching in self._windows(framer, place):  # noqa: B007, B020 - the last of them
+            for place, searching in self._windows(framer, place):  # noqa: B020 - the last of them
+                self._next, self._searching = place, searching
                 yield
             self._data, self._view = buffer
             if source.problem:
                 self._finish(0, searching=searching)
                 return
-            if place > offset + begin:
-                source.seek(place)
-                begin, have, offset = 0, 0, place
         view = self._view
+        if place > offset + begin:
+            source.seek(place, view[: self._most])
+            begin, have, offset = 0, 0, place
         while True:
             got = self._more(view[have : self._room])
             end = have + got
             self.done = offset + end - source.base
             begin, searching = self._frames(framer, begin, end, offset, searching=searching)
             left = end - begin
+            self._next, self._searching = offset + begin, searching
             self._collect(framer)
             self._fit()
             yield
             if got == 0 or source.problem:
                 self._finish(left, searching=searching)
+                self._compare(offset + end)
                 return
             view[:left] = view[begin:end]
             offset += begin
             begin, have = 0, left
+
+    def _begin(self, framer: Framer, first: int) -> int:
+        """Where to begin: at the first record, or where another reading left off."""
+        start = self._source.start
+        if start is not None:
+            framer.take_up(start.framer)
+            self.damages, self._skipped, self._lost = (
+                start.damages,
+                start.skipped,
+                framer.lost or 0,
+            )
+            first = max(first, start.at)
+        self._framer = framer
+        return first
 
     def _windows(self, framer: Framer, place: int) -> Iterator[tuple[int, bool]]:
         """Most of a plain file, without a copy; after each window, where to go on and whether records are lost."""
@@ -209,6 +241,13 @@ class Filling:
             self._lost = framer.lost
         self._engine.tally.skip(_NO_INTERFACE, framer.no_interface)
         framer.no_interface = 0
+
+    def _compare(self, reached: int) -> None:
+        """A plain file that ends before it did when it was opened."""
+        stated = self._source.stated
+        if reached < stated and not self._source.problem:
+            words = cut_short(reached, stated)
+            self._engine.problems.append(Problem(self._source.name, words))
 
     def _finish(self, left: int, *, searching: bool) -> None:
         problems, name = self._engine.problems, self._source.name

@@ -80,31 +80,36 @@ class FiveTuples:
         after = self.table.count
         if after > before:
             self._welcome(columns, data, numbers, before, after)
-        index = numbers.astype(np.int64)
-        self._count(numbers, index, columns)
+        touched = self.minutes.touched(len(self._size))
+        within = self.minutes.within(columns.at)
+        self._count(numbers, columns, touched if within else None)
         opening = columns.flags & SYN
         if opening.any():
             rows = np.flatnonzero(opening)
             answers = columns.flags[rows] & ACK != 0
             np.bitwise_or.at(
-                self.marks, index[rows], np.where(answers, ANSWERED, OPENED).astype(np.uint8)
+                self.marks, numbers[rows], np.where(answers, ANSWERED, OPENED).astype(np.uint8)
             )
-        self.minutes.add(index, columns, self._size, self.marks)
+        if not within:
+            self.minutes.add(numbers.astype(np.int64), columns, self._size, self.marks)
         return numbers, before
 
-    def _count(self, numbers: Numbers, index: Ints, columns: Columns) -> None:
+    def _count(self, numbers: Numbers, columns: Columns, touched: Bytes | None) -> None:
         if steps.compiled is not None:
             size, when = np.ascontiguousarray(columns.size), np.ascontiguousarray(columns.at)
             steps.compiled.camscan_count(
                 steps.at(numbers), steps.at(size), steps.at(when), len(numbers),
                 steps.at(self._packets), steps.at(self._size), steps.at(self._first),
-                steps.at(self._last), None,
+                steps.at(self._last), None if touched is None else steps.at(touched),
             )  # fmt: skip
             return
+        index = numbers.astype(np.int64)
         np.add.at(self._packets, index, 1)
         np.add.at(self._size, index, columns.size)
         np.minimum.at(self._first, index, columns.at)
         np.maximum.at(self._last, index, columns.at)
+        if touched is not None:
+            touched[index] = 1
 
     def _welcome(
         self, columns: Columns, data: Bytes, numbers: Numbers, before: int, after: int
@@ -205,15 +210,10 @@ def paired(a: Keys, b: Keys) -> Paired:
     swap = (source > target) | ((source == target) & (ports > swapped_ports))
     key_a = np.where(swap, target << _32 | source, a)
     key_b = np.where(swap, (b & ~_PORTS) | swapped_ports, b)
-    order = np.lexsort((swap, key_b, key_a))
-    sorted_a, sorted_b = key_a[order], key_b[order]
-    begins = np.ones(len(order), np.bool_)
-    begins[1:] = (sorted_a[1:] != sorted_a[:-1]) | (sorted_b[1:] != sorted_b[:-1])
-    forward = order[begins]
-    has_two = np.zeros(len(order), np.bool_)
-    has_two[:-1] = ~begins[1:]
-    two = has_two[begins]
-    backward = np.full(len(forward), -1, np.int64)
-    following = np.minimum(np.flatnonzero(begins) + 1, max(len(order) - 1, 0))
-    backward[two] = order[following[two]]
-    return Paired(forward, backward)
+    table = PairTable(len(a), start=len(a) + 1)
+    numbers = table.numbers(key_a, key_b)
+    # The row of each conversation that goes one way, and of that which goes the other.
+    ways = np.full((2, table.count + 1), -1, np.int64)
+    ways[swap.view(np.uint8), numbers] = np.arange(len(a))
+    one, other = ways[0, 1:], ways[1, 1:]
+    return Paired(np.where(one >= 0, one, other), np.where(one >= 0, other, -1))

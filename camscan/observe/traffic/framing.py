@@ -54,6 +54,14 @@ class Framer(Protocol):
         """Where records go on after a damaged one; None where not in this buffer."""
         ...
 
+    def remember(self) -> bytes:
+        """What must be known of the records so far to go on behind them."""
+        ...
+
+    def take_up(self, data: bytes) -> None:
+        """Go on behind what was remembered; InputError where it is nothing of the kind."""
+        ...
+
 
 def row_type(size: int, fields: Sequence[tuple[str, str, int]]) -> np.dtype[np.void]:
     """Rows of `size` bytes; of each field name, form and place."""

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from camscan.observe.traffic.packet import Gate
 
-_HTTP_WORDS = (b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"DELE", b"CONN", b"PATC", b"HTTP")
+_HTTP_WORDS = (
+    b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"DELE", b"CONN", b"PATC", b"HTTP", b"TRAC", b"PROP", b"MKCO",
+    b"COPY", b"MOVE", b"LOCK", b"UNLO", b"REPO", b"SEAR", b"UNSU", b"SOUR", b"RPC_",
+)  # fmt: skip
 _RTSP_WORDS = (b"DESC", b"SETU", b"PLAY", b"ANNO", b"REDI", b"RECO", b"RTSP")
 _SIP_WORDS = (b"REGI", b"INVI", b"SIP/", b"SUBS", b"MESS", b"NOTI")
 
@@ -40,6 +43,8 @@ GATES: tuple[Gate, ...] = (
         shortest=6,
         alike="sealed",
     ),
+    # The head of the first record, or less, in a segment of its own.
+    Gate(id="tls-begins", transport="tcp", pattern=b"\x16", shortest=1, longest=5),
     # RFC 6347 section 4.1: handshake record, version 254.x; byte 13 is ClientHello.
     Gate(
         id="dtls-client-hello",
@@ -70,7 +75,8 @@ GATES: tuple[Gate, ...] = (
         mask=b"\xf0\xff\xff\xff",
         shortest=1200,
     ),
-    *(Gate(id="http", transport="tcp", pattern=word, shortest=8) for word in _HTTP_WORDS),
+    # Small clients send a request word by word, each in a segment of its own.
+    *(Gate(id="http", transport="tcp", pattern=word, shortest=4) for word in _HTTP_WORDS),
     *(Gate(id="rtsp", transport="tcp", pattern=word, shortest=8) for word in _RTSP_WORDS),
     *(Gate(id="sip", pattern=word, shortest=8) for word in _SIP_WORDS),
     # RFC 8489 section 5: magic cookie at 4.

@@ -156,6 +156,8 @@ class Gating:
             raise UsageError(f"{len(self._by_port)} gates of ports; {MOST_PORT_GATES} is the limit")
         self._weights = _weights(len(self._by_port) + len(groups))
         self._ports = {proto: self._port_table(proto) for proto in (TCP, UDP)}
+        self.servers: NDArray[np.bool_] = self._ports[UDP] != 0
+        """By port, whether a gate of UDP names it."""
         told = len(groups) <= 64
         self._by_bytes = [_Patterns(group, found, told=told) for group, found in groups.items()]
         self._words: list[tuple[int, NDArray[np.bool_], Keys]] = []
@@ -240,11 +242,6 @@ class Gating:
                 passed[found] += self._weights[len(self._by_port) + place]
         result[rows.held <= 0] = NO_RANK
         return result, passed
-
-    def port_side(self, rows: Looked) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Whether source and destination port are ones that a port gate names."""
-        udp = self._ports[UDP]
-        return udp[rows.source] != 0, udp[rows.target] != 0
 
 
 def _weights(count: int) -> Keys:

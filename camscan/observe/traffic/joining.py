@@ -44,7 +44,7 @@ from camscan.observe.traffic import split, ways
 from camscan.observe.traffic.asked import Asked
 from camscan.observe.traffic.batch import PAD, TCP, Keys
 from camscan.observe.traffic.engine import MOST_ADDRESSES, Engine
-from camscan.observe.traffic.fragments import MOST_MISSED, Key
+from camscan.observe.traffic.fragments import MOST_MISSED
 from camscan.observe.traffic.initials import NOT_OPENED
 from camscan.observe.traffic.memory import written
 from camscan.observe.traffic.namer import PENDING_S, Namer
@@ -54,7 +54,7 @@ from camscan.observe.traffic.register import MANY_NAMES, MANY_SERVICES, MAX_SERV
 from camscan.observe.traffic.remembered import Memory
 from camscan.observe.traffic.sizes import Sizes
 from camscan.observe.traffic.source import Source
-from camscan.observe.traffic.state import Segment, absorb, addresses_of
+from camscan.observe.traffic.state import Segment, absorb, addresses_of, fragments_of, keys_of
 from camscan.worker import Limits
 
 _LIMITS = Limits(memory=1 << 30, cpu_seconds=600, file_bytes=0)
@@ -65,6 +65,8 @@ _HEAD_START = 0.25
 _DNS = 53
 _DESCRIBED = frozenset({Kind.RTSP.value, Kind.ONVIF.value, Kind.UPNP_XML.value, Kind.ISAPI.value})
 """Texts of which it matters what was asked."""
+_Datagrams = tuple[tuple[Keys, Keys], tuple[Keys, Keys]]
+"""In fragments: ends and kinds, and the IPv6 addresses of the process that saw them."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -234,21 +236,20 @@ class Joining:
 
     def _is_torn(self, found: split.Findings) -> bool:
         """Whether a datagram in fragments lies across the cut before or behind the part."""
-        engine = self._engine
-        table = engine.addresses
-        used = slice(1, table.count + 1)
-        ours = addresses_of(found.state)
-        following = self._others[0].found if found.begun and self._others else None
+        begun, alone = fragments_of(found.state), keys_of(found.alone)
+        fragments, addresses = self._engine.fragments, addresses_of(found.state)
+        kinds = np.concatenate((begun[1], alone[1]))
+        if fragments.follows_any and (kinds >> np.uint64(32) & np.uint64(0xFF) == TCP).any():
+            return True
+        following = self._others[0].found if len(begun[0]) and self._others else None
         if following is not None and _share(
-            (found.begun, *ours), (following.orphans, *addresses_of(following.state))
+            (begun, addresses), (keys_of(following.alone), addresses_of(following.state))
         ):
             return True
-        if engine.fragments.follows_any and any(
-            key.proto == TCP for key in (*found.begun, *found.orphans)
-        ):
-            return True
-        begun = engine.fragments.begun, table.a[used], table.b[used]
-        return _share(begun, (found.orphans, *ours))
+        table = self._engine.addresses
+        used = slice(1, table.count + 1)
+        before = fragments.begun()[:2], (table.a[used], table.b[used])
+        return _share(before, (alone, addresses))
 
     def _across(self, other: _Other, found: split.Findings) -> tuple[Namer, set[ways.Way]] | None:
         """A namer that went on with what began before the part, and of what more is wanted behind it.
@@ -317,13 +318,13 @@ class Joining:
         return replace(found.memory, services=left)
 
 
-def _share(one: tuple[Sequence[Key], Keys, Keys], other: tuple[Sequence[Key], Keys, Keys]) -> bool:
-    """Whether fragmented datagrams, with the IPv6 addresses of their process, are the same."""
-    if not one[0] or not other[0]:
+def _share(begun: _Datagrams, alone: _Datagrams) -> bool:
+    """Whether datagrams that begin in one part go on in the other."""
+    if not len(begun[0][0]) or not len(alone[0][0]):
         return False
-    if len(other[0]) >= MOST_MISSED:
+    if len(alone[0][0]) >= MOST_MISSED:
         return True  # and more of them that are not told
-    return not ways.datagrams(*one).isdisjoint(ways.datagrams(*other))
+    return not ways.datagrams(*begun).isdisjoint(ways.datagrams(*alone))
 
 
 def _runs_of(services: Sequence[ServiceSignature]) -> tuple[ServiceSignature, ...]:

@@ -12,7 +12,7 @@ from camscan.errors import InputError
 from camscan.model.traffic import Flow, Minute
 from camscan.observe.traffic.batch import FAMILY6, Ints, Keys, Tally
 from camscan.observe.traffic.flows import MOST_FLOWS, TOO_MANY, Paired, Tuples, paired
-from camscan.observe.traffic.media import Upload, judged
+from camscan.observe.traffic.media import judged_each
 from camscan.observe.traffic.minutes import Lot
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.roles import Roles
@@ -63,7 +63,8 @@ class Ledger:
         self._last = np.full(256, -np.inf)
         self._mac: Keys = np.zeros(256, np.uint64)
         self._minutes: list[Minutes] = []
-        self._texts: dict[tuple[int, bool], str] = {}
+        self._texts: dict[int, str] = {}
+        self._macs: dict[int, str | None] = {0: None}
 
     def __len__(self) -> int:
         return self._table.count
@@ -160,8 +161,17 @@ class Ledger:
             np.minimum.at(self._first, to, tuples.first[at])
             np.maximum.at(self._last, to, tuples.last[at])
             if upward:
-                empty = self._mac[to] == 0
-                self._mac[to[empty][::-1]] = tuples.mac[at[empty][::-1]]
+                self._enter_macs(tuples, to, at)
+
+    def _enter_macs(self, tuples: Tuples, to: Ints, at: Ints) -> None:
+        """Of several five-tuples of a flow, the MAC address of the one that was seen first."""
+        mac = tuples.mac[at]
+        empty = (self._mac[to] == 0) & (mac > 0)
+        to, at, mac = to[empty], at[empty], mac[empty]
+        self._mac[to] = mac
+        if (self._mac[to] != mac).any():
+            order = np.lexsort((mac, -tuples.first[at]))
+            self._mac[to[order]] = mac[order]
 
     def _room(self) -> None:
         old, size = len(self._first), self._table.count + 1
@@ -207,47 +217,61 @@ class Ledger:
         for begin in range(0, count, _AT_ONCE):
             yield from self._some(order[begin : begin + _AT_ONCE] + 1, series, begins)
 
-    def _some(self, numbers: Ints, series: Minutes, begins: Ints) -> Iterator[Flow]:
+    def _some(self, numbers: Ints, series: Minutes, begins: Ints) -> list[Flow]:
         """The flows with these numbers; `begins`: where the minutes of each number begin."""
         a, b = self._table.a[numbers], self._table.b[numbers]
-        six = (b & np.uint64(FAMILY6) != 0).tolist()
-        ends = [
-            list(map(self._text, zip(side.tolist(), six, strict=True)))
-            for side in (a >> _32, a & _LOW32)
-        ]
-        counts = (column[numbers].tolist() for column in self._counts)
-        first, last = self._first[numbers].tolist(), self._last[numbers].tolist()
+        six = b & np.uint64(FAMILY6)
+        clients = self._address_texts((a >> _32 | six).tolist())
+        remotes = self._address_texts((a & _LOW32 | six).tolist())
+        sent, got, up, down = (column[numbers].tolist() for column in self._counts)
+        first, last = self._first[numbers], self._last[numbers]
         minutes = _by_flow(series, begins[numbers], begins[numbers + 1])
-        for client, remote, port, proto, sent, got, up, down, begin, end, mac, some in zip(
-            *ends, (b & _LOW16).tolist(), (b >> _32 & _BYTE).tolist(), *counts, first, last,
-            self._mac[numbers].tolist(), minutes, strict=True,
-        ):  # fmt: skip
-            media, why = judged(Upload(sent, up, down, max(end - begin, 1.0), some))
-            yield Flow(
+        seconds = np.maximum(last - first, 1.0).tolist()
+        rows = zip(
+            clients, remotes, (b & _LOW16).tolist(), (b >> _32 & _BYTE).tolist(), sent, got, up, down,
+            first.tolist(), last.tolist(), self._mac_texts(self._mac[numbers].tolist()), minutes,
+            judged_each(sent, up, down, seconds, minutes), strict=True,
+        )  # fmt: skip
+        return [
+            Flow(
                 client=client,
                 remote=remote,
                 port=port,
                 transport=_TRANSPORTS.get(proto) or str(proto),
-                packets_up=sent,
-                packets_down=got,
-                bytes_up=up,
-                bytes_down=down,
+                packets_up=packets_up,
+                packets_down=packets_down,
+                bytes_up=bytes_up,
+                bytes_down=bytes_down,
                 first=begin,
                 last=end,
-                client_mac=mac_text(mac - 1) if mac else None,
+                client_mac=mac,
                 minutes=some,
                 media=media,
                 media_why=why,
             )
+            for (
+                client, remote, port, proto, packets_up, packets_down, bytes_up, bytes_down, begin,
+                end, mac, some, (media, why),
+            ) in rows
+        ]  # fmt: skip
 
-    def _text(self, end: tuple[int, bool]) -> str:
-        """An address in text; those of the last flows are remembered."""
-        text = self._texts.get(end)
-        if text is None:
-            if len(self._texts) >= _MOST_TEXTS:
-                self._texts.clear()
-            text = self._texts[end] = self._places.text(end[0], six=end[1])
-        return text
+    def _address_texts(self, ends: list[int]) -> list[str]:
+        """Addresses, IPv6 ones with their bit, in text; those of the last flows are remembered."""
+        if len(self._texts) >= _MOST_TEXTS:
+            self._texts.clear()
+        known, text = self._texts, self._places.text
+        for end in set(ends).difference(known):
+            known[end] = text(end & 0xFFFF_FFFF, six=end & FAMILY6 != 0)
+        return [known[end] for end in ends]
+
+    def _mac_texts(self, macs: list[int]) -> list[str | None]:
+        """Of numbers + 1; 0 = none."""
+        if len(self._macs) >= _MOST_TEXTS:
+            self._macs = {0: None}
+        known = self._macs
+        for mac in set(macs).difference(known):
+            known[mac] = mac_text(mac - 1)
+        return [known[mac] for mac in macs]
 
     def _ranks(self, a: Keys, b: Keys) -> tuple[Keys, Keys]:
         """Client and remote in the order of their addresses; IPv6 numbers are in order of appearance."""
@@ -302,12 +326,12 @@ def _summed(parts: list[Minutes]) -> Minutes:
     )
 
 
-def _by_flow(series: Minutes, begins: Ints, ends: Ints) -> Iterator[tuple[Minute, ...]]:
+def _by_flow(series: Minutes, begins: Ints, ends: Ints) -> list[tuple[Minute, ...]]:
     """The minutes of flows, by the rows of `series` where those of each begin and end."""
     counts = ends - begins
     stops = np.cumsum(counts)
     rows = np.repeat(begins - (stops - counts), counts) + np.arange(int(stops[-1]))
-    made = list(
+    made = tuple(
         map(
             Minute,
             (series.minute[rows] * 60).tolist(),
@@ -315,12 +339,11 @@ def _by_flow(series: Minutes, begins: Ints, ends: Ints) -> Iterator[tuple[Minute
             series.down[rows].tolist(),
         )
     )
-    begin = 0
-    for stop in stops.tolist():
-        yield tuple(made[begin:stop])
-        begin = stop
+    return [
+        made[begin:stop]
+        for begin, stop in zip((stops - counts).tolist(), stops.tolist(), strict=True)
+    ]
 
 
 def mac_text(number: int) -> str:
-    raw = f"{number:012x}"
-    return ":".join(raw[i : i + 2] for i in range(0, 12, 2))
+    return (number & 0xFFFF_FFFF_FFFF).to_bytes(6, "big").hex(":")

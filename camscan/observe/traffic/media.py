@@ -7,6 +7,7 @@ something else where it is too small or too short-lived for that; between the tw
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from camscan.model.traffic import Minute
@@ -36,7 +37,30 @@ class Upload(NamedTuple):
     minutes: tuple[Minute, ...]
 
 
-def judged(upload: Upload) -> tuple[bool | None, str]:
+Verdict = tuple[bool | None, str]
+
+
+def judged_each(
+    packets: Sequence[int],
+    sent: Sequence[int],
+    received: Sequence[int],
+    seconds: Sequence[float],
+    minutes: Sequence[tuple[Minute, ...]],
+) -> Iterator[Verdict]:
+    """`judged` for every upload; of the many that sent little the same is said again and again."""
+    small: dict[int, Verdict] = {}
+    for row in zip(packets, sent, received, seconds, minutes, strict=True):
+        size = row[1]
+        if size >= _PICTURE or not row[0]:
+            yield judged(Upload._make(row))
+            continue
+        verdict = small.get(size)
+        if verdict is None:
+            verdict = small[size] = judged(Upload._make(row))
+        yield verdict
+
+
+def judged(upload: Upload) -> Verdict:
     """Whether it looks like media (None: not to be told), and why."""
     packets, up, down, seconds, minutes = upload
     if not packets:

@@ -25,11 +25,47 @@ AT_ONCE = 4096
 """Records of one message of a result."""
 
 
+class Going(Struct, frozen=True, kw_only=True):
+    """Where in an input, between two of its records, another reading could go on."""
+
+    at: int
+    """Offset of the next record, decompressed."""
+    framer: bytes = b""
+    """What the framer remembers of what came before."""
+    damages: int = 0
+    skipped: int = 0
+    """Bytes behind damage so far."""
+
+
+class FileRead(Struct, frozen=True, kw_only=True):
+    """One file was read, to its end or to where it could be."""
+
+    number: int
+    packets: int
+    first: float | None
+    last: float | None
+
+
+class Halfway(Struct, frozen=True, kw_only=True):
+    """A file of which the beginning is in a state."""
+
+    read: FileRead
+    """Of that beginning."""
+    going: Going
+    size: int
+    modified: int
+    """When the file was opened: bytes, and nanoseconds; it may not have changed. Size -1: let it have changed."""
+
+
 class Wanted(Struct, frozen=True):
     """A file, by its place in the order in which it was given."""
 
     number: int
     path: str
+    halfway: Halfway | None = None
+    """Go on there."""
+    mapped: bool = True
+    """Let it be looked at in place."""
 
 
 class KeepJob(Struct, frozen=True, kw_only=True):
@@ -61,6 +97,8 @@ class TakeJob(Struct, frozen=True, kw_only=True):
     state: bytes = b""
     """What an earlier reading remembered."""
     keep: KeepJob | None = None
+    problems: tuple[tuple[str, str], ...] = ()
+    """(source, what) that is known beforehand of files of which something is in the state."""
 
 
 class CheckJob(Struct, frozen=True, kw_only=True):
@@ -100,15 +138,6 @@ class Count(Struct, frozen=True, kw_only=True):
     """Time of the newest packet."""
 
 
-class FileRead(Struct, frozen=True, kw_only=True):
-    """One file was read, to its end or to where it could be."""
-
-    number: int
-    packets: int
-    first: float | None
-    last: float | None
-
-
 class Saved(Struct, frozen=True, kw_only=True):
     """Everything found so far."""
 
@@ -119,6 +148,8 @@ class Saved(Struct, frozen=True, kw_only=True):
     kept: int = 0
     records: int = 0
     """Names, flows and facts: what the run will hold of it, about."""
+    halfway: Halfway | None = None
+    """The file whose beginning is in the state; the others are in it whole."""
 
 
 class Ended(Struct, frozen=True, kw_only=True):
@@ -152,6 +183,11 @@ class Progress(NamedTuple):
     """In all inputs so far."""
     at: float
     """Time of the newest packet."""
+
+
+def cut_short(now: int, then: int) -> str:
+    """What is said of a file that lost its end while it was read."""
+    return f"was cut to {now} bytes while it was read, it had {then}"
 
 
 class Problem(NamedTuple):

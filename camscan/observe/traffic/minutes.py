@@ -38,14 +38,19 @@ class MinuteSeries:
         self._touched: Bytes = np.zeros(1024, np.uint8)
         self._seen: Ints = np.zeros(1024, np.int64)
 
+    def within(self, at: NDArray[np.float64]) -> bool:
+        """Whether all these times lie in the current minute."""
+        # The same division as in `add`: a float near the end of a minute is rounded alike.
+        return bool(at.min() // 60.0 == self._minute == at.max() // 60.0)
+
+    def touched(self, count: int) -> Bytes:
+        """By number: whether the five-tuple got something in this minute; of `count` numbers, to be filled."""
+        self._touched = grown(self._touched, count)
+        self._seen = grown(self._seen, count)
+        return self._touched
+
     def add(self, index: Ints, columns: Columns, totals: Ints, marks: Bytes) -> None:
-        """Take note of packets that were just added to `totals`."""
-        self._touched = grown(self._touched, len(totals))
-        self._seen = grown(self._seen, len(totals))
-        # The same division as below: a float near the end of a minute is rounded alike.
-        if columns.at.min() // 60.0 == self._minute == columns.at.max() // 60.0:
-            self._touched[index] = 1
-            return
+        """Take note of packets that were just added to `totals`, and do not all lie in the current minute."""
         minute = np.floor_divide(columns.at, 60.0).astype(np.int64)
         # Only outward packets matter; they are few where minutes are many.
         out = np.flatnonzero(marks[index] & _OUTSIDE)

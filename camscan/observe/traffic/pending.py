@@ -32,6 +32,8 @@ class Waiting(Struct, frozen=True, array_like=True, kw_only=True):
     unopened: list[tuple[FlowKey, bytes]] = []
     """Datagrams that no id could open, for who knows one."""
     answers: list[tuple[FlowKey, Stream]] = []
+    headed: list[FlowKey] = []
+    """Of the answers, those whose head was told."""
     asked: list[tuple[FlowKey, Asked]] = []
     runs: list[tuple[FlowKey, Run]] = []
     now: float = -math.inf
@@ -59,6 +61,7 @@ class Tables(NamedTuple):
             greeted=list(self.initials.greeted.items()),
             unopened=self.initials.unopened,
             answers=list(self.bodies.pending.items()),
+            headed=list(self.bodies.headed),
             asked=list(self.bodies.asked.items()),
             runs=list(self.runs.known.items()),
             now=now,
@@ -68,6 +71,7 @@ class Tables(NamedTuple):
         """Forget all of it: somebody else goes on with it."""
         for table in (self.streams, self.bodies.pending, self.bodies.asked, self.runs.known):
             table.clear()
+        self.bodies.headed.clear()
         self.initials.pieces.clear()
         self.initials.greeted.clear()
 
@@ -78,6 +82,7 @@ class Tables(NamedTuple):
         for flow, connection in waiting.greeted:
             self.initials.greet(flow, connection)
         self.bodies.pending.update(waiting.answers)
+        self.bodies.headed.update(waiting.headed)
         for key, asked in waiting.asked:
             self.bodies.remember(key, asked)
         for key, run in waiting.runs:

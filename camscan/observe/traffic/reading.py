@@ -7,7 +7,9 @@ the last state, with the files that are left. Beside it a second child hashes th
 from __future__ import annotations
 
 import select
+import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,7 +22,15 @@ from camscan.observe.traffic.hashing import HASHED, Hashed
 from camscan.worker import FAILED, Limits
 
 _HASHING = Limits(memory=None, cpu_seconds=None, file_bytes=0)
+_BUS = f"ended by signal {int(getattr(signal, 'SIGBUS', 7))}"
 _encode = msgspec.msgpack.Encoder().encode
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
 
 
 class Reading:
@@ -39,9 +49,15 @@ class Reading:
         self.failed: dict[int, str] = {}
         self.looked: dict[int, float | None] = {}
         self._job = job
+        self._paths = {w.number: w.path for w in job.files}
         self._on_count = on_count
         self._on_state = on_state
         self._current: int | None = None
+        self._sizes: dict[int, int] = {}
+        """Of the files that were begun."""
+        self._unmapped: set[int] = set()
+        self._told: list[tuple[str, str]] = []
+        """Problems that belong into the next state, beside what was read of their files."""
         self._saved: tuple[m.Saved, tuple[int, ...]] | None = None
         self._waiting = False
         self._hashes_done = False
@@ -67,7 +83,7 @@ class Reading:
         assert self._child is not None
         assert self._hasher is not None
         job = self._job
-        paths = {w.number: w.path for w in job.files}
+        paths = self._paths
         problems: list[m.Problem] = []
         last = False
         while True:
@@ -80,8 +96,7 @@ class Reading:
                 problems.append(m.Problem("captures", f"not examined: {words}"))
                 break
             if self._current is not None and not self._collected.begun:
-                self.failed[self._current] = words
-                problems.append(m.Problem(paths[self._current], f"not examined: {words}"))
+                problems += self._lost(self._current, paths[self._current], words)
             else:
                 # No file is to blame: what the last state holds is all there will be.
                 last = True
@@ -96,22 +111,50 @@ class Reading:
         outcome = self._collected.outcome(job)
         return replace(outcome, problems=(*outcome.problems, *problems))
 
+    def _lost(self, number: int, path: str, words: str) -> list[m.Problem]:
+        """A reader died by this file: what is to be said, and whether it is tried once more."""
+        then, now = self._sizes.get(number, 0), _size(path)
+        if number not in self._unmapped and (now < then or _BUS in words):
+            # Looking at a place that a file lost ends a process; reading there does not.
+            self._unmapped.add(number)
+            if now < then:
+                self._told.append((path, m.cut_short(now, then)))
+            return []
+        self.failed[number] = words
+        begun = self._begun(number)
+        if begun is None:
+            return [m.Problem(path, f"not examined: {words}")]
+        self._told.append((path, f"not examined behind its first {begun.going.at} bytes: {words}"))
+        return []
+
+    def _begun(self, number: int) -> m.Halfway | None:
+        """How much of a file is in the last state."""
+        if self._saved is not None:
+            halfway = self._saved[0].halfway
+            return halfway if halfway is not None and halfway.read.number == number else None
+        return next((w.halfway for w in self._job.files if w.number == number), None)
+
     def _rest(self, job: m.TakeJob, *, give_up: bool) -> m.TakeJob:
         done = self._saved[1] if self._saved is not None else ()
-        left = (
-            ()
-            if give_up
-            else tuple(
-                w for w in self._job.files if w.number not in done and w.number not in self.failed
-            )
-        )
         self.read = {n: r for n, r in self.read.items() if n in done}
+        left: list[m.Wanted] = []
+        for wanted in self._job.files:
+            number, begun = wanted.number, self._begun(wanted.number)
+            if give_up or number in self.failed:
+                if begun is not None:
+                    self.read[number] = begun.read
+            elif number not in done:
+                if begun is not None and number in self._unmapped:
+                    begun = replace(begun, size=-1)
+                mapped = number not in self._unmapped
+                left.append(m.Wanted(number, wanted.path, begun, mapped))
         self._current = None
+        job = replace(job, files=tuple(left), problems=tuple(self._told))
         if self._saved is None:
-            return replace(job, files=left)
+            return job
         saved = self._saved[0]
         keep = None if job.keep is None else replace(job.keep, packets=saved.kept)
-        return replace(job, files=left, state=saved.state, keep=keep)
+        return replace(job, state=saved.state, keep=keep)
 
     def _listen(self, child: Limited, hasher: Limited) -> str:
         failed = ""
@@ -142,6 +185,7 @@ class Reading:
                 self._on_count(message)
         elif kind == m.BEGUN:
             self._current = message.number
+            self._sizes[message.number] = _size(self._paths[message.number])
         elif kind == m.LOOKED:
             self.looked[message.number] = message.first
             self._current = None
@@ -150,6 +194,7 @@ class Reading:
             self._current = None
         elif kind == m.STATE:
             self._saved = message, tuple(self.read)
+            self._told.clear()
             self._waiting = True
             self._hand_over()
         else:

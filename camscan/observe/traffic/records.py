@@ -124,6 +124,13 @@ class PcapFramer:
         )  # fmt: skip
         return Batch(data, frame, captured, wire, at, self.link, offset, 16)
 
+    def remember(self) -> bytes:
+        """Nothing: the header of the file says all there is to know."""
+        return b""
+
+    def take_up(self, data: bytes) -> None:
+        del data
+
     def resume(self, data: Bytes, view: memoryview, begin: int, end: int) -> int | None:
         """The next place from which eight records in a row are plausible."""
         if end - begin < 16:

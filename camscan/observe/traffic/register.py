@@ -12,6 +12,8 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from camscan.decode.host_name import is_address, is_odd
 from camscan.decode.service_match import Matched, enough
 from camscan.model.traffic import NameSeen, ServiceSeen
@@ -28,21 +30,25 @@ _Texts = tuple[str, ...]
 _NameKey = tuple[str, str, str, str, int, str]
 """Client, protocol, name, remote, port, MAC: in the order of the result. Empty and 0 where there is none."""
 _ServiceKey = tuple[str, str | None, str, int, str, str, int]
+_SeenKey = tuple[tuple[str, str, int, str], str]
+"""Service, remote, port and MAC, by which results are in order; the transport, which is in none."""
+_first = itemgetter(0)
 
 
-class _Name:
-    __slots__ = ("aliases", "alpn", "answers", "asked", "ech", "first", "last", "said", "seen")
+class _Name(Struct, gc=False):
+    first: float
+    last: float
+    asked: int = 0
+    seen: int = 0
+    answers: _Texts = ()
+    aliases: _Texts = ()
+    alpn: _Texts = ()
+    ech: bool = False
+    said: float = -math.inf
+    """When aliases and protocols were last told."""
 
-    def __init__(self, at: float) -> None:
-        self.first = self.last = at
-        self.asked = self.seen = 0
-        self.answers: _Texts = ()
-        self.aliases: _Texts = ()
-        self.alpn: _Texts = ()
-        self.ech = False
-        self.said = -math.inf
-
-    def ask(self, times: int, at: float) -> None:
+    def __call__(self, times: int, at: float) -> None:
+        """Asked once more."""
         self.asked += times
         if at > self.last:
             self.last = at
@@ -68,7 +74,7 @@ class _Name:
         if answer:
             self.answer(times, at)
         else:
-            self.ask(times, at)
+            self(times, at)
 
     def hold(self, aliases: _Texts, alpn: _Texts, at: float) -> None:
         """What was said last holds, in whatever order it is counted."""
@@ -76,17 +82,17 @@ class _Name:
         self.said, self.aliases, self.alpn = max(before, (at, aliases, alpn))
 
 
-class _Service:
-    __slots__ = ("announced", "first", "last", "messages", "needs", "packets", "settled")
+class _Service(Struct, gc=False):
+    first: float
+    last: float
+    needs: int = 0
+    packets: int = 0
+    settled: bool = False
+    announced: str = ""
+    messages: _Texts = ()
 
-    def __init__(self, at: float) -> None:
-        self.first = self.last = at
-        self.packets = self.needs = 0
-        self.settled = False
-        self.announced = ""
-        self.messages: _Texts = ()
-
-    def count(self, times: int, at: float) -> None:
+    def __call__(self, times: int, at: float) -> None:
+        """Said once more."""
         self.packets += times
         if at > self.last:
             self.last = at
@@ -132,7 +138,7 @@ class Register:
                 return None
             if len(self._names) >= MAX_NAMES:
                 return self.leave_out(MANY_NAMES, times)
-            record = self._names[key] = _Name(at)
+            record = self._names[key] = _Name(at, at)
         if answers and answers != record.answers:
             record.add(answers)
         if ech:
@@ -141,25 +147,25 @@ class Register:
             say = partial(record.say, aliases, alpn, answer=answer)
             say(times, at)
             return say
-        count = record.answer if answer else record.ask
+        count = record.answer if answer else record
         count(times, at)
         return count
 
-    def service(
-        self, matched: Matched, packet: Packet, *, client: str, mac: str | None, outward: bool
-    ) -> Again:
+    def service(self, matched: Matched, packet: Packet, *, outward: bool) -> Again:
         """Count one message of a service; `outward`: sent by the client. What to call when it is repeated."""
         if outward:
-            remote, port, own = packet.dst, packet.dport, packet.sport
+            client, mac, own = packet.src, packet.src_mac, packet.sport
+            remote, port = packet.dst, packet.dport
         else:
-            remote, port, own = packet.src, packet.sport, packet.dport
+            client, mac, own = packet.dst, packet.dst_mac, packet.dport
+            remote, port = packet.src, packet.sport
         signature = matched.service
         key = (client, mac, remote, port, packet.transport, signature.id, own)
         record = self._services.get(key)
         if record is None:
             if len(self._services) >= MAX_SERVICES:
                 return self.leave_out(MANY_SERVICES, packet.times)
-            record = self._services[key] = _Service(packet.at)
+            record = self._services[key] = _Service(packet.at, packet.at)
         if matched.message.name not in record.messages:
             record.messages += (matched.message.name,)
         if matched.announced and outward:
@@ -167,8 +173,8 @@ class Register:
         record.needs = signature.needs
         if not record.settled:
             record.settled = enough(signature, matched.message, (port, own), 0)
-        record.count(packet.times, packet.at)
-        return record.count
+        record(packet.times, packet.at)
+        return record
 
     def leave_out(self, reason: str, times: int) -> Again:
         """Count what is not examined. What to call when it is repeated."""
@@ -191,53 +197,47 @@ class Register:
 
     def names(self) -> tuple[NameSeen, ...]:
         """In order of client, protocol, name."""
+        by_client: dict[str, list[tuple[_NameKey, _Name]]] = {}
+        for item in self._names.items():
+            by_client.setdefault(item[0][0], []).append(item)
         odd = {name: is_odd(name) for name in {key[2] for key in self._names}}
         return tuple(
-            NameSeen(
-                client=client,
-                client_mac=mac or None,
-                proto=proto,
-                name=name,
-                first=r.first,
-                last=r.last,
-                count=max(r.asked, r.seen),
-                remote=remote or None,
-                port=port if remote else None,
-                answers=tuple(r.answers),
-                aliases=r.aliases,
-                alpn=r.alpn,
-                ech=r.ech,
-                odd=odd[name],
-            )
-            for (client, proto, name, remote, port, mac), r in sorted(
-                self._names.items(), key=itemgetter(0)
-            )
+            [
+                NameSeen(
+                    client=client,
+                    client_mac=mac or None,
+                    proto=proto,
+                    name=name,
+                    first=r.first,
+                    last=r.last,
+                    count=max(r.asked, r.seen),
+                    remote=remote or None,
+                    port=port if remote else None,
+                    answers=tuple(r.answers),
+                    aliases=r.aliases,
+                    alpn=r.alpn,
+                    ech=r.ech,
+                    odd=odd[name],
+                )
+                # Many short sorts cost less than one long one.
+                for _, items in sorted(by_client.items(), key=_first)
+                for (client, proto, name, remote, port, mac), r in sorted(items, key=_first)
+            ]
         )
 
     def services(self) -> tuple[ServiceSeen, ...]:
         """Settled services; the conversations of one client with one remote port are one record."""
-        joined: dict[tuple[str, str | None, str, int, str, str], list[_Service]] = {}
+        by_client: dict[str, dict[_SeenKey, list[_Service]]] = {}
         for (client, mac, remote, port, transport, name, _), record in self._services.items():
             if record.settled:
-                joined.setdefault((client, mac, remote, port, transport, name), []).append(record)
-        found = [
-            ServiceSeen(
-                client=client,
-                client_mac=mac,
-                service=name,
-                remote=remote,
-                port=port,
-                transport=transport,
-                first=min(r.first for r in records),
-                last=max(r.last for r in records),
-                packets=sum(r.packets for r in records),
-                announced=next((r.announced for r in records if r.announced), ""),
-                detail=", ".join(sorted(set().union(*(r.messages for r in records)))),
-            )
-            for (client, mac, remote, port, transport, name), records in joined.items()
-        ]
+                joined = by_client.setdefault(client, {})
+                joined.setdefault(((name, remote, port, mac or ""), transport), []).append(record)
         return tuple(
-            sorted(found, key=lambda s: (s.client, s.service, s.remote, s.port, s.client_mac or ""))
+            [
+                _seen(client, key, records)
+                for client, joined in sorted(by_client.items(), key=_first)
+                for key, records in sorted(joined.items(), key=_first_of_key)
+            ]
         )
 
     def records(self) -> tuple[tuple[NameRecord, ...], tuple[ServiceRecord, ...]]:
@@ -267,29 +267,59 @@ class Register:
     def take_up(self, names: Iterable[NameRecord], services: Iterable[ServiceRecord]) -> None:
         """Count on from the records of an earlier reading, or add those of packets that come next."""
         for n in names:
-            place = (n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or "")
-            name = self._names.get(place)
+            key = (n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or "")
+            name = self._names.get(key)
             if name is None:
                 if len(self._names) >= MAX_NAMES:
                     self.leave_out(MANY_NAMES, n.asked + n.seen)
                     continue
-                name = self._names[place] = _Name(n.first)
-            name.ask(n.asked, n.first)
+                name = self._names[key] = _Name(n.first, n.first)
+            name(n.asked, n.first)
             name.answer(n.seen, n.last)
             name.add(n.answers)
             name.hold(n.aliases, n.alpn, n.said)
             name.ech = name.ech or n.ech
         for s in services:
-            key = (s.client, s.mac, s.remote, s.port, s.transport, s.signature, s.own)
-            service = self._services.get(key)
+            place = (s.client, s.mac, s.remote, s.port, s.transport, s.signature, s.own)
+            service = self._services.get(place)
             if service is None:
                 if len(self._services) >= MAX_SERVICES:
                     self.leave_out(MANY_SERVICES, s.packets)
                     continue
-                service = self._services[key] = _Service(s.first)
+                service = self._services[place] = _Service(s.first, s.first)
             service.needs = s.needs
             service.settled = service.settled or s.settled
-            service.count(0, s.first)
-            service.count(s.packets, s.last)
+            service(0, s.first)
+            service(s.packets, s.last)
             service.announced = service.announced or s.announced
             service.messages += tuple(m for m in s.messages if m not in service.messages)
+
+
+def _first_of_key(item: tuple[_SeenKey, object]) -> tuple[str, str, int, str]:
+    return item[0][0]
+
+
+def _seen(client: str, key: _SeenKey, records: list[_Service]) -> ServiceSeen:
+    (service, remote, port, mac), transport = key
+    whole = records[0]
+    if len(records) > 1:
+        whole = _Service(
+            min(r.first for r in records),
+            max(r.last for r in records),
+            packets=sum(r.packets for r in records),
+        )
+        whole.announced = next((r.announced for r in records if r.announced), "")
+        whole.messages = tuple(set().union(*(r.messages for r in records)))
+    return ServiceSeen(
+        client=client,
+        client_mac=mac or None,
+        service=service,
+        remote=remote,
+        port=port,
+        transport=transport,
+        first=whole.first,
+        last=whole.last,
+        packets=whole.packets,
+        announced=whole.announced,
+        detail=", ".join(sorted(whole.messages)),
+    )

@@ -30,7 +30,7 @@ class Runs:
         self, packet: Packet, matches: list[Matched], *, outward: bool
     ) -> tuple[Packet, list[Matched], bool]:
         """(the packet, standing for the run it completes; its matches and the run; whether more is wanted)."""
-        prepared = _prepare(matches)
+        prepared = prepare(matches)
         if not (prepared or self.known) or packet.transport != "udp" or not outward:
             return packet, matches, False
         key = (packet.src, packet.sport, packet.dst, packet.dport)
@@ -57,8 +57,6 @@ class Runs:
         return frozenset(k for k, run in self.known.items() if not (run.found or run.over))
 
 
-def _prepare(matches: list[Matched]) -> bool:
-    for matched in matches:  # far cheaper than `any` for one or two
-        if matched.service.id in PREPARED_BY:
-            return True
-    return False
+def prepare(matches: list[Matched]) -> bool:
+    """Whether one of these messages is of a service that prepares a run."""
+    return bool([m for m in matches if m.service.id in PREPARED_BY])

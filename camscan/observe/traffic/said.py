@@ -152,7 +152,9 @@ _BY_PORT: dict[int, tuple[Form, ...]] = {
 _ANYWHERE = tuple(form for form in FORMS if not form.ports)
 _ANY_HEADS = tuple({head for form in _ANYWHERE for head in form.begins})
 _SPACE = b" \r\n\t"
-_ANY_FIRST = frozenset((*_SPACE, *(head[0] for head in _ANY_HEADS)))
+_FIRST = frozenset((*_SPACE, *(head[0] for head in _ANY_HEADS)))
+PORTS = frozenset(_BY_PORT)
+"""Between any others only a payload that `may_begin` can be an answer."""
 
 
 class Told(NamedTuple):
@@ -163,11 +165,16 @@ class Told(NamedTuple):
     payload: bytes
 
 
+def may_begin(payload: bytes) -> bool:
+    """Whether an answer of any port can begin like this; told by one byte."""
+    return payload[:1] != b"" and payload[0] in _FIRST
+
+
 def read(packet: Packet) -> Told | None:
     """What a datagram says of its sender; None for everything else."""
     payload, sport, dport = packet.payload, packet.sport, packet.dport
     by_port = sport in _BY_PORT or dport in _BY_PORT
-    if not payload or not (by_port or payload[0] in _ANY_FIRST):
+    if not payload or not (by_port or payload[0] in _FIRST):
         return None  # nearly all that is asked for
     if sport == _SNMP and (plain := _system(payload)):
         return Told(Kind.SNMP, _SNMP, plain)

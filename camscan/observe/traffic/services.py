@@ -10,11 +10,7 @@ from camscan.model.service import ServiceSignature
 from camscan.observe.traffic.facts import FACT_GATES
 from camscan.observe.traffic.packet import Again, Gate, Packet
 from camscan.observe.traffic.register import Register
-from camscan.observe.traffic.runs import PREPARED_BY, Runs
-
-_CACHE = 4096
-_SHORT = 16
-"""Payload bytes: keep-alives are the same for everyone, so they are matched once."""
+from camscan.observe.traffic.runs import PREPARED_BY, Runs, prepare
 
 
 class Services:
@@ -30,15 +26,24 @@ class Services:
         self._local = local
         self._register = register
         self.runs = Runs(self._table.runs)
-        self._known: dict[tuple[bytes, str], list[Matched]] = {}
 
     @property
     def wanted(self) -> frozenset[tuple[str, int, str, int]]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return self.runs.wanted
 
+    @property
+    def watching(self) -> bool:
+        """Whether there are directions in which any packet may be part of a run."""
+        return bool(self.runs.known)
+
+    def alone(self, packet: Packet) -> list[Matched] | None:
+        """The messages of a packet that is no part of a run; None where it may be, or the next ones."""
+        matches = self._matches(packet)
+        return None if self.runs.known or prepare(matches) else matches
+
     def feed(self, packet: Packet) -> tuple[tuple[Again, ...], bool]:
-        """Count the messages the packet looks like.
+        """Count what the packet says, alone and as part of a run.
 
         What to call when it is repeated, and whether the following packets of this direction are wanted.
         """
@@ -47,31 +52,25 @@ class Services:
             return (), False
         outward = self._local(packet.src)
         packet, matches, more = self.runs.feed(packet, matches, outward=outward)
+        return self.count(packet, matches), more
+
+    def count(self, packet: Packet, matches: list[Matched]) -> tuple[Again, ...]:
+        """Count these messages of the packet; what to call when the packet is repeated."""
         sport, dport = packet.sport, packet.dport
-        matches = [m for m in matches if may_settle(m, sport, dport)]
+        matches = [m for m in matches if not m.by_port or may_settle(m, sport, dport)]
         if not matches:
-            return (), more
+            return ()
+        outward = self._local(packet.src)
         if outward == self._local(packet.dst):
             # Both ends are the owner's, or neither is known to be.
             outward = sport >= dport or all(sport not in m.service.ports for m in matches)
-        client, mac = (packet.src, packet.src_mac) if outward else (packet.dst, packet.dst_mac)
-        if is_group(client):
-            return (), more
+        if is_group(packet.src if outward else packet.dst):
+            return ()
         count = self._register.service
-        found = [count(m, packet, client=client, mac=mac, outward=outward) for m in matches]
-        return tuple(found), more
+        return tuple([count(m, packet, outward=outward) for m in matches])
 
     def _matches(self, packet: Packet) -> list[Matched]:
-        payload = packet.payload
-        if len(payload) > _SHORT or packet.length not in {0, len(payload)}:
-            return self._table.match(payload, packet.transport, packet.length)
-        key = (payload, packet.transport)
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= _CACHE:
-                self._known.clear()
-            found = self._known[key] = self._table.match(*key)
-        return found
+        return self._table.match(packet.payload, packet.transport, packet.length)
 
 
 def service_gates(signatures: Iterable[ServiceSignature]) -> tuple[Gate, ...]:

@@ -17,6 +17,7 @@ from typing import BinaryIO, Protocol, cast
 
 from camscan.errors import InputError
 from camscan.observe.traffic.mapped import Window, window
+from camscan.observe.traffic.messages import Going
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _RATIO = 500
@@ -50,6 +51,10 @@ class Source:
         """Bytes on disk; 0 where it is not known."""
         self.windows = 0
         """End of the part of a plain file that `window` can show, in its offsets; 0 = none."""
+        self.stated = 0
+        """Bytes of a plain file when it was opened; 0 where it is none."""
+        self.start: Going | None = None
+        """Where to go on, by a reading that another one began."""
         self.problem = ""
         self.given = 0
         self._raw = raw
@@ -87,9 +92,18 @@ class Source:
         """`size` bytes of the file from offset `at` on; None where they cannot be shown."""
         return window(self._raw.fileno(), at, size)
 
-    def seek(self, at: int) -> None:
-        """Go on reading at this offset of the file, behind what windows showed."""
-        self._raw.seek(at)
+    def seek(self, at: int, scratch: memoryview) -> None:
+        """Go on reading at this offset; what is compressed is read up to there, into `scratch`."""
+        if not self.compression:
+            self._raw.seek(at)
+            return
+        while self.given < at and self._read(scratch[: at - self.given]):
+            pass
+
+    def stamp(self) -> tuple[int, int]:
+        """Bytes on the disk and when they were changed last, in nanoseconds."""
+        status = os.fstat(self._raw.fileno())
+        return status.st_size, status.st_mtime_ns
 
     def _read(self, buffer: memoryview) -> int:
         try:
@@ -183,8 +197,8 @@ class _Gunzip:
                 return len(out)
 
 
-def open_source(path: str | Path) -> Source:
-    """A file, or standard input for `-`; InputError where it cannot be opened."""
+def open_source(path: str | Path, *, mapped: bool = True) -> Source:
+    """A file, or standard input for `-`; InputError where it cannot be opened. `mapped`: it may be looked at in place."""
     if str(path) == "-":
         return Source(
             "-", cast("BinaryIO", os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0))
@@ -194,7 +208,8 @@ def open_source(path: str | Path) -> Source:
         status = os.fstat(raw.fileno())
         source = Source(str(path), cast("BinaryIO", raw), size=status.st_size)
         if stat.S_ISREG(status.st_mode) and not source.compression:
-            source.windows = status.st_size
+            source.stated = status.st_size
+            source.windows = status.st_size if mapped else 0
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     return source

@@ -26,7 +26,6 @@ from camscan.observe.traffic.batch import PAD, Keys
 from camscan.observe.traffic.engine import EVERY, Engine
 from camscan.observe.traffic.flows import MOST_TUPLES
 from camscan.observe.traffic.forms import framer_of
-from camscan.observe.traffic.fragments import Key
 from camscan.observe.traffic.memory import written
 from camscan.observe.traffic.messages import Progress
 from camscan.observe.traffic.namer import Namer
@@ -36,7 +35,7 @@ from camscan.observe.traffic.records import HEADER, PcapFramer
 from camscan.observe.traffic.remembered import Memory
 from camscan.observe.traffic.repeat import Repeat
 from camscan.observe.traffic.source import Source
-from camscan.observe.traffic.state import Segment, State, segment_of, state_of, tuples_of
+from camscan.observe.traffic.state import Segment, State, raw_keys, segment_of, state_of, tuples_of
 from camscan.observe.traffic.table import PairTable
 
 WINDOW = 1 << 20
@@ -76,10 +75,8 @@ class Findings(Struct, frozen=True, kw_only=True, array_like=True):
     waiting: Waiting
     wanted: tuple[ways.Way, ...]
     """Of which more is wanted behind the end."""
-    begun: tuple[Key, ...]
-    """Fragmented datagrams that were seen to begin, the last ones; IPv6 addresses by their number in `state`."""
-    orphans: tuple[Key, ...]
-    """Those of which a later part was seen alone."""
+    alone: tuple[bytes, bytes]
+    """Fragmented datagrams of which a later part was seen and not the first: columns of `Fragments.alone`."""
 
 
 class Came(Struct, frozen=True, array_like=True):
@@ -163,8 +160,7 @@ class PartReading:
             memory=written(self._namer.parts()),
             waiting=self._namer.waiting(),
             wanted=ways.of_tuples(engine.places, engine.tuples.table, engine.candidates.wanted()),
-            begun=engine.fragments.begun,
-            orphans=tuple(engine.fragments.missed),
+            alone=raw_keys(engine.fragments.alone()),
         )
 
     def segment(self, number: int) -> Segment:

@@ -1,7 +1,7 @@
 """What has an engine counted, as bytes: for a checkpoint on the disk, and from one process to another?
 
-Columns as they are, little-endian, with their lengths checked when they are read again. Packets waiting to be put
-together and the feed's own memory are not in it.
+Columns as they are, little-endian, with their lengths checked when they are read again. Of packets in fragments it is
+known which ports they have; what waits to be put together, and the feed's own memory, are not in it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _32, _LOW32 = np.uint64(32), np.uint64(0xFFFF_FFFF)
 _TUPLES = ("<u8", "<u8", "<i8", "<i8", "<f8", "<f8", "u1", "<u8")
 _LOTS = ("<i4", "<i8", "<i8")
 _ENTRIES = ("<u8", "<u8", "<i8", "<i8", "<i8", "<i8", "<f8", "<f8", "<u8")
+_FRAGMENTS = ("<u8", "<u8", "<u8")
 _MINUTES = ("<i4", "<i8", "<i8", "<i8")
 
 
@@ -57,6 +58,8 @@ class State(Struct, frozen=True, kw_only=True, array_like=True):
     last: float | None
     lost: int | None
     problems: list[tuple[str, str]]
+    fragments: tuple[bytes, ...] = ()
+    """Ends, identification with protocol and family, ports of the datagrams in fragments that were seen to begin."""
 
 
 def state_of(engine: Engine) -> State:
@@ -67,7 +70,7 @@ def state_of(engine: Engine) -> State:
     missed.update(engine.apart())
     return State(
         schema=SCHEMA,
-        addresses=(_raw(table.a[part], "<u8"), _raw(table.b[part], "<u8")),
+        addresses=raw_keys((table.a[part], table.b[part])),
         segment=segment_of(engine, 0),
         entries=_raws(engine.ledger.entries(), _ENTRIES),
         minutes=_raws(engine.ledger.minutes(), _MINUTES),
@@ -80,6 +83,7 @@ def state_of(engine: Engine) -> State:
         last=engine.last if engine.packets else None,
         lost=engine.lost,
         problems=[(p.source, p.what) for p in engine.problems],
+        fragments=_raws(engine.fragments.begun(), _FRAGMENTS),
     )
 
 
@@ -95,8 +99,23 @@ def segment_of(engine: Engine, begin: int) -> Segment:
 
 def addresses_of(state: State) -> tuple[Keys, Keys]:
     """Upper and lower halves of its IPv6 addresses."""
-    high, low = _columns(state.addresses, ("<u8", "<u8"))
-    return high, low
+    return keys_of(state.addresses)
+
+
+def raw_keys(columns: tuple[Keys, Keys]) -> tuple[bytes, bytes]:
+    """Two columns of keys as bytes; `keys_of` reads them."""
+    return _raw(columns[0], "<u8"), _raw(columns[1], "<u8")
+
+
+def keys_of(raw: tuple[bytes, bytes]) -> tuple[Keys, Keys]:
+    first, second = _columns(raw, ("<u8", "<u8"))
+    return first, second
+
+
+def fragments_of(state: State) -> tuple[Keys, Keys]:
+    """Ends and kinds of the datagrams in fragments that were seen to begin."""
+    ends, kinds, _ = _columns(state.fragments or (b"", b"", b""), _FRAGMENTS)
+    return ends, kinds
 
 
 def tuples_of(segment: Segment) -> Tuples:
@@ -132,6 +151,9 @@ def absorb(engine: Engine, state: State, segments: Iterable[Segment] = ()) -> No
     if state.lost is not None:
         engine.lost = (engine.lost or 0) + state.lost
     engine.problems += [Problem(*pair) for pair in state.problems]
+    if state.fragments:
+        a, b, ports = _columns(state.fragments, _FRAGMENTS)
+        engine.fragments.take_up(_renumbered(a, b, numbers), b, ports)
 
 
 def _counted(segment: Segment, numbers: Keys) -> tuple[Tuples, Lot]:

@@ -22,11 +22,8 @@ typedef const uint8_t *Data;
 #define SOURCE ""
 #endif
 
-/* The beginning of the SHA-256 of this file as it was compiled. */
+/* CRC-32 of this file as it was compiled: `steps.py` uses no library of another one. */
 API const char *camscan_source(void) { return SOURCE; }
-
-/* Raised with every change of an argument; `steps.py` expects it. */
-API int32_t camscan_steps(void) { return 1; }
 
 static inline uint16_t be16(Data p) { return (uint16_t)(p[0] << 8 | p[1]); }
 
@@ -387,24 +384,125 @@ API int64_t camscan_pick(Data data, int64_t size, const int64_t *payload, const 
     return count;
 }
 
-/* Two sums over the payload of each packet, `sizes` bytes from `places` on, mixed with secret numbers of which there
- * are enough for the longest (see Alike). */
-API void camscan_sums(Data data, int64_t size, const int64_t *places, const int64_t *sizes,
-                      int64_t n, const uint64_t *veil, const uint64_t *spread, const uint64_t *one,
-                      const uint64_t *two, uint64_t *first, uint64_t *second) {
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t x = 0, y = 0;
-        int64_t left = sizes[i], at = places[i];
-        if (at < 0 || left < 0 || left > size - at) left = 0;
-        for (int64_t k = 0; left > 0; k++, at += 8, left -= 8) {
-            uint64_t v = 0;
-            memcpy(&v, data + at, left < 8 ? (size_t)left : 8);
-            v = (v ^ veil[k]) * spread[k];
-            v ^= v >> 32;
-            x += v * one[k];
-            y += v * two[k];
+enum { PAYLOAD = 1, QUESTION, HELLO, SEALED, ENDS }; /* places in ALIKE */
+enum { NO_FORM, SILENT, SUMMED };
+enum { LONGEST = 512, LONGEST_NAME = 128, LONGEST_PROTOCOLS = 32, MOST_EXTENSIONS = 48, MOST_RECORD = 16640 };
+
+typedef struct {
+    const uint64_t *veil, *spread, *one, *two; /* secret numbers */
+    int64_t own;                               /* where those for ends and sizes begin */
+} Secret;
+
+typedef struct {
+    uint64_t x, y;
+} Sums;
+
+static inline void mix(Sums *sums, const Secret *s, int64_t k, uint64_t v) {
+    v = (v ^ s->veil[k]) * s->spread[k];
+    v ^= v >> 32;
+    sums->x += v * s->one[k];
+    sums->y += v * s->two[k];
+}
+
+/* Words of `left` bytes, mixed with the numbers from `k` on; the last one filled up with zeros. */
+static inline void mix_bytes(Sums *sums, const Secret *s, int64_t k, Data p, int64_t left) {
+    for (; left > 0; k++, p += 8, left -= 8) {
+        uint64_t v = 0;
+        memcpy(&v, p, left < 8 ? (size_t)left : 8);
+        mix(sums, s, k, v);
+    }
+}
+
+/* What matters of a ClientHello that is whole and holds nothing odd (see `hellos.py`); 0 where it is not. */
+static int hello(Sums *sums, const Secret *s, Data p, int64_t held) {
+    if (held < 9 + 34 + 1) return 0;
+    int64_t record = be16(p + 3), size = (int64_t)p[6] << 16 | be16(p + 7);
+    int64_t at = 9 + 34, end = 9 + size;
+    if (record > MOST_RECORD || size + 4 > record || end > held || size <= 34 || p[9] != 3) return 0;
+    /* Session id, cipher suites and compression methods lie before the extensions. */
+    at += 1 + p[at];
+    if (at + 2 > end) return 0;
+    at += 2 + be16(p + at);
+    if (at >= end) return 0;
+    at += 1 + p[at];
+    if (at + 2 > end) return 0;
+    if (at + 2 + be16(p + at) < end) end = at + 2 + be16(p + at);
+    at += 2;
+    int64_t name = -1, protocols = -1, name_at = 0, protocols_at = 0, ech = 0, turns = 0;
+    for (; at + 4 <= end; turns++) {
+        int64_t kind = be16(p + at), length = be16(p + at + 2);
+        at += 4;
+        if (turns == MOST_EXTENSIONS || at + length > end) return 0;
+        if (kind == 0) {
+            if (name >= 0) return 0;
+            name = length;
+            name_at = at;
+        } else if (kind == 16) {
+            if (protocols >= 0) return 0;
+            protocols = length;
+            protocols_at = at;
+        } else if (kind == 0xFE0D) {
+            ech = 1;
         }
-        first[i] = x;
-        second[i] = y;
+        at += length;
+    }
+    if (name > LONGEST_NAME || protocols > LONGEST_PROTOCOLS) return 0;
+    mix_bytes(sums, s, 0, p + name_at, name);
+    mix_bytes(sums, s, LONGEST_NAME / 8, p + protocols_at, protocols);
+    mix(sums, s, (LONGEST_NAME + LONGEST_PROTOCOLS) / 8,
+        (uint64_t)(name & 0xFFFF) | (uint64_t)(protocols & 0xFFFF) << 16 | (uint64_t)ech << 32);
+    return 1;
+}
+
+typedef struct {
+    const uint64_t *a, *b;
+    const int64_t *payload, *held, *length, *mac;
+} Fields;
+
+/* Which packets have a form, and two sums that tell one form from another (see `alike.py`). `servers`: by port,
+ * whether a gate names it. */
+API void camscan_forms(Data data, int64_t size, int64_t n, const int64_t *rows, const uint8_t *ranks,
+                       const uint64_t *passed, const Fields *f, const uint8_t *servers,
+                       const Secret *s, uint8_t *kinds, uint64_t *first, uint64_t *second) {
+    for (int64_t i = 0; i < n; i++) {
+        if (i + AHEAD < n) __builtin_prefetch(data + f->payload[rows[i + AHEAD]]);
+        int64_t row = rows[i], held = f->held[row], at = f->payload[row], sized = 0;
+        uint64_t b = f->b[row], proto = b >> 32 & 0xFF;
+        uint8_t rank = ranks[i];
+        Sums sums = {0, 0};
+        kinds[i] = NO_FORM;
+        if (held <= 0 || at < 0 || held > size - at) continue;
+        if (proto != (rank == HELLO || rank == SEALED ? TCP : UDP)) continue;
+        if (rank == PAYLOAD || rank == QUESTION) {
+            int64_t skip = rank == QUESTION ? 2 : 0;
+            if (held <= skip || held != f->length[row] || held - skip > LONGEST) continue;
+            mix_bytes(&sums, s, 0, data + at + skip, held - skip);
+            sized = held;
+        } else if (rank == SEALED) {
+            /* Something other than a handshake follows in the segment. */
+            if (held < 10) continue;
+            int64_t following = 5 + be16(data + at + 3);
+            if (following + 5 <= held && data[at + following] != 22) kinds[i] = SILENT;
+            continue;
+        } else if (rank == HELLO) {
+            if (!hello(&sums, s, data + at, held)) continue;
+        } else if (rank == ENDS) {
+            mix(&sums, s, 0, passed[i]);
+        } else {
+            continue;
+        }
+        /* A client's own port changes from question to question where the server's is known. */
+        int source = servers[b >> 16 & 0xFFFF], target = servers[b & 0xFFFF] || rank == HELLO;
+        uint64_t kept = b;
+        if (source && !target) kept &= ~(uint64_t)0xFFFF;
+        if (target && !source) kept &= ~(uint64_t)0xFFFF0000;
+        kept ^= (uint64_t)rank << 44 ^ (uint64_t)sized << 48;
+        mix(&sums, s, s->own, f->a[row]);
+        mix(&sums, s, s->own + 1, kept);
+        if (rank == HELLO && f->mac[row] >= 0 && f->mac[row] <= size - 12)
+            mix_bytes(&sums, s, s->own + 2, data + f->mac[row], 12);
+        kinds[i] = SUMMED;
+        first[i] = sums.x ^ sums.x >> 31;
+        second[i] = sums.y ^ sums.y >> 31;
     }
 }

@@ -9,20 +9,20 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 LIBRARY = Path(__file__).with_name("_steps.so")
+SOURCE = Path(__file__).with_name("steps.c")
 SWITCH = "CAMSCAN_STEPS"
 """Set to `numpy`, this environment variable leaves the compiled form aside."""
-_VERSION = 1
 _INT, _WORD, _REAL, _ANY = ctypes.c_int64, ctypes.c_int32, ctypes.c_double, ctypes.c_void_p
 
 # In the order of the arguments in steps.c; what is counted or placed is 64 bits wide.
 _ARGUMENTS: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "camscan_source": (ctypes.c_char_p, ()),
     "camscan_records": (None, (_ANY, _INT, _WORD, _INT, _INT, *(_ANY,) * 6)),
     "camscan_blocks": (None, (_ANY, _INT, _WORD, _INT, _INT, *(_ANY,) * 6)),
     "camscan_record_fields": (
@@ -35,7 +35,7 @@ _ARGUMENTS: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (_ANY, _ANY, _INT, _ANY, _ANY, _ANY, _WORD, _INT, _INT, _ANY),
     ),
     "camscan_count": (None, (_ANY, _ANY, _ANY, _INT, _ANY, _ANY, _ANY, _ANY, _ANY)),
-    "camscan_sums": (None, (_ANY, _INT, _ANY, _ANY, _INT, *(_ANY,) * 6)),
+    "camscan_forms": (None, (_ANY, _INT, _INT, *(_ANY,) * 9)),
     "camscan_pick": (
         _INT,
         (_ANY, _INT, _ANY, _ANY, _ANY, _ANY, _ANY, _INT, _ANY, _ANY, _ANY, _ANY, _ANY),
@@ -56,17 +56,18 @@ def pointers(*columns: NDArray[Any]) -> ctypes.Array[ctypes.c_void_p]:
 
 
 def load(path: Path = LIBRARY) -> ctypes.CDLL | None:
-    """The compiled steps; None where there are none, or others than this version expects."""
+    """The compiled steps; None where there are none, or those of another `steps.c` than lies here."""
     if os.environ.get(SWITCH) == "numpy" or sys.byteorder != "little" or not path.is_file():
         return None
     try:
         library = ctypes.CDLL(str(path))
-        if library.camscan_steps() != _VERSION:
+        library.camscan_source.restype = ctypes.c_char_p
+        if int(library.camscan_source(), 16) != zlib.crc32(SOURCE.read_bytes()):
             return None
         for name, (result, arguments) in _ARGUMENTS.items():
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
-    except (OSError, AttributeError):
+    except (OSError, AttributeError, ValueError):
         return None
     return library
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from camscan.observe.traffic.packet import Packet
+
 _MAX_SEGMENTS = 64
 
 
@@ -20,6 +22,8 @@ class Stream(Struct, array_like=True):
     """Time of the first segment."""
     limit: int
     """Most bytes that are put together."""
+    begin: Packet | None = None
+    """The packet that began it, for whoever has to say whose it was."""
     data: bytearray = field(default_factory=bytearray)
     later: dict[int, bytes] = {}
     """Segments behind a gap, by their place."""
@@ -62,4 +66,4 @@ def begins(payload: bytes) -> bool:
     if head[:1] == b"\x16":
         return len(head) < 3 or head[1] == 3
     word = head.partition(b" ")[0]
-    return word.isalpha() and word.isupper() and len(word) > 2
+    return word.replace(b"_", b"").isalpha() and word.isupper() and len(word) > 2

@@ -118,6 +118,7 @@ class Taking:
     def found(self) -> Captured:
         """Everything but the flows; after `flows`."""
         options, namer = self._options, self._namer
+        namer.end()
         summary = self.engine.summary(vantage=options.vantage)
         first, last = summary.first or 0.0, summary.last or 0.0
         return Captured(

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from camscan.observe.traffic.batch import FAMILY6, TCP, UDP, Ints, Keys
-from camscan.observe.traffic.fragments import Key
 from camscan.observe.traffic.packet import Packet
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.table import PairTable
@@ -68,13 +67,17 @@ def _number(addresses: PairTable, address: int) -> int:
     return int(addresses.numbers(halves[0], halves[1], insert=False)[0])
 
 
-def datagrams(found: Iterable[Key], high: Keys, low: Keys) -> set[tuple[object, ...]]:
-    """Fragmented datagrams, the same for every process; `high`, `low`: its IPv6 addresses 1, 2, 3 ..."""
-    same: set[tuple[object, ...]] = set()
-    for key in found:
-        ends: object = key.ends
-        if key.six:
-            numbers = [(key.ends >> 32) - 1, (key.ends & 0xFFFF_FFFF) - 1]
-            ends = (*high[numbers].tolist(), *low[numbers].tolist())
-        same.add((ends, key.ident, key.proto, key.six))
+def datagrams(found: tuple[Keys, Keys], addresses: tuple[Keys, Keys]) -> set[tuple[int, ...]]:
+    """Fragmented datagrams (ends and kinds, `Fragments.begun`), the same for every process.
+
+    `addresses`: halves of its IPv6 addresses 1, 2, 3 ...
+    """
+    same: set[tuple[int, ...]] = set()
+    high, low = addresses
+    for ends, kind in zip(found[0].tolist(), found[1].tolist(), strict=True):
+        if not kind & FAMILY6:
+            same.add((kind, ends))
+            continue
+        numbers = [(ends >> 32) - 1, (ends & 0xFFFF_FFFF) - 1]
+        same.add((kind, *high[numbers].tolist(), *low[numbers].tolist()))
     return same

@@ -41,4 +41,9 @@ const open = () => {
 };
 addEventListener("hashchange", open);
 open();
-addEventListener("beforeprint", () => document.querySelectorAll("details.concern").forEach((d) => { d.open = true; }));
+for (const button of document.querySelectorAll("button[data-details]")) {
+  button.addEventListener("click", () => {
+    document.querySelectorAll("details").forEach((d) => { d.open = button.dataset.details === "open"; });
+  });
+}
+addEventListener("beforeprint", () => document.querySelectorAll("details.concern, details.path").forEach((d) => { d.open = true; }));

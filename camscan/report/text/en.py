@@ -32,6 +32,11 @@ ACTIONS: dict[str, str] = {
 
 AUTHORITY_NONE = "No statement of authority: only files were read, nothing was sent."
 NOT_ASSESSED = "Legal prohibition (x) and missing documents (m) are declarations of a named person; software never sets them."
+DECLARED: dict[str, str] = {
+    "x": "a named person of the operator declares that a prohibition in force is not kept for this use",
+    "m": "a named person of the operator declares that a required document is missing",
+}
+"""The two factors of the decision table that only people set."""
 CONCERN_NOTE = (
     "One network cannot refute a statement about a country. Concerns whose id starts with RFERL, SHARE or COMM "
     "are not from the BIRN report."
@@ -80,6 +85,7 @@ HEADINGS: dict[str, str] = {
     "findings": "Findings",
     "endpoints": "Endpoints",
     "paths": "Data paths: what captures show",
+    "sources": "Sources of operators and countries",
     "concerns": "Concerns",
     "laws": "Law referred to",
     "rules": "Rules of the operator",
@@ -87,8 +93,69 @@ HEADINGS: dict[str, str] = {
     "next": "What to do next",
     "declared": "Declared by the owner",
     "decision": "Decision table used",
+    "terms": "Words used",
     "limits": "What this report does and does not show",
     "evidence": "Evidence manifest",
 }
 
 ANSWERED_BY_ALL = "{} other tests were answered by all they were put to"
+
+TERMS: dict[str, dict[str, str]] = {
+    "States of a finding": {
+        "Observed": "evidence of it was seen",
+        "Checked, not found": "looked for under the coverage that is stated beside it, and absent",
+        "Not examined": "not looked for, or it could not be looked for; no result",
+        "Declared, not verified": "stated by a document or a person, not tested",
+        "Conflicting": "pieces of evidence disagree; all are listed",
+    },
+    "Evidence": {
+        "E4": "direct: content or a configuration was read, and can be read again",
+        "E3": "corroborated: two independent kinds of evidence agree",
+        "E2": "single: one technical indicator",
+        "E1": "declared: a document or a statement",
+        "E0": "none",
+        "confidence": "high: E4, or E3 without a conflict; moderate: E3 with a minor conflict, or E2 of a kind that is "
+        "hard to forge; low: other E2, and E1. It says how well a statement is supported, not how bad it is",
+    },
+    "Why something was not examined": {
+        "not-requested": "the test was not asked for",
+        "no-credentials": "only a login shows it, and none was used",
+        "encrypted": "it was there, and cannot be read",
+        "no-capture": "no capture of the device's traffic is part of the run",
+        "window-too-short": "too little time, traffic or stimuli for a result",
+        "device-offline": "the device did not answer at all",
+        "out-of-scope": "it lies outside the ranges of the audit",
+        "refused-by-policy": "camscan does not do such a test",
+        "error": "the answer or the file could not be read",
+        "timeout": "no answer in time",
+        "loss": "packets were lost on the way",
+        "no-privilege": "this machine did not allow it",
+        "no-database": "the table that would tell it was not there, or does not hold it",
+        "budget": "the limit of connections, bytes or time for one device was reached first",
+        "encapsulated": "packed into a tunnel that cannot be opened",
+    },
+    "Data paths": {
+        "named": "the device asked for the name, or named it in a connection",
+        "contacted": "packets were exchanged with the address",
+        "embedded": "the name stands in a firmware image",
+        "configured": "the device's settings name it",
+        "sent, received": "bytes of whole frames, seen from the device",
+        "media": "traffic shaped like video, images or sound",
+        "signalling, rendezvous, relay": "finding a way between a viewer and the device, or carrying it",
+        "registration, account, push, telemetry": "the device makes itself known, belongs to an account, reports events or states",
+        "update, storage, portal, ddns": "firmware, recordings, a web page of the maker, a name for a changing address",
+        "time, name": "asking for the time (NTP) or for addresses of names (DNS)",
+        "(by name)": "what the name is known for; the traffic itself was not classed",
+        "service operator": "who runs the service behind a name",
+        "network operator": "who holds the block of addresses; its hosting says nothing of who runs a service in it",
+        "registry country, located country": "where the block is registered; where a database places the address",
+    },
+}
+"""Group -> term -> meaning; every word of a table that is not plain English."""
+
+NOT_IN_CAPTURE = "Not examined: no capture holds a packet of {} of the cameras and recorders: {}."
+PARTIES_NOTE = (
+    "The same bytes stand under the service operator and under the network operator of a destination; the two are not "
+    "added up."
+)
+PARTIES_CUT = "The first {} of {} by volume."

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import socket
 import struct
+import threading
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +17,8 @@ from scapy.layers.l2 import ARP, Ether
 
 from camscan.observe.packet import bpf, link_sweep, links, privilege, syn_packet, templates
 from camscan.observe.packet.batch import SLOTS, Batch
-from camscan.observe.packet.capture import file_header
-from camscan.observe.packet.messages import AnyRequest, ArpSweep, SynSweep
+from camscan.observe.packet.capture import file_header, stream
+from camscan.observe.packet.messages import AnyRequest, ArpSweep, Capture, SynSweep
 from camscan.observe.packet.pace import Aimd, Bucket, Ceiling, RoundTrip
 
 MAC, PEER = "02:00:00:00:00:01", "02:00:00:00:00:02"
@@ -251,3 +253,16 @@ def test_the_caller_of_sudo():
 
 def test_pcap_header():
     assert struct.unpack("=IHHiIII", file_header(100)) == (0xA1B23C4D, 2, 4, 0, 0, 100, 1)
+
+
+def test_a_capture_that_cannot_begin_ends_its_pipe():
+    class NoLink:
+        def listener(self, interface, program):
+            raise OSError(19, "No such device")
+
+    reading, writing = os.pipe()
+    order = Capture(job=1, interface="absent0")
+    with pytest.raises(OSError, match="No such device"):
+        stream(order, writing, NoLink(), threading.Event(), lambda packets, dropped: None)
+    with os.fdopen(reading, "rb") as end:
+        assert end.read() == b""

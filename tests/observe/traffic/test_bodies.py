@@ -175,10 +175,10 @@ def test_a_client_is_no_server():
 def test_a_head_that_never_ends_is_let_go():
     facts = Facts(lambda _: True)
     for packet in sent(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 4000):
-        facts.feed(packet)
+        facts.segment(packet)
     assert facts.wanted == frozenset()
     starts = [sent(b"HTTP/1.1 200 OK\r\n")[0]._replace(sport=n) for n in range(1000, 2000)]
-    assert all(facts.feed(packet) for packet in starts)
+    assert all(facts.segment(packet) for packet in starts)
     assert len(facts.wanted) == 256
 
 
@@ -187,6 +187,6 @@ def test_any_stream_is_read_or_left(parts):
     facts = Facts(lambda _: True)
     for tail, seq, fin in parts:
         packet = sent(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n")[0]
-        facts.feed(packet._replace(payload=tail if seq else packet.payload, seq=seq, fin=fin))
+        facts.segment(packet._replace(payload=tail if seq else packet.payload, seq=seq, fin=fin))
     assert len(facts.wanted) <= 1
     assert all(len(x.payload) <= 32_768 for x in facts.done())

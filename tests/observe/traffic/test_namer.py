@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from camscan.knowledge import load
 from camscan.observe.traffic import namer as namer_module
+from camscan.observe.traffic.named import named_by
 from camscan.observe.traffic.namer import Namer
 from camscan.observe.traffic.services import service_gates
 
@@ -89,13 +90,31 @@ def test_a_hello_that_never_comes_whole_is_counted():
     assert namer.not_examined() == (("TLS handshakes that were not whole", 1),)
 
 
+def test_heads_that_the_end_of_the_capture_cuts_name_what_they_show_whole():
+    hello = wire.hello(HOST)
+    # The keys stand behind the name and are not in the capture.
+    size = int.from_bytes(hello[1:4], "big") + 900
+    stream = wire.records(b"\x01" + size.to_bytes(3, "big") + hello[4:] + bytes(900))
+    head = b"GET / HTTP/1.1\r\nHost: web.example.com\r\nUser-Agent: half"
+    namer, _ = feed(
+        next(wire.segments(stream, size=400, sport=20001)),
+        *wire.segments(head, sport=20002, dport=80),
+        *wire.segments(head[:30], sport=20003, dport=80),
+    )
+    assert namer.names() == ()
+    named = named_by(namer)
+    assert {(n.proto, n.name) for n in named.names} == {("tls", HOST), ("http", "web.example.com")}
+    assert dict(named.not_examined) == {"heads of streams that were not whole": 1}
+    assert namer.wanted == frozenset()
+
+
 def test_pending_heads_are_bounded(monkeypatch):
     monkeypatch.setattr(namer_module, "MAX_PENDING", 10)
     stream = wire.records(wire.hello(HOST, pad=3000))
     packets = [next(wire.segments(stream, size=500, sport=20000 + n)) for n in range(50)]
     namer, _ = feed(*packets)
     assert len(namer.wanted) == 10
-    assert dict(namer.not_examined())["heads of streams that were not whole"] == 40
+    assert dict(namer.not_examined())["TLS handshakes that were not whole"] == 40
 
 
 def test_quic_over_several_datagrams_is_named():
@@ -156,6 +175,15 @@ def test_an_address_given_by_dhcp_names_the_client_of_the_request():
     )  # fmt: skip
     (fact,) = namer.facts()
     assert (fact.client, fact.client_mac, fact.kind) == ("10.20.0.9", wire.CAMERA_MAC, "dhcp")
+
+
+def test_what_a_relay_passes_on_is_no_word_of_the_relay():
+    mac = bytes.fromhex(wire.CAMERA_MAC.replace(":", ""))
+    options = b"\x35\x01\x01\x0c\x06camera\x3c\x05AXIS,"
+    ask = bytes((1, 1, 6, 1)) + bytes(20) + bytes((10, 20, 0, 1)) + mac + bytes(202) + b"\x63\x82\x53\x63" + options + b"\xff"  # fmt: skip
+    passed_on = wire.datagram(ask, src="10.20.0.1", sport=67, dst="10.9.0.5", dport=67)
+    (fact,) = feed(passed_on)[0].facts()
+    assert (fact.client, fact.client_mac) == (wire.CAMERA_MAC, wire.CAMERA_MAC)
 
 
 def test_of_an_answer_only_the_head_is_kept():

@@ -129,6 +129,60 @@ def test_hellos_split_over_segments_and_records(tmp_path):
     assert len(names(ours, "tls")) == 24
 
 
+@pytest.mark.parametrize("begin", [1, 3, 5, 6])
+def test_a_hello_whose_first_segment_is_tiny(tmp_path, begin):
+    stream = wire.records(wire.hello("tiny.example.net"))
+    packets = [
+        *wire.segments(stream[:begin], seq=1000),
+        *wire.segments(stream[begin:], seq=1000 + begin),
+    ]
+    path = capture(tmp_path, packets)
+    assert names(by_camscan(path)) == {"tiny.example.net"}
+    assert by_tshark(path)["tls.handshake.extensions_server_name"] == {"tiny.example.net"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_segments_of_a_hello_in_any_order(tmp_path, seed):
+    """The connection is opened first, else nobody can tell where the stream begins."""
+    stream = wire.records(wire.hello("order.example.net", pad=1500))
+    parts = list(wire.segments(stream, size=600, seq=1000))
+    random.Random(seed).shuffle(parts)
+    (opening,) = wire.segments(b"-", seq=999)
+    path = capture(tmp_path, [opening._replace(payload=b"", syn=True), *parts])
+    assert names(by_camscan(path)) == {"order.example.net"}
+    assert by_tshark(path)["tls.handshake.extensions_server_name"] == {"order.example.net"}
+
+
+def test_a_port_that_is_used_again_while_a_hello_is_under_way(tmp_path):
+    first = wire.records(wire.hello("first.example.net", pad=1500))
+    second = wire.records(wire.hello("second.example.net"))
+    (opening,) = wire.segments(b"-", seq=70_000)
+    packets = [
+        next(wire.segments(first, size=600, seq=1000)),
+        opening._replace(payload=b"", syn=True),
+        *wire.segments(second, seq=70_001),
+    ]
+    assert names(by_camscan(capture(tmp_path, packets))) == {"second.example.net"}
+
+
+@pytest.mark.parametrize("snap", range(54, 330, 23))
+def test_a_capture_that_cuts_packets_has_no_half_names(tmp_path, snap):
+    whole = {"web.example.net", "tls.example.net", "dns.example.net"}
+    packets = [
+        *wire.segments(b"GET /a HTTP/1.1\r\nHost: web.example.net\r\nA: b\r\n\r\n", dport=80),
+        *wire.segments(wire.records(wire.hello("tls.example.net")) + bytes(300), sport=7),
+        wire.datagram(wire.dns_query("dns.example.net"), dst=wire.RESOLVER, dport=53),
+    ]
+    frames = [WRAPPERS["ethernet"][1](ip(p)) for p in packets]
+    records = [r._replace(frame=r.frame[:snap], wire=len(r.frame)) for r in timed(frames)]
+    path = tmp_path / "x.pcap"
+    path.write_bytes(f.pcap(records))
+    found = names(by_camscan(path))
+    assert found <= whole
+    if snap >= 300:
+        assert found == whole
+
+
 def test_hellos_on_other_ports_with_large_keys_and_an_outer_name(tmp_path):
     packets = []
     for n, port in enumerate((8883, 10001, 32723, 6500, 9000)):
@@ -171,6 +225,29 @@ def test_http_names_a_host_in_every_form(tmp_path):
     assert names(ours, "http", "http-connect") == {h.partition(":")[0] for h in theirs["http.host"]}
     assert len(theirs["http.host"]) == 8
     assert names(ours, "http-connect") == {"seven.example.net"}
+
+
+ODD_HEADS = (
+    (b"PROPFIND /dav HTTP/1.1\r\nHost: dav.example.net\r\n\r\n",),
+    (b"SUBSCRIBE /event HTTP/1.1\r\nHost: upnp.example.net\r\n\r\n",),
+    (b"NOTIFY /event HTTP/1.1\r\nHost: told.example.net\r\nContent-Length: 0\r\n\r\n",),
+    (b"RPC_IN_DATA /rpc HTTP/1.1\r\nHost: rpc.example.net\r\nContent-Length: 0\r\n\r\n",),
+    (b"GET /a b c HTTP/1.1\r\nHost: spaces.example.net\r\n\r\n",),
+    (b"GET /" + b"a" * 6000 + b" HTTP/1.1\r\nHost: long.example.net\r\n\r\n",),
+    (b"GET ", b"/path", b" HTTP/1.1\r\n", b"Host: ", b"words.example.net", b"\r\n\r\n"),
+    (b"GET /1 HTTP/1.1\r\nHost: one.example.net\r\n\r\nGET /2 HTTP/1.1\r\nHost: two.example.net\r\n\r\n",),
+    (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nHost: body.example.net\r\n\r\nabcGET / HTTP/1.1\r\nHost: behind.example.net\r\n\r\n",),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("parts", ODD_HEADS)
+def test_http_as_small_and_hasty_clients_send_it(tmp_path, parts):
+    packets, seq = [], 1000
+    for part in parts:
+        packets += wire.segments(part, size=1400, sport=20000, dport=80, seq=seq)
+        seq += len(part)
+    path = capture(tmp_path, packets)
+    assert names(by_camscan(path), "http") == by_tshark(path)["http.host"] != set()
 
 
 def test_requests_that_follow_on_one_connection(tmp_path):

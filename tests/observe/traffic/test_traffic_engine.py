@@ -166,6 +166,23 @@ def test_pcapng_resolution_offset_second_section_and_loss_counters():
     assert engine.lost == 13
 
 
+def test_packets_of_several_interfaces_stay_in_the_order_of_the_file():
+    """A tap has an interface per direction: what is asked comes before what is answered."""
+    clocks = ((9, 1e9, 0), (6, 1e6, 0), (0x80 | 20, 2.0**20, 1_600_000_000))
+    data = f.section() + b"".join(
+        f.interface(tsresol=resolution, offset=shift or None) for resolution, _, shift in clocks
+    )
+    times = [1_700_000_000 + n * 0.5 for n in range(60)]
+    for n, at in enumerate(times):
+        number = (0, 1, 0, 2)[n % 4]
+        frame = f.ether(f.ip4("10.0.0.2", "10.0.0.1", 17, f.udp(40000 + n, 53, bytes((n,)) * 20)))
+        _, ticks, shift = clocks[number]
+        data += f.enhanced(Record(at, frame), number, ticks=ticks, shift=shift)
+    fed = []
+    engine_of(data, feed=lambda p: fed.append((p.sport - 40000, p.at)) or False)
+    assert fed == list(enumerate(times))
+
+
 def test_times_far_apart_and_jumping_back_do_not_lose_records():
     frames = [f.ether(p) for p in packets(11, 3000)]
     rng = random.Random(1)
