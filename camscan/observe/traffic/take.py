@@ -19,6 +19,7 @@ from camscan.model.traffic import Captured, Flow
 from camscan.observe.traffic.asked import Asked
 from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.messages import Problem, Progress
+from camscan.observe.traffic.named import named_by
 from camscan.observe.traffic.sizes import Sizes
 from camscan.observe.traffic.source import Source, open_source
 
@@ -117,22 +118,21 @@ class Taking:
 
     def found(self) -> Captured:
         """Everything but the flows; after `flows`."""
-        options, namer = self._options, self._namer
-        namer.end()
+        options, named = self._options, named_by(self._namer)
         summary = self.engine.summary(vantage=options.vantage)
         first, last = summary.first or 0.0, summary.last or 0.0
         return Captured(
             summary=replace(
                 summary,
-                dns_visible=namer.dns_visible,
-                encrypted_resolvers=namer.encrypted_resolvers(),
+                dns_visible=named.dns_visible,
+                encrypted_resolvers=named.encrypted_resolvers,
                 phases=tuple((n, b or first, e or last) for n, b, e in options.phases),
-                not_examined=(*summary.not_examined, *namer.not_examined()),
+                not_examined=(*summary.not_examined, *named.not_examined),
                 local=options.local,
             ),
-            names=namer.names(),
-            services=namer.services(),
-            facts=namer.facts(),
+            names=named.names,
+            services=named.services,
+            facts=named.facts,
         )
 
     def done(self) -> tuple[Captured, tuple[Problem, ...]]:
