@@ -192,11 +192,6 @@ class Engine:
         """Note why an input, or a part of it, was not read."""
         self.problems.append(Problem(source, what))
 
-    def absorb_entered(self, tuples: Tuples, lot: Lot) -> None:
-        """Enter five-tuples that another engine counted where this one would have entered them."""
-        self.tuples.minutes.kept += len(lot.number)
-        self.ledger.take(tuples, [lot])
-
     def absorb_tuples(self, tuples: Tuples, lot: Lot) -> None:
         """Add five-tuples that another engine counted; see `state`."""
         if self.tuples.table.count + len(tuples.a) >= self.tuples.table.most:

@@ -44,6 +44,7 @@ from camscan.observe.traffic import split, ways
 from camscan.observe.traffic.asked import Asked
 from camscan.observe.traffic.batch import PAD, TCP, Keys
 from camscan.observe.traffic.engine import MOST_ADDRESSES, Engine
+from camscan.observe.traffic.flows import MOST_FLOWS
 from camscan.observe.traffic.fragments import MOST_MISSED
 from camscan.observe.traffic.initials import NOT_OPENED
 from camscan.observe.traffic.memory import written
@@ -60,7 +61,7 @@ from camscan.worker import Limits
 _LIMITS = Limits(memory=1 << 30, cpu_seconds=600, file_bytes=0)
 _MOST_AGAIN = 2
 """Parts of a file that had to be read again, after which it is read by one."""
-_HEAD_START = 0.25
+_HEAD_START = 0.4
 """Of a part: by so much the first is larger, because the other processes read anew what all parts have in common."""
 _DNS = 53
 _DESCRIBED = frozenset({Kind.RTSP.value, Kind.ONVIF.value, Kind.UPNP_XML.value, Kind.ISAPI.value})
@@ -210,6 +211,7 @@ class Joining:
         engine, namer = self._engine, self._namer
         engine.candidates.want(np.empty(0, np.int64))
         absorb(engine, found.state, other.segments(found.segments))
+        engine.tuples.minutes.kept += found.minutes
         engine.next = found.next
         namer.hand_over()
         namer.take_up(written(reader.parts()), reader.waiting())
@@ -229,6 +231,7 @@ class Joining:
         return (
             not tuples.used  # they were entered here, or it is not where one would enter them
             and tuples.minutes.kept + found.minutes <= tuples.minutes.most
+            and engine.ledger.count + found.flows <= MOST_FLOWS
             and engine.addresses.count + len(addresses_of(found.state)[0]) <= MOST_ADDRESSES
             and register.conversations + len(memory.services) <= MAX_SERVICES
             and not {MANY_NAMES, MANY_SERVICES} & memory.not_examined.keys()

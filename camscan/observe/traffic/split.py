@@ -24,7 +24,7 @@ from camscan.observe.traffic import ways
 from camscan.observe.traffic.asked import Asked
 from camscan.observe.traffic.batch import PAD, Keys
 from camscan.observe.traffic.engine import EVERY, Engine
-from camscan.observe.traffic.flows import MOST_TUPLES
+from camscan.observe.traffic.flows import MOST_TUPLES, TOO_MANY
 from camscan.observe.traffic.forms import framer_of
 from camscan.observe.traffic.memory import written
 from camscan.observe.traffic.messages import Progress
@@ -35,7 +35,15 @@ from camscan.observe.traffic.records import HEADER, PcapFramer
 from camscan.observe.traffic.remembered import Memory
 from camscan.observe.traffic.repeat import Repeat
 from camscan.observe.traffic.source import Source
-from camscan.observe.traffic.state import Segment, State, raw_keys, segment_of, state_of, tuples_of
+from camscan.observe.traffic.state import (
+    Segment,
+    State,
+    entered,
+    raw_keys,
+    segment_of,
+    state_of,
+    tuples_of,
+)
 from camscan.observe.traffic.table import PairTable
 
 WINDOW = 1 << 20
@@ -68,9 +76,12 @@ class Findings(Struct, frozen=True, kw_only=True, array_like=True):
     state: State
     """With the five-tuples that one process would not have entered into its ledger before the end."""
     segments: int
-    """Those before, told one by one."""
+    """Of five-tuples that one process would have entered before and that are not in the ledger of `state`, told one by
+    one."""
     minutes: int
-    """Flow-minutes."""
+    """Flow-minutes in them and in that ledger."""
+    flows: int
+    """In that ledger."""
     memory: Memory
     waiting: Waiting
     wanted: tuple[ways.Way, ...]
@@ -106,11 +117,14 @@ class PartEngine(Engine):
         self.segments: list[Segment] = []
         self.begin = part.begin
         """Of the segment that is counted now."""
+        self.minutes = 0
+        """Flow-minutes of the segments."""
 
     def enter(self, place: int) -> None:
-        """Set the segment aside."""
+        """As one process would do here, but for what depends on what is before the part: that is set aside."""
         if place > self.begin:
-            self.segments.append(segment_of(self, self.begin))
+            self.segments.append(entered(self, self.begin))
+            self.minutes = self.tuples.minutes.kept
             self.tuples.minutes.taken()
             self.begin_anew()
             self.begin = place
@@ -146,7 +160,7 @@ class PartReading:
         # That it ends within a record is told by who goes on there.
         if reader.damages or len(engine.problems) > bool(reader.left):
             return None
-        if engine.tuples.minutes.left_out:
+        if engine.tuples.minutes.left_out or TOO_MANY in engine.tally.not_examined:
             return None
         engine.problems.clear()
         engine.tell()
@@ -156,7 +170,8 @@ class PartReading:
             state=state_of(engine),
             next=engine.next,
             segments=len(engine.segments),
-            minutes=engine.tuples.minutes.kept,
+            minutes=engine.minutes,
+            flows=engine.ledger.count,
             memory=written(self._namer.parts()),
             waiting=self._namer.waiting(),
             wanted=ways.of_tuples(engine.places, engine.tuples.table, engine.candidates.wanted()),

@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 from camscan.errors import InputError
 from camscan.observe.traffic.batch import FAMILY6, Keys
 from camscan.observe.traffic.engine import Engine
-from camscan.observe.traffic.flows import Tuples
+from camscan.observe.traffic.flows import Tuples, paired
 from camscan.observe.traffic.ledger import Entries, Minutes
 from camscan.observe.traffic.messages import Problem
 from camscan.observe.traffic.minutes import Lot
+from camscan.observe.traffic.roles import depends
 
 SCHEMA = "camscan-capture-state/2"
 _32, _LOW32 = np.uint64(32), np.uint64(0xFFFF_FFFF)
 _TUPLES = ("<u8", "<u8", "<i8", "<i8", "<f8", "<f8", "u1", "<u8")
 _LOTS = ("<i4", "<i8", "<i8")
-_ENTRIES = ("<u8", "<u8", "<i8", "<i8", "<i8", "<i8", "<f8", "<f8", "<u8")
+_ENTRIES = ("<u8", "<u8", "<i8", "<i8", "<i8", "<i8", "<f8", "<f8", "<u8", "<f8")
 _FRAGMENTS = ("<u8", "<u8", "<u8")
 _MINUTES = ("<i4", "<i8", "<i8", "<i8")
 
@@ -39,6 +40,8 @@ class Segment(Struct, frozen=True, kw_only=True, array_like=True):
     """Offset of the first record."""
     tuples: tuple[bytes, ...]
     lots: tuple[bytes, ...]
+    servers: tuple[bytes, bytes] = (b"", b"")
+    """Endpoints that were opened to in the five-tuples that are entered already (`Roles.servers`)."""
 
 
 class State(Struct, frozen=True, kw_only=True, array_like=True):
@@ -89,11 +92,34 @@ def state_of(engine: Engine) -> State:
 
 def segment_of(engine: Engine, begin: int) -> Segment:
     """The five-tuples counted since the last time they were numbered anew; `begin`: where that was."""
-    lots = engine.tuples.lots()
+    return _segment(begin, engine.tuples.tuples(), engine.tuples.lots())
+
+
+def entered(engine: Engine, begin: int) -> Segment:
+    """The same, but for those that the engine could enter into its own ledger: it is told which depend on others."""
+    tuples, lot = engine.tuples.tuples(), engine.tuples.lots()
+    pair = paired(tuples.a, tuples.b)
+    open_ = depends(tuples.b, pair, tuples.marks)
+    left = np.zeros(len(tuples.a), np.bool_)
+    left[pair.forward[open_]] = True
+    left[pair.backward[open_ & (pair.backward >= 0)]] = True
+    roles = engine.ledger.roles
+    before = roles.count
+    for which in (~left, left):
+        numbers = np.cumsum(which, dtype=np.int32)
+        rows = which[lot.number - 1]
+        part = Lot(numbers[lot.number[rows] - 1], lot.minute[rows], lot.size[rows])
+        some = Tuples._make(column[which] for column in tuples)
+        if which is not left:
+            engine.ledger.take(some, [part])
+    return _segment(begin, some, part, raw_keys(roles.servers(before)))
+
+
+def _segment(
+    begin: int, tuples: Tuples, lot: Lot, servers: tuple[bytes, bytes] = (b"", b"")
+) -> Segment:
     return Segment(
-        begin=begin,
-        tuples=_raws(engine.tuples.tuples(), _TUPLES),
-        lots=_raws(lots, _LOTS),
+        begin=begin, tuples=_raws(tuples, _TUPLES), lots=_raws(lot, _LOTS), servers=servers
     )
 
 
@@ -126,7 +152,8 @@ def tuples_of(segment: Segment) -> Tuples:
 def absorb(engine: Engine, state: State, segments: Iterable[Segment] = ()) -> None:
     """Add what another engine counted, or this one before it was restarted.
 
-    `segments`: those that go to the ledger at once; no five-tuples may be counted then that are not entered.
+    `segments`: of five-tuples that one engine would have entered before, but for those in the other's ledger; no
+    others may be counted here then.
     """
     if state.schema != SCHEMA:
         raise InputError(f"capture state {state.schema}: this program reads {SCHEMA}")
@@ -135,7 +162,12 @@ def absorb(engine: Engine, state: State, segments: Iterable[Segment] = ()) -> No
     if len(high):
         numbers[1:] = engine.addresses.numbers(high, low)
     for segment in segments:
-        engine.absorb_entered(*_counted(segment, numbers))
+        address, service = keys_of(segment.servers)
+        six = service & np.uint64(FAMILY6) != 0
+        address = np.where(six, numbers[np.where(six, address, 0).astype(np.int64)], address)
+        engine.ledger.roles.learn(address, service)
+        tuples, lot = _counted(segment, numbers)
+        engine.ledger.take(tuples, [lot])
     engine.absorb_tuples(*_counted(state.segment, numbers))
     entries = Entries._make(_columns(state.entries, _ENTRIES))
     entries = entries._replace(a=_renumbered(entries.a, entries.b, numbers))
