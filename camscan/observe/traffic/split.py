@@ -16,13 +16,12 @@ from typing import BinaryIO, cast
 import msgspec
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from camscan.errors import InputError
 from camscan.limited import Line
 from camscan.observe.traffic import ways
 from camscan.observe.traffic.asked import Asked
-from camscan.observe.traffic.batch import PAD, Keys
+from camscan.observe.traffic.batch import PAD
 from camscan.observe.traffic.engine import EVERY, Engine
 from camscan.observe.traffic.flows import MOST_TUPLES, TOO_MANY
 from camscan.observe.traffic.forms import framer_of
@@ -40,9 +39,7 @@ from camscan.observe.traffic.state import (
     State,
     entered,
     raw_keys,
-    segment_of,
     state_of,
-    tuples_of,
 )
 from camscan.observe.traffic.table import PairTable
 
@@ -117,12 +114,15 @@ class PartEngine(Engine):
         self.segments: list[Segment] = []
         self.begin = part.begin
         """Of the segment that is counted now."""
+        self.pieces: list[tuple[int, PairTable]] = []
+        """Where each segment begins, and the five-tuples in it."""
         self.minutes = 0
         """Flow-minutes of the segments."""
 
     def enter(self, place: int) -> None:
         """As one process would do here, but for what depends on what is before the part: that is set aside."""
         if place > self.begin:
+            self.pieces.append((self.begin, self.counted()))
             self.segments.append(entered(self, self.begin))
             self.minutes = self.tuples.minutes.kept
             self.tuples.minutes.taken()
@@ -131,6 +131,14 @@ class PartEngine(Engine):
 
     def settle(self) -> None:
         raise Crowded
+
+    def counted(self) -> PairTable:
+        """Five-tuples of which packets were counted in this segment."""
+        there = self.tuples.tuples()
+        some = there.packets > 0
+        table = PairTable(len(there.a) + 1)
+        table.numbers(there.a[some], there.b[some])
+        return table
 
 
 class PartReading:
@@ -185,14 +193,14 @@ class PartReading:
         """What came in these directions, segment by segment."""
         engine, part = self._engine, self._part
         repeat: Repeat | None = None
-        segments = [*engine.segments, segment_of(engine, engine.begin)]
-        ends = [*(s.begin for s in segments[1:]), self._stopped]
-        for segment, end in zip(segments, ends, strict=True):
+        pieces = [*engine.pieces, (engine.begin, engine.counted())]
+        ends = [*(begin for begin, _ in pieces[1:]), self._stopped]
+        for (begin, tuples), end in zip(pieces, ends, strict=True):
             a, b = ways.keys(wanted, engine.addresses)
-            there = _among(segment, a, b)
+            there = tuples.numbers(a, b, insert=False) > 0
             if there.any():
                 repeat = repeat or Repeat(self._gates, engine.places, engine.buffer)
-                piece = open_part(Part(part.path, segment.begin, end))
+                piece = open_part(Part(part.path, begin, end))
                 packets, cut = repeat.read(piece, a[there], b[there])
                 yield Came(tuple(packets), cut)
         yield Came(last=True)
@@ -218,16 +226,6 @@ def serve(line: Line) -> None:
         elif kind == MORE:
             came = came or reading.more(msgspec.msgpack.decode(data, type=list[ways.Way]))
             line.tell(PACKETS, _encode(next(came)))
-
-
-def _among(segment: Segment, a: Keys, b: Keys) -> NDArray[np.bool_]:
-    """Which of these five-tuples were counted in a segment."""
-    there = tuples_of(segment)
-    some = there.packets > 0
-    table = PairTable(len(there.a) + 1)
-    table.numbers(there.a[some], there.b[some])
-    result: NDArray[np.bool_] = table.numbers(a, b, insert=False) > 0
-    return result
 
 
 def cut_near(path: Path, place: int) -> int | None:
