@@ -111,6 +111,15 @@ def due(run: Path, now: float, *, everything: bool = False) -> Iterator[Due]:
             yield Due(intake=folder.name, why=why, files=files)
 
 
+def left(run: Path) -> Iterator[KeptInfo]:
+    """What is kept now, of each intake, expired or not."""
+    root = run / KEPT
+    if root.is_dir():
+        for folder in sorted(p for p in root.iterdir() if p.is_dir()):
+            if any(p.suffix == ".pcapng" for p in folder.iterdir()):
+                yield _info(folder)
+
+
 def purge(run: Path, what: Due, now: float) -> Purged:
     """Delete; the note is on the disk before the first file goes."""
     folder = folder_of(run, what.intake)

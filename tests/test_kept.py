@@ -132,7 +132,7 @@ def test_purge_deletes_what_expired_and_verify_understands(tmp_path, capsys):
     assert "would be deleted" in capsys.readouterr().out
     assert path.exists()
     assert camscan(["purge", str(run.path)]) == 0
-    assert "1 files deleted (expired 2023-12-14" in capsys.readouterr().out
+    assert "1 file deleted (expired 2023-12-14" in capsys.readouterr().out
     assert not path.exists()
     assert run.verify() == ()
     assert camscan(["verify", str(run.path)]) == 0
@@ -143,7 +143,9 @@ def test_purge_deletes_what_expired_and_verify_understands(tmp_path, capsys):
 def test_without_retention_only_purge_all_deletes(tmp_path, capsys):
     run = a_run(tmp_path / "run", retention=None)
     assert camscan(["purge", str(run.path)]) == 0
-    assert "nothing" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "nothing" in out
+    assert "no retention was named: only --all deletes" in out
     assert camscan(["purge", str(run.path), "--all", "--json"]) == 0
     assert '"deleted":true' in capsys.readouterr().out
     assert run.verify() == ()

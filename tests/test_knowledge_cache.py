@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from camscan import knowledge, knowledge_cache
+from camscan import knowledge, knowledge_build, knowledge_cache
+from camscan.model.knowledge import Knowledge, TrafficKnowledge
 
 
 @pytest.fixture
@@ -42,6 +43,29 @@ def test_the_second_time_nothing_is_parsed_and_nothing_differs(home, builds):
     assert knowledge.load() == first
     assert len(builds) == 1
     assert len(list(home.iterdir())) == 1
+
+
+def test_a_part_is_what_the_whole_holds_and_is_cached_by_itself(home, builds, root):
+    part = knowledge.load_part(TrafficKnowledge)
+    whole = knowledge.load()
+    assert part == knowledge.load_part(TrafficKnowledge)
+    assert len(builds) == 1
+    assert {n: getattr(part, n) for n in part.__struct_fields__} == {
+        n: getattr(whole, n) for n in part.__struct_fields__
+    }
+    assert len(part.services) > 9
+    assert {f.name.partition("-")[0] for f in home.iterdir()} == {"knowledge", "trafficknowledge"}
+    next((root / "parties").glob("*.toml")).unlink()
+    assert knowledge.load_part(TrafficKnowledge, root) != part
+
+
+def test_every_type_of_a_record_counts_as_code(home):
+    del home
+    modules = {t.record.__module__ for t in knowledge_build._TABLES} | {Knowledge.__module__}
+    names = {f"{module.removeprefix('camscan.').replace('.', '/')}.py" for module in modules}
+    assert names <= set(knowledge_cache._READERS)
+    folder = Path(knowledge_cache.__file__).parent
+    assert all((folder / name).is_file() for name in knowledge_cache._READERS)
 
 
 def test_a_changed_file_is_noticed_whatever_its_time_and_size(home, builds, root):

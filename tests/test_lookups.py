@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,20 @@ def test_the_registration_is_always_there_and_says_its_release():
     found = lookups(fallback=None).registry
     assert found.of("8.8.8.8") == "US"
     assert found.source.startswith("iptocc ")
+
+
+def test_the_register_names_its_release():
+    release = metadata.version("iptocc")
+    assert (
+        lookups(fallback=None).registry.source == f"iptocc {release}, registers as of that release"
+    )
+
+
+@pytest.mark.parametrize("folders", [(), ("iptocc-1.0.dist-info", "iptocc-2.0.dist-info")])
+def test_where_folders_do_not_tell_the_release_the_installer_is_asked(
+    tmp_path, monkeypatch, folders
+):
+    for name in folders:
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr("iptocc.__file__", str(tmp_path / "iptocc" / "__init__.py"))
+    assert lookups(fallback=None).registry.source.split()[1] == metadata.version("iptocc") + ","

@@ -55,3 +55,8 @@ def test_the_owners_table_outranks_the_ranges():
 )  # fmt: skip
 def test_a_public_address_that_ends_in_255_is_a_host(address, expected):
     assert is_group(address) is expected
+
+
+def test_an_address_that_sends_is_a_host_whatever_it_ends_in():
+    assert not is_group("10.20.3.255", sends=True)
+    assert is_group("224.0.0.251", sends=True)

@@ -84,15 +84,16 @@ def quic_initial(
     number: int = 0,
     version: int = 1,
     named: bytes = b"",
+    fixed: int = 0x40,
 ) -> bytes:
     """One protected Initial of a client with these CRYPTO frames, padded to 1200 bytes.
 
-    `named`: the connection id it is sent to, where that is not the one its keys come from.
+    `named`: the connection id it is sent to, where that is not the one its keys come from. `fixed`: the second bit.
     """
     prefix, salt, kind = next((p, s, k) for v, p, s, k in quic._SALTS if version in v)
     keys = quic.client_keys(connection, prefix, salt)
     plain = b"".join(b"\x06" + varint(o) + varint(len(d)) + d for o, d in pieces)
-    head = bytes((0xC3 | kind << 4,)) + struct.pack(">I", version)
+    head = bytes((0x83 | fixed | kind << 4,)) + struct.pack(">I", version)
     named = named or connection
     head += bytes((len(named),)) + named + b"\x00" + b"\x00"
     plain += bytes(max(0, 1200 - len(head) - 2 - 4 - 16 - len(plain)))

@@ -6,6 +6,8 @@ Shared by scan, ingest and assess, so that all three end alike.
 from __future__ import annotations
 
 import gc
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -21,6 +23,11 @@ from camscan.report import table as table_report
 from camscan.report.model import ReportModel, build
 from camscan.run import Run
 from camscan.withdrawals import rested_on
+
+
+def terminal_width() -> int:
+    """Columns of the terminal that standard output is; 0 for a file or a pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
 
 
 def close(
@@ -46,7 +53,7 @@ def close(
             for part in json_report.parts(model):
                 click.echo(part, nl=False)
         else:
-            click.echo(table_report.write(model))
+            click.echo(table_report.write(model, terminal_width()))
             click.echo(f"Findings: {csv}")
             if model.paths.devices:
                 click.echo(f"Paths:    {csv.with_name('paths.csv')}")

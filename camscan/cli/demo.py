@@ -71,6 +71,13 @@ def run_(plan: str, mode: str, out: Path | None, speed: str) -> int:
         *("exec", "--plan", plan, "--mode", mode, "--workdir", f"{path}-owner", "--mask-lab"),
         *("--", "sh", "-c", script, sys.executable, speed, str(path)),
     )
+    if code in {0, 2} and assessments.numbers(path):
+        click.echo(
+            "Data paths are not examined by a scan. To add what the cameras send to their clouds:\n"
+            "  camscan demo capture city.pcap --seconds 60\n"
+            f"  camscan traffic city.pcap -o {path} --vantage mirror "
+            f"--networks {path}-owner/networks.toml --site {path}-owner/site.toml"
+        )
     # The city has tarpits and a device that dies under load: an audit of it ends with 2 by right,
     # as long as it came to a judgement.
     return 0 if code == 2 and assessments.numbers(path) else code

@@ -16,7 +16,7 @@ from camscan.cli.closing import close
 from camscan.cli.judging import judging_options, read_knowledge, read_options
 from camscan.clock import Clock, SystemClock, iso
 from camscan.decode import exchange
-from camscan.errors import InputError
+from camscan.errors import InputError, UsageError
 from camscan.identify import stream
 from camscan.journal import file_sha256
 from camscan.model.observation import Reason
@@ -24,6 +24,13 @@ from camscan.model.run import Input, IntakeInfo
 from camscan.observe.records import nmap_xml, suricata, zeek
 from camscan.observe.records.traffic_log import TrafficLog
 from camscan.run import IntakeWriter, Run
+
+_CAPTURE = tuple(
+    bytes.fromhex(magic) for magic in ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1", "0a0d0d0a")
+)
+"""What pcap (micro and nano, both byte orders) and pcapng begin with."""
+_SAID, _LISTED = 5, 100
+"""Lines that cannot be read: so many are printed, and so many are listed in the run; of the rest, how many."""
 
 
 @click.command()
@@ -51,6 +58,9 @@ def ingest(
     options = read_options(site_file, networks, jurisdiction, as_of)
     knowledge = read_knowledge(local)
     inputs = tuple(_input(path) for path in files)
+    for path in files:
+        if _is_capture(path):
+            raise UsageError(f"{path} is a capture: camscan traffic {path} -o {run_folder}")
     run = (
         Run.open(run_folder, clock)
         if Run.is_run(run_folder)
@@ -73,6 +83,14 @@ def _input(path: Path) -> Input:
         return Input(name=path.name, size=path.stat().st_size, sha256=file_sha256(path))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _is_capture(path: Path) -> bool:
+    try:
+        with path.open("rb") as raw, identify_input.unpacked(raw, str(path)) as file:
+            return file.peek(4)[:4] in _CAPTURE
+    except (InputError, OSError, EOFError, zlib.error, zstandard.ZstdError):
+        return False  # whatever it is, reading it says why it cannot be read
 
 
 def _info(clock: Clock, knowledge_hash: str, inputs: tuple[Input, ...]) -> IntakeInfo:
@@ -105,7 +123,12 @@ def _take(path: Path, writer: IntakeWriter, logs: dict[str, TrafficLog]) -> bool
             packed = file is not raw
         if head.startswith(b"<") and not packed:
             return _take_nmap(path, writer)
-        return _take_lines(path, writer)
+        if not head or head.startswith(b"{"):
+            return _take_lines(path, writer)
+        why = (
+            f"{path}: neither nmap XML, a log of Zeek or Suricata, nor lines of JSON; an asset list belongs into "
+            "site.toml (--site)"
+        )
     except InputError as error:
         why = str(error)
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
@@ -135,16 +158,18 @@ def _take_nmap(path: Path, writer: IntakeWriter) -> bool:
 
 def _take_lines(path: Path, writer: IntakeWriter) -> bool:
     """Observation NDJSON, lines of zgrab2, or anything of these that is compressed."""
-    complete = True
+    bad = 0
     for line in identify_input.lines([str(path)]):
         for record in stream.records(line):
             if isinstance(record, exchange.Skipped):
                 expected = stream.expected(line, record)
-                if not expected:
-                    complete = False
+                bad += not expected
+                if not expected and bad <= _SAID:
                     click.echo(
                         f"camscan: {path}:{record.line}: not read: {record.reason}", err=True
                     )
+                if not expected and bad > _LISTED:
+                    continue
                 writer.attempt(
                     device_id=record.device_id,
                     test=f"ingest {path.name}:{record.line}",
@@ -169,7 +194,12 @@ def _take_lines(path: Path, writer: IntakeWriter) -> bool:
                 flags=record.flags,
                 record_id=f"{writer.info.id}:{record.id}",
             )
-    return complete
+    if bad > _SAID:
+        click.echo(f"camscan: {path}: {bad} lines were not read", err=True)
+    if bad > _LISTED:
+        more = f"{bad - _LISTED} more lines were not read"
+        writer.attempt(device_id="", test=f"ingest {path.name}", reason=Reason.ERROR, detail=more)
+    return not bad
 
 
 def _address(text: str) -> str | None:

@@ -40,7 +40,13 @@ def purge(run_folder: Path, *, everything: bool, dry_run: bool, as_json: bool) -
         return 0
     word = "would be deleted" if dry_run else "deleted"
     for line in lines:
-        click.echo(f"{line['intake']}: {len(line['files'])} files {word} ({line['why']})")
+        count = len(line["files"])
+        click.echo(
+            f"{line['intake']}: {count} {'file' if count == 1 else 'files'} {word} ({line['why']})"
+        )
     if not lines:
         click.echo("nothing to delete")
+    for info in kept.left(run.path):
+        end = f"until {info.until}" if info.until else "no retention was named: only --all deletes"
+        click.echo(f"{info.intake}: packets are kept ({info.mode}), {end}")
     return 0

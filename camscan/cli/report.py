@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from camscan import assessments
+from camscan.cli.closing import terminal_width
 from camscan.cli.judging import read_knowledge
 from camscan.clock import SystemClock
 from camscan.errors import RunError
@@ -38,8 +39,10 @@ def report(
             f"{knowledge.content_hash[:12]}; `camscan assess {run_folder}` brings both together",
             err=True,
         )
-    writer = importlib.import_module(f"camscan.report.{'json' if as_json else form}")
-    text: str = writer.write(build(assessment, knowledge))
+    form = "json" if as_json else form
+    writer = importlib.import_module(f"camscan.report.{form}")
+    width = (terminal_width(),) if form == "table" and out is None else ()
+    text: str = writer.write(build(assessment, knowledge), *width)
     if out is None:
         click.echo(text, nl=not text.endswith("\n"))
         return 0

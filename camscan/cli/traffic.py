@@ -81,7 +81,7 @@ MODES = ("headers", "handshakes", "all")
 @click.option(
     "--show-filter",
     is_flag=True,
-    help="Print a tcpdump filter that leaves local video out of a long capture, and what it costs.",
+    help="Print a tcpdump filter that leaves local video out of a long capture; on stderr what it costs.",
 )
 @click.option(
     "--keep",
@@ -148,7 +148,11 @@ def traffic(
     if show_filter:
         from camscan.observe.traffic.kernel_filter import explained
 
-        click.echo(explained(_ranges(own_ranges)))
+        text, _, words = explained(_ranges(own_ranges)).partition("\n\n")
+        click.echo(text)
+        click.echo(
+            words, err=True
+        )  # so that "$(camscan traffic --show-filter)" is the filter alone
         return 0
     seconds = _seconds(duration) if duration else None
     if check_port:
@@ -249,6 +253,8 @@ def _check(
         raise UsageError("--duration and --filter belong to --interface")
     if interface:
         _there(interface)
+    if days is not None and not keep:
+        raise UsageError("--retention belongs to --keep: without it no packet is kept")
     if keep == "all" and days is None:
         raise UsageError("--keep all keeps pictures of people: say how long with --retention DAYS")
 

@@ -67,6 +67,7 @@ def started(wish: Wish, known: Known, what: Plan, clock: Clock) -> Intake:
         ("listen", what.listen),
         ("duration", f"{what.until - what.started:.0f} s" if what.until is not None else ""),
         ("keep", what.keep),
+        ("retention", f"{what.keep_days} days" if what.keep and what.keep_days else ""),
     )
     info = IntakeInfo(
         id="",

@@ -8,6 +8,7 @@ import click
 
 from camscan.clock import Clock, SystemClock, iso
 from camscan.errors import UsageError
+from camscan.model.traffic import STIMULI
 from camscan.observe.traffic import phases, plan
 from camscan.run import Run
 
@@ -33,7 +34,5 @@ def said(name: str, at: float) -> str:
     name = phases.name_of(name)
     if name == phases.END:
         return f"camscan: phase ended {iso(at)}"
-    stimulus = (
-        "" if name in phases.STIMULI else f" (a note; stimuli are {', '.join(phases.STIMULI)})"
-    )
+    stimulus = "" if name in STIMULI else f" (a note; stimuli are {', '.join(STIMULI)})"
     return f"camscan: phase {name} since {iso(at)}{stimulus}"

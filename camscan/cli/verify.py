@@ -36,8 +36,10 @@ def verify(run_folder: Path, *, as_json: bool) -> int:
         for problem in problems:
             click.echo(f"{problem.where}: {problem.what}")
         seals = run.seals()
-        word = "intact" if not problems else f"{len(problems)} problems"
-        click.echo(f"{run.info.run_id}: {len(intakes)} intakes, {len(seals)} sealed, {word}")
+        found = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        count = "1 intake" if len(intakes) == 1 else f"{len(intakes)} intakes"
+        word = found if problems else "intact"
+        click.echo(f"{run.info.run_id}: {count}, {len(seals)} sealed, {word}")
         if seals:
             click.echo(f"last seal: sha256 {seals[-1][1]}")
     return 1 if problems else 0

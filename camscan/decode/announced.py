@@ -71,7 +71,12 @@ def mqtt(data: bytes) -> str:
     level = data[at + 2 + name : at + 3 + name]
     at += 2 + name + 4
     if level == b"\x05":  # properties stand before the payload
-        at += 1 + (data[at] if at < len(data) else 0)
+        length, size = 0, 0
+        for size, byte in enumerate(data[at : at + 4]):
+            length |= (byte & 0x7F) << 7 * size
+            if byte < 0x80:
+                break
+        at += size + 1 + length
     size = int.from_bytes(data[at : at + 2], "big")
     text = data[at + 2 : at + 2 + size]
     return _id(text) if len(text) == size else ""

@@ -87,23 +87,24 @@ def share_link(one: str, other: str) -> bool:
 
 
 @lru_cache(_MAX_REMEMBERED)
-def is_group(address: str) -> bool:
+def is_group(address: str, *, sends: bool = False) -> bool:
     """Multicast, broadcast or unspecified: no single host.
 
-    The last address of a private /24 counts as its broadcast; of public ones it may be a host.
+    The last address of a private /24 counts as its broadcast, unless something `sends` from it: then it is a host
+    of a larger net, as the last address of a public /24 may be.
     """
     four = ipv4.number(address)
     if four >= 0:
         if four in {0, 0xFFFF_FFFF} or four >> 28 == 14:
             return True
-        return four & 0xFF == 0xFF and _usual()(address)
+        return not sends and four & 0xFF == 0xFF and _usual()(address)
     try:
         number = ipaddress.ip_address(address)
     except ValueError:
         return False
     if number.is_multicast or number.is_unspecified:
         return True
-    return address.endswith(".255") and _usual()(address)
+    return not sends and address.endswith(".255") and _usual()(address)
 
 
 @cache

@@ -46,7 +46,8 @@ class Piece(Struct, frozen=True):
 
 def is_initial(data: bytes) -> bool:
     """Whether a datagram begins with a long header of a version and type read here. Cheap."""
-    return len(data) >= 64 and data[0] & 0xC0 == 0xC0 and _form(data) is not None
+    # The second bit is not looked at: clients that were told so draw it (RFC 9287).
+    return len(data) >= 64 and data[0] & 0x80 != 0 and _form(data) is not None
 
 
 def _form(data: bytes) -> tuple[str, bytes] | None:

@@ -67,6 +67,24 @@ class Traffic:
         """Whether a party outside the owner's networks may stand behind an address."""
         return not self.own(remote) and not is_group(remote) and not self.nobody(remote)
 
+    def phases_of(self, ident: str, record: Flow | NameSeen) -> tuple[str, ...]:
+        """Phases of its capture in which a record was seen; of a flow the minutes with packets count."""
+        summary = self.summaries.get(ident.partition(":")[0])
+        if summary is None:
+            return ()
+        ends = [(record.first, record.first), (record.last, record.last)]
+        if isinstance(record, Flow):
+            ends += [
+                (max(m.start, record.first), min(m.start + 60, record.last)) for m in record.minutes
+            ]
+        return tuple(
+            dict.fromkeys(
+                name
+                for name, begin, end in summary.phases
+                if any(first <= end and last >= begin for first, last in ends)
+            )
+        )
+
     def of(self, device: Device) -> Seen:
         names, flows, services = [], [], []
         for name in device.observations:
@@ -106,7 +124,7 @@ def _endpoints(
 ) -> tuple[Endpoint, ...]:
     seen = traffic.of(device)
     own = frozenset(device.addresses)
-    index = NameIndex(n for _, n in seen.names)
+    index = NameIndex((n for _, n in seen.names), of_one=True)
     spoken: dict[tuple[str, int, str], list[tuple[str, ServiceSeen]]] = {}
     for ident, service in seen.services:
         spoken.setdefault((service.remote, service.port, service.transport), []).append(
@@ -131,7 +149,11 @@ def _endpoints(
         endpoint = _contacted(device, flow, named, here, purposes, inbound=inbound)
         beside = [ids[p, n] for p in named.by for n in named.names if (p, n) in ids]
         found.append(
-            replace(endpoint, observations=(ident, *(i for i, _ in here), *dict.fromkeys(beside)))
+            replace(
+                endpoint,
+                observations=(ident, *(i for i, _ in here), *dict.fromkeys(beside)),
+                phases=traffic.phases_of(ident, flow),
+            )
         )
     for (remote, _, _), here in spoken.items():
         # A service without its flow: an imported log, or records beyond the limit.
@@ -144,7 +166,10 @@ def _endpoints(
         nowhere = led.get(seen_name.name, "")
         if nowhere and traffic.own(nowhere):
             continue
-        endpoint = _named(device, seen_name, ids.get((seen_name.proto, seen_name.name), ""))
+        ident = ids.get((seen_name.proto, seen_name.name), "")
+        endpoint = replace(
+            _named(device, seen_name, ident), phases=traffic.phases_of(ident, seen_name)
+        )
         if nowhere and (range_ := traffic.nobody(nowhere)):
             endpoint = replace(endpoint, why=(f"led to {nowhere}, no party: {range_}",))
         found.append(endpoint)

@@ -31,14 +31,17 @@ class Named(Struct, frozen=True):
 class NameIndex:
     """All names of a run's captures, by what they are joined with."""
 
-    def __init__(self, names: Iterable[NameSeen]) -> None:
+    def __init__(self, names: Iterable[NameSeen], *, of_one: bool = False) -> None:
+        """`of_one`: all are of one device, which may ask by IPv4 for what it contacts by IPv6."""
+        self._of_one = of_one
         self._inside: dict[tuple[str, str, int], dict[str, str]] = {}
         self._asked: dict[tuple[str, str], list[NameSeen]] = {}
         self._shown: dict[tuple[str, str, int], dict[str, str]] = {}
         for seen in names:
             if seen.proto == "dns" and not seen.odd:
                 for address in seen.answers:
-                    self._asked.setdefault((seen.client, address), []).append(seen)
+                    client = "" if of_one else seen.client
+                    self._asked.setdefault((client, address), []).append(seen)
             elif seen.remote is not None and seen.port is not None:
                 table = self._shown if seen.proto == "tls-cert" else self._inside
                 table.setdefault((seen.client, seen.remote, seen.port), {})[seen.name] = seen.proto
@@ -48,10 +51,9 @@ class NameIndex:
         place = (flow.client, flow.remote, flow.port)
         found: dict[str, str] = dict.fromkeys(flow.names, "log")
         found |= self._inside.get(place, {})
+        client = "" if self._of_one else flow.client
         asked = [
-            n
-            for n in self._asked.get((flow.client, flow.remote), ())
-            if n.first - _EARLY_S <= flow.last
+            n for n in self._asked.get((client, flow.remote), ()) if n.first - _EARLY_S <= flow.last
         ]
         # The last question before the flow began is the likeliest.
         asked.sort(key=lambda n: (n.first > flow.first, -n.first, n.name))

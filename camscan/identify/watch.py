@@ -100,9 +100,7 @@ def _watch(
         encrypted_resolvers=tuple(
             dict.fromkeys(r for s in summaries for r in s.encrypted_resolvers)
         ),
-        phases=tuple(
-            dict.fromkeys(p[0] for s in summaries for p in s.phases if not _unseen(p, s.gaps))
-        ),
+        phases=tuple(dict.fromkeys(p[0] for s in summaries for p in s.phases if s.seen(p))),
         not_examined=tuple(pair for s in summaries for pair in s.not_examined),
         media_judged=all(s.media_judged for s in summaries),
         gaps=tuple(gap for s in summaries for gap in s.gaps),
@@ -114,12 +112,6 @@ def _examined(summary: CaptureSummary) -> float:
     if summary.first is None or summary.last is None:
         return 0.0
     return summary.last - summary.first - sum(end - begin for begin, end, _ in summary.gaps)
-
-
-def _unseen(phase: tuple[str, float, float], gaps: tuple[tuple[float, float, str], ...]) -> bool:
-    """Whether all of a phase lies in time that was not examined."""
-    _, begin, end = phase
-    return any(first <= begin and end <= last for first, last, _ in gaps)
 
 
 def _bars(volumes: dict[int, tuple[int, int]]) -> tuple[int, tuple[Minute, ...]]:

@@ -13,7 +13,7 @@ from camscan.decode import capture_record
 from camscan.errors import DecodeError
 from camscan.judge.watching import gap_words
 from camscan.model.observation import Kind, Observation
-from camscan.model.traffic import CaptureSummary
+from camscan.model.traffic import CaptureSummary, phase_words
 
 ABOUT: Mapping[str, str] = {
     Kind.CAPTURE.value: "captures: from where, when, how much",
@@ -53,6 +53,11 @@ def left_out(found: Iterable[tuple[str, CaptureSummary]]) -> tuple[str, ...]:
     for intake, s in found:
         lines += [f"{intake}: {reason}: {count}" for reason, count in s.not_examined]
         lines += [f"{intake}: {gap_words(gap)}" for gap in s.gaps]
+        lines += [
+            f"{intake}: phase {phase[0]}: the capture holds nothing of its time ({_time(phase[1])} to {_time(phase[2])})"
+            for phase in s.phases
+            if not s.seen(phase)
+        ]
         lines += [f"{intake}: {note}" for note in s.notes]
         if s.encrypted_resolvers:
             hidden = ", ".join(s.encrypted_resolvers)
@@ -70,7 +75,7 @@ def _sentence(s: CaptureSummary) -> str:
     if not s.packets and s.first is None:
         return f"{s.vantage}: nothing could be read."
     loss = "loss not stated" if s.lost is None else f"{s.lost} packets lost"
-    phases = ", ".join(name for name, _, _ in s.phases) or "none stated"
+    phases = phase_words(p[0] for p in s.phases if s.seen(p))
     unwrapped = "".join(f", {n} packets unwrapped from {name}" for name, n in s.encapsulations)
     clients = "1 client" if s.clients == 1 else f"{s.clients} clients"
     return (

@@ -12,10 +12,7 @@ from camscan.judge.answer import Answer, unknown
 from camscan.judge.subject import Subject
 from camscan.model.claim import Confidence, Level, State
 from camscan.model.observation import Reason
-from camscan.model.traffic import Watch
-
-STIMULI = ("power-cycle", "login", "motion", "time-change", "internet-cut")
-"""Phases of the capture by these names count as stimuli (facts: scoring 5)."""
+from camscan.model.traffic import STIMULI, Watch, phase_words
 
 
 def absent(
@@ -71,7 +68,7 @@ def watch_details(watch: Watch) -> tuple[str, ...]:
         f"volume of the device: {watch.bytes_up} bytes sent, {watch.bytes_down} received",
         f"packets lost by the capture: {'not stated' if watch.lost is None else watch.lost}",
         f"DNS visible: {'yes' if watch.dns_visible else 'no'}",
-        f"stimuli: {', '.join(watch.phases) or 'none stated'}",
+        f"stimuli: {phase_words(watch.phases)}",
     ]
     lines += [f"not examined: {words}" for words in map(gap_words, watch.gaps)]
     if watch.encrypted_resolvers:

@@ -222,6 +222,8 @@ class Endpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How a class was reached, in words."""
     inbound: bool = False
     """The other side opened the conversation."""
+    phases: tuple[str, ...] = ()
+    """Phases of the capture in which it was seen, to the minute."""
     level: Level = Level.E2
     """Strength of the marks that captures gave."""
     observations: tuple[str, ...] = ()

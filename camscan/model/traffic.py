@@ -8,7 +8,20 @@ Python's search for cycles (`gc=False`): strings, numbers and tuples of them mak
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec import Struct
+
+STIMULI = ("power-cycle", "login", "motion", "time-change", "internet-cut")
+"""Phases of a capture by these names count as stimuli (facts: scoring 5); any other name is a note."""
+
+
+def phase_words(names: Iterable[str]) -> str:
+    """`power-cycle; other phases: boot`, or `none stated`."""
+    given = tuple(dict.fromkeys(names))
+    notes = [name for name in given if name not in STIMULI]
+    text = ", ".join(name for name in given if name in STIMULI) or "none stated"
+    return f"{text}; other phases: {', '.join(notes)}" if notes else text
 
 
 class NameSeen(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -142,6 +155,16 @@ class CaptureSummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """(begin, end, why): time between `first` and `last` that was not examined."""
     notes: tuple[str, ...] = ()
     """What else a reader must know: files that cover the same time ..."""
+
+    def seen(self, phase: tuple[str, float, float]) -> bool:
+        """Whether a part of a phase lies in the window and outside its gaps."""
+        if self.first is None or self.last is None:
+            return False
+        _, begin, end = phase
+        if end < self.first or begin > self.last:
+            return False
+        begin, end = max(begin, self.first), min(end, self.last)
+        return not any(first <= begin and end <= last for first, last, _ in self.gaps)
 
 
 class Captured(Struct, frozen=True, kw_only=True):

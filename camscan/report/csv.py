@@ -17,7 +17,7 @@ HEADER = (
 PATHS_HEADER = (
     "device", "destination", "address", "port", "marks", "named_by", "class", "services", "bytes_up", "bytes_down",
     "first_seen_utc", "last_seen_utc", "service_operator", "service_parent_country", "network_operator",
-    "network_parent_country", "registry_country", "located_country", "why", "sources",
+    "network_parent_country", "registry_country", "located_country", "phases", "why", "sources",
 )  # fmt: skip
 
 _PIECE = 1 << 16
@@ -67,7 +67,7 @@ def path_parts(model: ReportModel) -> Iterator[str]:
                 r.device_id, r.destination, r.address, r.port, r.marks, r.named_by, r.kind, r.services,
                 str(r.bytes_up), str(r.bytes_down), r.first.removesuffix(" UTC"), r.last.removesuffix(" UTC"), r.service_operator,
                 r.service_parent_country, r.network_operator, r.network_parent_country,
-                r.registry_country, r.located_country, "; ".join(r.why), "; ".join(r.sources),
+                r.registry_country, r.located_country, r.phases, "; ".join(r.why), "; ".join(r.sources),
             )  # fmt: skip
             writer.writerow([defuse(cell) for cell in row])
         yield out.getvalue()

@@ -45,6 +45,8 @@ def write(model: ReportModel) -> str:
     parts += [
         *_heading("evidence"),
         *table(("Input", "SHA-256"), (*model.assessment.inputs, *model.assessment.seals)),
+        *(f"- option: {escape(o)}" for o in model.assessment.options),
+        "",
     ]
     parts += [*_heading("limits"), en.LIMITS, ""]
     return "\n".join(parts)  # fmt: skip
@@ -59,12 +61,13 @@ def _coverage(model: ReportModel) -> list[str]:
     lines = table(
         ("Test", "Answered", "Not examined (reason)", "Note"),
         [
-            (c.about or c.test, f"{c.answered} of {c.asked}", c.not_examined, c.note)
+            (c.name, f"{c.answered} of {c.asked}", c.not_examined, c.note)
             for c in model.coverage
             if not c.whole
         ],
     )
-    lines += [f"- {en.ANSWERED_BY_ALL.format(sum(c.whole for c in model.coverage))}"]
+    if whole := sum(c.whole for c in model.coverage):
+        lines += [f"- {en.answered_by_all(whole)}"]
     for name, texts in (
         ("segment", coverage.segments),
         ("not examined", coverage.not_examined),
@@ -116,7 +119,8 @@ def _paths(model: ReportModel) -> list[str]:
         lines += [f"### {title}", "", *_path_table(rows)] if rows else []
     for d in paths.devices:
         lines += [f"### {escape(d.device_id)}", "", f"- window: {escape(d.window)}"]
-        lines += [f"- {escape(n)}" for n in d.notes] + [""]
+        lines += [f"- {escape(n)}" for n in d.notes]
+        lines += [f"- in phase {escape(name)}: {escape(met)}" for name, met in d.phases] + [""]
         for title, rows in (
             ("Contacted", d.contacted),
             ("Named, and no party contacted under that name in the window", d.named_only),
@@ -176,7 +180,7 @@ def _references(references: Iterable[Reference]) -> list[str]:
             ]
         lines += [
             f"- Source: {escape(r.record.source)} ({escape(r.record.as_of)}, {escape(r.record.verification)})",
-            f"- Beside {len(r.findings)} findings",
+            f"- Beside {en.count(len(r.findings), 'finding')}",
             "",
         ]
     return lines

@@ -253,7 +253,7 @@ def _front(assessment: Assessment, knowledge: Knowledge) -> tuple[tuple[str, str
         ("Owner", clean(assessment.owner) or "not stated"),
         ("Site", clean(assessment.site) or "not stated"),
         ("Statement of authority", clean(authority)),
-        ("Scope", ", ".join(assessment.scope) or "files only"),
+        ("Scope", ", ".join(assessment.scope) or "none: nothing was sent"),
         *([("Left out", ", ".join(assessment.excluded))] if assessment.excluded else []),
         ("Judged as of", assessment.as_of),
         (

@@ -15,7 +15,7 @@ from camscan.model.claim import Endpoint, Mark
 from camscan.model.finding import Assessment
 from camscan.model.knowledge import Knowledge
 from camscan.model.party import Party
-from camscan.model.traffic import DeviceTraffic, Watch
+from camscan.model.traffic import DeviceTraffic, Watch, phase_words
 from camscan.report.order import device_key
 from camscan.report.text import en
 
@@ -51,6 +51,8 @@ class PathRow(Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
     """`column: source (date)`, and in which columns differ."""
     why: tuple[str, ...]
+    phases: str
+    """Phases of the capture in which it was seen, to the minute."""
 
 
 class PartyRow(Struct, frozen=True, kw_only=True):
@@ -72,6 +74,8 @@ class DevicePaths(Struct, frozen=True, kw_only=True):
     device_id: str
     window: str
     notes: tuple[str, ...]
+    phases: tuple[tuple[str, str], ...]
+    """Each phase of the capture, and the destinations contacted in it."""
     traffic: DeviceTraffic | None
     contacted: tuple[PathRow, ...]
     named_only: tuple[PathRow, ...]
@@ -109,6 +113,7 @@ def build_paths(assessment: Assessment, knowledge: Knowledge) -> Paths:
                 device_id=clean(name),
                 window=_window(traffic.watch) if traffic is not None else "window not stated",
                 notes=_notes(traffic) if traffic is not None else (),
+                phases=_phases(traffic.watch, ends) if traffic is not None else (),
                 traffic=traffic,
                 contacted=tuple(_row(e, parties) for e in ends if Mark.CONTACTED in e.marks),
                 named_only=tuple(_row(e, parties) for e in ends if Mark.CONTACTED not in e.marks),
@@ -186,13 +191,12 @@ def _notes(traffic: DeviceTraffic) -> tuple[str, ...]:
         f"taken from: {', '.join(watch.vantages) or 'not stated'}; "
         f"lost by the capture: {'not stated' if watch.lost is None else f'{watch.lost} packets'}; "
         f"DNS {'visible' if watch.dns_visible else 'not visible'}; "
-        f"stimuli: {', '.join(map(clean, watch.phases)) or 'none stated'}"
+        f"stimuli: {clean(phase_words(watch.phases))}"
     )
     lines = [volume, how]
     for name, flows, up, down in watch.special:
-        count = "1 flow" if flows == 1 else f"{flows} flows"
         lines.append(
-            f"no party: {count} with {name}, a special-purpose range; {size(up)} sent, {size(down)} received"
+            f"no party: {en.count(flows, 'flow')} with {name}, a special-purpose range; {size(up)} sent, {size(down)} received"
         )
     if watch.encrypted_resolvers:
         hidden = ", ".join(map(clean, watch.encrypted_resolvers))
@@ -201,6 +205,16 @@ def _notes(traffic: DeviceTraffic) -> tuple[str, ...]:
         told = "; ".join(f"{clean(reason)}: {count}" for reason, count in watch.not_examined)
         lines.append(f"not examined: {told}")
     return tuple(lines)
+
+
+def _phases(watch: Watch, ends: Iterable[Endpoint]) -> tuple[tuple[str, str], ...]:
+    """Contacts per phase (table L3 of a laboratory's report)."""
+    met = [e for e in ends if Mark.CONTACTED in e.marks]
+    rows = []
+    for phase in watch.phases:
+        names = sorted({e.name or e.address or "" for e in met if phase in e.phases})
+        rows.append((clean(phase), clean(", ".join(names)) or "none seen"))
+    return tuple(rows)
 
 
 def _grouped(endpoints: Iterable[Endpoint], parties: Mapping[str, Party]) -> tuple[PathRow, ...]:
@@ -250,6 +264,7 @@ def _row(e: Endpoint, parties: Mapping[str, Party]) -> PathRow:
         marks=", ".join(m.value for m in e.marks),
         sources=tuple(map(clean, e.sources)),
         why=tuple(clean(w) for w in e.why),
+        phases=clean(", ".join(e.phases)),
     )
 
 

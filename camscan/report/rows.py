@@ -85,6 +85,11 @@ class CoverageRow(Struct, frozen=True, kw_only=True):
     note: str
 
     @property
+    def name(self) -> str:
+        """What was asked, in words, and the id of the test, which other texts name."""
+        return f"{self.about.rstrip('.')} ({self.test})" if self.about else self.test
+
+    @property
     def whole(self) -> bool:
         """Whether all that the test was put to gave an answer, and nothing is to be said of it."""
         return not (self.not_examined or self.note)

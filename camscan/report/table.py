@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
+from collections.abc import Sequence
 
 from tabulate import tabulate
 
@@ -14,25 +16,29 @@ from camscan.report.text import en
 _LONGEST = 64
 _PARTIES = 10
 _NAMED = 2
+_NARROWEST = 40
 
 
-def write(model: ReportModel) -> str:
-    """Plain text, no colours, no terminal codes; the same bytes for the same model."""
+def write(model: ReportModel, width: int = 0) -> str:
+    """Plain text, no colours, no terminal codes; the same bytes for the same model and width.
+
+    `width`: columns of the terminal; a table that is wider is written as a list. 0: as wide as it comes.
+    """
     parts = [
         model.title,
         "",
         *(f"{name}: {text}" for name, text in model.front[:7]),
         "",
         en.HEADINGS["coverage"],
-        _coverage(model),
+        _coverage(model, width),
         "",
         en.HEADINGS["risk"],
-        _risk(model.devices),
+        _risk(model.devices, width),
         *_legend(model),
         "",
         *_others(model),
-        *_parties(model),
-        *_concerns(model),
+        *_parties(model, width),
+        *_concerns(model, width),
         en.HEADINGS["summary"],
         tabulate(model.summary, tablefmt="plain", disable_numparse=True),
         "",
@@ -43,7 +49,29 @@ def write(model: ReportModel) -> str:
     return "\n".join(parts)
 
 
-def _parties(model: ReportModel) -> list[str]:
+def _grid(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], caps: list[int | None] | None, width: int
+) -> str:
+    """A table; where it is wider than `width`, a list: the first cell, and below it the others by name."""
+    text = tabulate(
+        rows, headers=headers, tablefmt="simple", disable_numparse=True, maxcolwidths=caps
+    )
+    if not width or max(map(len, text.splitlines()), default=0) <= width:
+        return text
+    lines = []
+    for first, *others in rows:
+        told = "; ".join(
+            f"{name}: {cell}" for name, cell in zip(headers[1:], others, strict=True) if cell
+        )
+        lines += textwrap.wrap(first, max(width, _NARROWEST), subsequent_indent="  ")
+        lines += textwrap.wrap(
+            told, max(width, _NARROWEST), initial_indent="    ", subsequent_indent="    ",
+            break_on_hyphens=False,
+        )  # fmt: skip
+    return "\n".join(lines)
+
+
+def _parties(model: ReportModel, width: int) -> list[str]:
     """Who was talked to, by volume; where a capture is part of the run."""
     paths = model.paths
     if not paths.devices:
@@ -61,43 +89,39 @@ def _parties(model: ReportModel) -> list[str]:
     ]
     named = sum(len(d.named_only) for d in paths.devices)
     counts = (
-        f"{len(paths.unknown)} destinations without a known operator, {len(paths.nameless)} contacted without a name, "
-        f"{named} names without a flow to a party (HTML report, paths.csv)"
+        f"{en.count(len(paths.unknown), 'destination')} without a known operator, "
+        f"{len(paths.nameless)} contacted without a name, "
+        f"{en.count(named, 'name')} without a flow to a party (HTML report, paths.csv)"
     )
     return [
         en.HEADINGS["paths"],
         *([unseen] if (unseen := unseen_words(paths)) else []),
-        tabulate(
-            rows,
-            headers=("Party", "As", "Parent country", "Devices", "Sent", "Received"),
-            tablefmt="simple",
-            disable_numparse=True,
+        _grid(("Party", "As", "Parent country", "Devices", "Sent", "Received"), rows, None, width)
+        if rows
+        else en.NO_PARTY,
+        *(
+            [en.PARTIES_CUT.format(len(rows), paths.party_count)]
+            if paths.party_count > len(rows)
+            else []
         ),
         counts,
         "",
     ]
 
 
-def _coverage(model: ReportModel) -> str:
+def _coverage(model: ReportModel, width: int) -> str:
     """Tests that left something open, one line for all others; the HTML report has every line."""
     left = [c for c in model.coverage if not c.whole]
-    rows = [
-        (c.about or c.test, f"{c.answered} of {c.asked}", c.not_examined or en.DASH, c.note)
-        for c in left
-    ]
-    wide = 4 if any(c.note for c in left) else 3
+    rows = [(c.name, f"{c.answered} of {c.asked}", c.not_examined) for c in left if c.not_examined]
     lines = []
     if rows:
-        table = tabulate(
-            [row[:wide] for row in rows],
-            headers=("Test", "Answered", "Not examined (reason)", "Note")[:wide],
-            tablefmt="simple",
-            disable_numparse=True,
-            maxcolwidths=[60, None, 40, 40][:wide],
+        lines.append(
+            _grid(("Test", "Answered", "Not examined (reason)"), rows, [60, None, 40], width)
         )
-        lines.append(table)
-    lines.append(f"{en.ANSWERED_BY_ALL.format(len(model.coverage) - len(left))} (HTML report)")
+    if whole := len(model.coverage) - len(rows):
+        lines.append(f"{en.answered_by_all(whole)} (HTML report)")
     coverage = model.assessment.coverage
+    lines += [f"{c.about or c.test}: {c.note}" for c in left if c.note]
     lines += [f"segment: {s}" for s in coverage.segments]
     lines += [f"not examined: {s}" for s in coverage.not_examined]
     lines += [f"did not finish: {s}" for s in coverage.incomplete]
@@ -105,7 +129,7 @@ def _coverage(model: ReportModel) -> str:
     return "\n".join(lines)
 
 
-def _risk(rows: tuple[DeviceRow, ...]) -> str:
+def _risk(rows: tuple[DeviceRow, ...], width: int) -> str:
     if not rows:
         return "No camera or recorder was named. That is a result only under the coverage above."
     headers = ("device", "place", "brand", "maker", "model", "firmware", "cloud", "action", "row", "next", "confidence", "concerns")  # fmt: skip
@@ -128,13 +152,8 @@ def _risk(rows: tuple[DeviceRow, ...]) -> str:
         )
         for r in rows
     ]
-    return tabulate(
-        table,
-        headers=[en.COLUMNS[h] for h in headers],
-        tablefmt="simple",
-        disable_numparse=True,
-        maxcolwidths=[15, 10, 11, 11, 16, 18, 12, 18, None, 9, None, 15],
-    )
+    caps = [15, 10, 11, 11, 16, 18, 12, 18, None, 9, None, 15]
+    return _grid([en.COLUMNS[h] for h in headers], table, caps, width)
 
 
 def _legend(model: ReportModel) -> list[str]:
@@ -178,7 +197,7 @@ def _met(paths: DevicePaths | None) -> str:
     return f"  contacted: {'; '.join(map(_short, names[:_NAMED]))}{more}" if names else ""
 
 
-def _concerns(model: ReportModel) -> list[str]:
+def _concerns(model: ReportModel, width: int) -> list[str]:
     if not model.concerns:
         return []
     rows = [
@@ -192,13 +211,7 @@ def _concerns(model: ReportModel) -> list[str]:
     ]
     return [
         en.HEADINGS["concerns"],
-        tabulate(
-            rows,
-            headers=("Id", "Concern", "On this network", "Devices"),
-            tablefmt="simple",
-            disable_numparse=True,
-            maxcolwidths=[None, 48, 34, 34],
-        ),
+        _grid(("Id", "Concern", "On this network", "Devices"), rows, [None, 48, 34, 34], width),
         en.CONCERN_NOTE,
         "",
     ]

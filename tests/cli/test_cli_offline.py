@@ -546,3 +546,23 @@ def test_a_newer_run_is_refused_in_words(judged, capsys):
     path.write_text(path.read_text().replace("camscan-run/1", "camscan-run/2"))
     assert run(["verify", str(judged)]) == 2
     assert "camscan-run/2" in capsys.readouterr().err
+
+
+def test_what_ingest_does_not_read_is_told_once_and_where_it_belongs(tmp_path, capsys):
+    run_folder = tmp_path / "run"
+    capture, text, lines = tmp_path / "a.pcap", tmp_path / "assets.csv", tmp_path / "many.ndjson"
+    capture.write_bytes(bytes.fromhex("d4c3b2a1") + bytes(20))
+    assert run(["ingest", str(run_folder), str(capture)]) == 3
+    assert f"is a capture: camscan traffic {capture} -o {run_folder}" in capsys.readouterr().err
+    assert not run_folder.exists()
+    text.write_text("id;mac\nCAM-1;00:11:22:33:44:55\n" * 50)
+    assert run(["ingest", str(run_folder), str(text)]) == 2
+    err = capsys.readouterr().err
+    assert "nor lines of JSON" in err
+    assert err.count("\n") == 1
+    lines.write_text("{}\n" * 5000)
+    assert run(["ingest", str(run_folder), str(lines)]) == 2
+    err = capsys.readouterr().err
+    assert "5000 lines were not read" in err
+    assert err.count("\n") <= 8
+    assert len(list(Run.open(run_folder, SystemClock()).attempts())) <= 102

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from programs import program
 
 from camscan import assessments
 from camscan.cli.main import run as camscan
+from camscan.clock import iso
 from camscan.journal import read_observations
 from camscan.model.claim import Attribute, Mark
 from camscan.model.observation import Kind
@@ -310,3 +312,55 @@ def test_an_interface_that_is_not_there_is_wrong_use(look, tmp_path, capsys):
     assert camscan(["traffic", "--interface", "absent0", *look, *out]) == 3
     assert "no interface absent0 here; there are: " in capsys.readouterr().err
     assert not run.exists()
+
+
+def test_lines_of_a_capture_need_no_judge(tmp_path):
+    """The process that prints them reads no packets, judges nothing, and loads neither."""
+    wire.write_pcap(
+        tmp_path / "x.pcap", [wire.datagram(wire.dns_query("cam.example.com"), dport=53)]
+    )
+    code = (
+        "import sys; from camscan.cli.main import run; code = run(['traffic', sys.argv[1], '--json']);"
+        "print(code, [m for m in sys.modules if m in ('camscan.audit', 'camscan.judge', 'camscan.knowledge_build',"
+        "'email', 'importlib.metadata', 'maxminddb', 'numpy', 're2', 'tomllib')])"
+    )
+    for _ in range(2):  # the first fills the cache of signatures
+        result = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "x.pcap")],
+            capture_output=True, check=True, text=True,
+        )  # fmt: skip
+    *lines, last = result.stdout.splitlines()
+    assert last == "0 []"
+    assert [json.loads(line)["type"] for line in lines] == ["name", "flow"]
+
+
+def test_a_retention_without_keeping_is_wrong_use(tmp_path, capsys):
+    wire.write_pcap(tmp_path / "c.pcap", conversation())
+    assert camscan(["traffic", str(tmp_path / "c.pcap"), "--retention", "3"]) == 3
+    assert "--retention belongs to --keep" in capsys.readouterr().err
+
+
+def test_contacts_are_told_per_phase(tmp_path, capsys):
+    capture, networks, out = tmp_path / "c.pcap", tmp_path / "networks.toml", tmp_path / "run"
+    wire.write_pcap(capture, conversation())
+    networks.write_text(NETWORKS)
+    spans = {
+        "boot": (T - 1, T + 2.5),
+        "idle": (T + 2.6, T + 2.9),
+        "live view": (T + 3, T + 9),
+        "update": (T + 900, T + 990),
+    }
+    phases = [f"--phase={name}={iso(a)}/{iso(b)}" for name, (a, b) in spans.items()]
+    arguments = ["-o", str(out), "--networks", str(networks), *phases]
+    assert camscan(["traffic", str(capture), *arguments]) == 0
+    met = {(e.address, e.port): e.phases for e in assessments.read(out).endpoints if e.packets}
+    assert met[wire.SERVER, 8800] == ("boot",)
+    assert met["203.0.113.99", 6000] == ("live view",)
+    paths = list(csv.DictReader(next(out.glob("assessments/*/paths.csv")).read_text().splitlines()))
+    assert {r["phases"] for r in paths if r["address"] == "203.0.113.8"} == {"live view"}
+    page = next(out.glob("assessments/*/report.html")).read_text()
+    assert f"<dt>boot</dt><dd>{CLOUD}</dd>" in page
+    assert "<dt>idle</dt><dd>none seen</dd>" in page
+    assert "<dt>update</dt>" not in page
+    assert "phase update: the capture holds nothing of its time" in page
+    capsys.readouterr()

@@ -183,10 +183,19 @@ def test_a_text_request_names_its_party_and_no_secret(line, host, port):
     assert "s3cret" not in str(head)
 
 
+@pytest.mark.parametrize("properties", [b"", bytes(5), bytes(127), bytes(128), bytes(300)])
+def test_the_client_id_of_mqtt_5_stands_behind_properties_of_any_length(properties):
+    size = len(properties)
+    length = bytes((size,)) if size < 128 else bytes((size & 0x7F | 0x80, size >> 7))
+    body = b"\x00\x04MQTT\x05\x02\x00\x3c" + length + properties + b"\x00\x07cam-001"
+    assert announced.mqtt(b"\x10\xff\x03" + body) == "cam-001"
+
+
 def test_sip_gives_the_twenty_digit_id_and_no_telephone_number():
     camera = b"REGISTER sip:a@b SIP/2.0\r\nFrom: <sip:34020000001320000001@b>;tag=1\r\n\r\n"
     phone = b"REGISTER sip:a@b SIP/2.0\r\nFrom: <sip:+38111123456@b>;tag=1\r\n\r\n"
-    assert (announced.gb28181(camera), announced.gb28181(phone)) == ("34020000001320000001", "")
+    card = b"REGISTER sip:a@b SIP/2.0\r\nFrom: <sip:89490200001034567890@b>;tag=1\r\n\r\n"
+    assert [announced.gb28181(m) for m in (camera, phone, card)] == ["34020000001320000001", "", ""]
 
 
 @given(st.binary(max_size=300))

@@ -71,3 +71,16 @@ def test_a_phase_that_lies_in_a_gap_was_not_seen():
         ),
     )
     assert found.phases == ("motion", "power-cycle")
+
+
+def test_a_phase_outside_the_window_is_no_stimulus_of_it():
+    found = watch(
+        first=T,
+        last=T + DAY,
+        phases=(
+            ("login", T - 600, T - 60),
+            ("motion", T + DAY + 60, T + DAY + 600),
+            ("power-cycle", T - 60, T + 60),
+        ),
+    )
+    assert found.phases == ("power-cycle",)

@@ -306,9 +306,17 @@ def test_time_and_name_services_in_the_prc():
     ntp = host("ntp.aliyun.com", "ntp", country="CN", service_operator="net-alibaba-cloud-cn")
     answer = ask("default-infra-cn", endpoints=(ntp,))
     assert answer.state is OBSERVED
-    assert "ntp.aliyun.com (set; ntp; net-alibaba-cloud-cn)" in answer.statement
+    assert "ntp.aliyun.com (set; ntp; operated by " in answer.statement
     inside = host("114.114.114.114", "dns", mark=Mark.EMBEDDED, country="CN")
     assert "contained in its firmware" in ask("default-infra-cn", endpoints=(inside,)).statement
+    hosted = host(
+        "time.example", "ntp", country="US", network_operator="Hoster", network_parent_country="CN"
+    )
+    told = ask("default-infra-cn", endpoints=(hosted,)).statement
+    assert "hosted on a network of Hoster" in told
+    assert "operator for" not in told  # a host is no operator
+    both = ask("default-infra-cn", endpoints=(ntp, hosted)).statement
+    assert "of a PRC operator, or on networks of a PRC group" in both
     own = (host("ntp.example", "ntp", country="DE"), host("dns.example", "dns", country="DE"))
     assert ask("default-infra-cn", endpoints=own).state is NOT
     assert ask("default-infra-cn", endpoints=own[:1]).state is UNKNOWN

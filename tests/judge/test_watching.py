@@ -15,10 +15,10 @@ from camscan.judge.checks import (
 )
 from camscan.judge.exchanges import path_step
 from camscan.judge.factors import factors
-from camscan.judge.watching import STIMULI, bound_words
+from camscan.judge.watching import bound_words
 from camscan.model.claim import Attribute, Evidence, Family, Level, Mark, State
 from camscan.model.observation import Reason
-from camscan.model.traffic import Watch
+from camscan.model.traffic import STIMULI, Watch, phase_words
 
 DAY = 86_400.0
 WEEK = Watch(
@@ -148,3 +148,9 @@ def test_p2p_seen_in_traffic_is_not_put_into_the_devices_mouth(family, words):
     piece = Evidence(signature="s", version="1", family=family, level=Level.E2, observation="o", attribute=Attribute.P2P_ENABLED, value="true")  # fmt: skip
     said = replace(claim(Attribute.P2P_ENABLED, "true"), evidence=(piece,))
     assert words in p2p_enabled.check(subject(device("10.20.0.5", said))).statement
+
+
+def test_a_phase_that_is_no_stimulus_is_not_called_one():
+    assert phase_words(("boot", "power-cycle", "boot")) == "power-cycle; other phases: boot"
+    assert phase_words(("idle",)) == "none stated; other phases: idle"
+    assert phase_words(()) == "none stated"

@@ -207,3 +207,18 @@ def test_old_data_are_due_for_review(as_of, due):
     line = dict(build(base, knowledge()).front)["Signatures"]
     assert ("due for review" in line) is due
     assert ("181 days before" in line) is due
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_narrow_terminal_gets_lists_instead_of_tables_that_break(model, width):
+    wide, narrow = table_report.write(model), table_report.write(model, width)
+    after = narrow[narrow.index("Risk table") : narrow.index("Row: rows of the decision")]
+    assert max(map(len, after.splitlines())) <= width
+    assert max(map(len, wide.splitlines())) > 120
+    for row in model.devices:
+        assert f"\n{row.device_id}\n" in after
+        assert (
+            after.count(f"Action: {row.lower}") + after.count(f"Action: at least {row.lower}")
+            or width < 80
+        )
+    assert table_report.write(model, 400) == wide

@@ -27,10 +27,14 @@ def check(subject: Subject) -> Answer | None:
     known = [e for e in subject.device.endpoints if _purposes(e) & _PURPOSES]
     found = [e for e in known if _CN in {e.service_parent_country, e.network_parent_country}]
     if found:
-        lines = tuple(_line(e) for e in found)
+        lines = tuple(_line(e, subject) for e in found)
+        run = [e for e in found if e.service_parent_country == _CN]
+        who = "of a PRC operator" if len(run) == len(found) else "on networks of a PRC group"
+        if run and len(run) < len(found):
+            who = "of a PRC operator, or on networks of a PRC group"
         return Answer(
             state=State.OBSERVED,
-            statement=f"{subject.name}: services of a PRC operator for time, names or reachability: {'; '.join(lines)}.",
+            statement=f"{subject.name}: services {who} for time, names or reachability: {'; '.join(lines)}.",
             level=strongest((Level.E2, *(ev.level for e in found for ev in e.evidence))),
             confidence=Confidence.MODERATE if any(e.evidence for e in found) else Confidence.LOW,
             details=lines,
@@ -65,7 +69,13 @@ def _settled(endpoint: Endpoint) -> bool:
     return bool(endpoint.service_parent_country or endpoint.network_parent_country)
 
 
-def _line(endpoint: Endpoint) -> str:
+def _line(endpoint: Endpoint, subject: Subject) -> str:
+    """Who runs a service and on whose network it stands are two statements; a host is not an operator."""
     mark = next(m for m in _HOW if m in endpoint.marks)
-    operator = endpoint.service_operator or endpoint.network_operator or "operator not named"
-    return f"{endpoint.name or endpoint.address} ({_HOW[mark]}; {endpoint.purpose}; {operator})"
+    if endpoint.service_parent_country == _CN:
+        party = subject.knowledge.parties.get(endpoint.service_operator or "")
+        name = party.name if party is not None else endpoint.service_operator
+        who = f"operated by {name or 'a party without a name'}"
+    else:
+        who = f"hosted on a network of {endpoint.network_operator or 'a party without a name'}"
+    return f"{endpoint.name or endpoint.address} ({_HOW[mark]}; {endpoint.purpose}; {who})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
@@ -51,7 +52,7 @@ class _Secret(ctypes.Structure):
 
 
 def _odd(count: int) -> Keys:
-    return np.array([int.from_bytes(os.urandom(8)) | 1 for _ in range(count)], np.uint64)
+    return np.frombuffer(os.urandom(8 * count), np.uint64) | np.uint64(1)
 
 
 class Asked(NamedTuple):
@@ -170,20 +171,20 @@ class Alike:
         if short.any():
             which = np.flatnonzero(short)
             words = looked.head[which].view(np.uint64) & self._mask[size[which], :2]
-            found.append((which, *self._sums(words)))
+            found.append((which, *self.sums(words)))
         for least, most in pairwise(_WIDTHS):
             which = np.flatnonzero(texts & (size <= most) & (size > least))
             if len(which):
                 places = columns.payload[rows[which]] + skip[which]
                 words = gather(data, places, most).view(np.uint64).reshape(-1, most // 8)
                 words &= self._mask[size[which], : most // 8]
-                found.append((which, *self._sums(words)))
+                found.append((which, *self.sums(words)))
         which = np.flatnonzero(fits & (ranks == _HELLO))
         if len(which):
             said = hellos.client_hellos(data, columns.payload[rows[which]], looked.held[which])
-            found.append((which[said.rows], *self._sums(said.words)))
+            found.append((which[said.rows], *self.sums(said.words)))
         which = np.flatnonzero(fits & (ranks == _ENDS))
-        found.append((which, *self._sums(passed[which, None])))
+        found.append((which, *self.sums(passed[which, None])))
         return found
 
     def _ends(self, data: Bytes, asked: Asked, which: Ints) -> tuple[Keys, Keys]:
@@ -207,9 +208,9 @@ class Alike:
             macs = gather(data, mac[named], _MAC)
             words[named, 2] = np.ndarray((len(named),), "<u8", macs, strides=(_MAC,))
             words[named, 3] = np.ndarray((len(named),), "<u4", macs, offset=8, strides=(_MAC,))
-        return self._sums(words, LONGEST_CONTENT)
+        return self.sums(words, LONGEST_CONTENT)
 
-    def _sums(self, words: Keys, begin: int = 0) -> tuple[Keys, Keys]:
+    def sums(self, words: Keys, begin: int = 0) -> tuple[Keys, Keys]:
         """Two sums of each row, with the secret numbers from `begin` on."""
         part = slice(begin, begin + words.shape[1])
         words = (words ^ self._veil[part]) * self._spread[part]
@@ -224,8 +225,13 @@ class Alike:
     def remember(self, number: int, again: tuple[Again, ...]) -> None:
         """The first packet of a form was handed over; what to call for those that repeat it."""
         self._known[number] = True
-        # Nearly always one: the tuple need not be kept.
-        self._again[number] = again[0] if len(again) == 1 else partial(_each, again)
+        self._again[number] = _joined(again)
+
+    def remember_all(self, numbers: Numbers, again: Sequence[tuple[Again, ...]]) -> None:
+        """The same for many."""
+        self._known[numbers] = True
+        for number, one in zip(numbers.tolist(), again, strict=True):
+            self._again[number] = _joined(one)
 
     def tell(self) -> None:
         """Count all that was repeated since the last call, in order of the last time."""
@@ -252,6 +258,17 @@ class Alike:
         self.remember(_SILENT, ())
 
 
+def _joined(again: tuple[Again, ...]) -> Again:
+    """Nearly always it is one or none: the tuple need not be kept."""
+    if len(again) > 1:
+        return partial(_each, again)
+    return again[0] if again else _no_one
+
+
 def _each(again: tuple[Again, ...], times: int, at: float) -> None:
     for count in again:
         count(times, at)
+
+
+def _no_one(times: int, at: float) -> None:
+    del times, at

@@ -28,15 +28,16 @@ from camscan.observe.traffic.batch import (
     Keys,
     gather,
 )
+from camscan.observe.traffic.contents import LONGEST, Contents
 from camscan.observe.traffic.echo import Echoes
 from camscan.observe.traffic.fragments import Whole
-from camscan.observe.traffic.gating import NO_RANK, Bits, Gating, Looked
+from camscan.observe.traffic.gating import NO_RANK, PORT_BITS, Bits, Gating, Looked
 from camscan.observe.traffic.handing import Maker
 from camscan.observe.traffic.packet import ALIKE, HEAD, Feed, Gate, Reader, Told
 from camscan.observe.traffic.places import Places
 from camscan.observe.traffic.table import Numbers, PairTable, grown
 
-_WANTED, _PORT_BITS = np.uint32(1), np.uint32(1)
+_WANTED = np.uint32(1)
 """What is known of a five-tuple: whether more is wanted of it, and above that one bit per gate of its ports."""
 _BACK, _AHEAD = 256, 1 << 16
 """Packets, and bytes of a stream: how far a segment may have come too early."""
@@ -54,7 +55,7 @@ class _Offered(NamedTuple):
     picked: Ints
     """Rows that are handed over whatever is wanted."""
     counted: Ints
-    """Rows that only repeated others: they are not handed over, whatever is wanted."""
+    """Rows that are counted, since they only repeat others: they are not handed over, whatever is wanted."""
 
 
 _Ranked = tuple[Ints, Bytes, NDArray[np.uint8], Keys]
@@ -78,6 +79,7 @@ class Candidates:
         self._gating = Gating(gates)
         self._alike = Alike()
         self._echoes = Echoes()
+        self._contents = Contents(self._alike.sums)
         self._maker = Maker(places)
         self._look: Bits = np.zeros(1024, np.uint32)
         self._slow: NDArray[np.bool_] = np.zeros(1024, np.bool_)
@@ -95,7 +97,7 @@ class Candidates:
         self._echoes.welcome(before, count)
         self._look, self._slow = grown(self._look, count + 1), grown(self._slow, count + 1)
         fresh = slice(before + 1, count + 1)
-        self._look[fresh] = self._gating.by_port(table.b[fresh]) << _PORT_BITS
+        self._look[fresh] = self._gating.by_port(table.b[fresh])
 
     def wanted(self) -> Ints:
         """Numbers of the five-tuples that more is wanted of."""
@@ -139,6 +141,7 @@ class Candidates:
         use = (ranks != NO_RANK) | pending
         self.read = columns.row[chosen[use]]
         forms = self._merge(offered, picked)
+        self._tell_known(offered, picked, forms)
         use &= forms >= 0
         offered = offered._replace(picked=chosen[use], counted=chosen[forms < 0])
         self._deliver(offered, chosen[use], ranks[use] != NO_RANK, forms[use])
@@ -185,7 +188,7 @@ class Candidates:
             rows, heads = rows[others], heads[others]
         head = heads.view(np.uint8).reshape(-1, HEAD)
         looked = Looked.at(columns, rows, head)
-        found = rows, head, *self._gating.ranks(self._look[numbers[rows]] >> _PORT_BITS, looked)
+        found = rows, head, *self._gating.ranks(self._look[numbers[rows]] >> PORT_BITS, looked)
         return self._with_empty(columns, numbers, found) if self._wanted else found
 
     def _with_empty(self, columns: Columns, numbers: Numbers, found: _Ranked) -> _Ranked:
@@ -254,6 +257,33 @@ class Candidates:
         self._slow[slow] = True
         forms[self._slow[owners]] = 0
         self._slow[slow] = False
+
+    def _tell_known(self, offered: _Offered, picked: _Picked, forms: Numbers) -> None:
+        """Tell the first packets of forms whose payload others send too: from then on, -1 stands in `forms`."""
+        batch, columns, owners = offered.batch, offered.columns, offered.numbers[picked.rows]
+        may = (forms > 0) & (picked.ranks == _PAYLOAD) & (picked.looked.held <= LONGEST)
+        # What follows a packet without a form may be wanted, and is then to be read.
+        reading = owners[(picked.ranks == 0) | picked.pending]
+        self._slow[reading] = True
+        some = np.flatnonzero(may & ~self._slow[owners])
+        self._slow[reading] = False
+        if not len(some):
+            return
+        rows = picked.rows[some]
+        contents = self._contents
+        numbers, new = contents.numbers(batch.data, columns.payload[rows], picked.looked.held[some])
+        for place in new.tolist():
+            packet = self._maker.one(batch, columns, int(rows[place]), offered.source)
+            contents.learn(int(numbers[place]), self._reader.meaning(packet))
+        told = np.flatnonzero(contents.told(numbers))
+        for number in set(numbers[told].tolist()):
+            same = told[numbers[told] == number]
+            ends = self._maker.ends(batch, columns, rows[same])
+            again = contents.meaning(number)(ends)
+            which = some[same[[found is not None for found in again]]]
+            self._alike.remember_all(forms[which], [found for found in again if found is not None])
+            forms[which] = -1
+            self.fed += len(which)
 
     def _deliver(
         self, offered: _Offered, rows: Ints, gated: NDArray[np.bool_], forms: Numbers

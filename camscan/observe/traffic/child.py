@@ -154,8 +154,9 @@ class _Child:
     def _files(self) -> None:
         files = self._ordered(self._job.files) if self._job.in_order else self._job.files
         for place, wanted in enumerate(files):
-            self._tell(m.BEGUN, m.Begun(wanted.number))
-            self._line.breathe(_seconds(wanted.path))
+            size = m.on_disk(wanted.path)
+            self._tell(m.BEGUN, m.Begun(wanted.number, size))
+            self._line.breathe(_CPU + _CPU_PER_MB * (size >> 20))
             self._read(wanted)
             now = time.monotonic()
             if place + 1 < len(files) and now - self._saved >= self._job.every:
@@ -180,7 +181,7 @@ class _Child:
         files = [wanted for wanted in files if wanted.halfway is None]
         first = []
         for wanted in files:
-            self._tell(m.BEGUN, m.Begun(wanted.number))
+            self._tell(m.BEGUN, m.Begun(wanted.number, m.on_disk(wanted.path)))
             self._line.breathe(_CPU)
             first.append(first_time(Path(wanted.path)))
             self._tell(m.LOOKED, m.Looked(wanted.number, first[-1]))
@@ -289,10 +290,3 @@ def clients(engine: Engine) -> int:
 
 def _finite(at: float) -> float | None:
     return at if abs(at) != float("inf") else None
-
-
-def _seconds(path: str) -> int:
-    try:
-        return _CPU + _CPU_PER_MB * (Path(path).stat().st_size >> 20)
-    except OSError:
-        return _CPU

@@ -53,26 +53,27 @@ GATES: tuple[Gate, ...] = (
         mask=b"\xff\xff" + bytes(11) + b"\xff",
         shortest=60,
     ),
-    # RFC 9000 section 17.2: long header; the version follows (v1, v2, drafts 0xff0000xx).
+    # RFC 9000 section 17.2: long header; the version follows (v1, v2, drafts 0xff0000xx). RFC 9287: the second bit
+    # may be anything.
     Gate(
         id="quic-v1",
         transport="udp",
-        pattern=b"\xc0\x00\x00\x00\x01",
-        mask=b"\xf0\xff\xff\xff\xff",
+        pattern=b"\x80\x00\x00\x00\x01",
+        mask=b"\xb0\xff\xff\xff\xff",
         shortest=1200,
     ),
     Gate(
         id="quic-v2",
         transport="udp",
-        pattern=b"\xd0\x6b\x33\x43\xcf",
-        mask=b"\xf0\xff\xff\xff\xff",
+        pattern=b"\x90\x6b\x33\x43\xcf",
+        mask=b"\xb0\xff\xff\xff\xff",
         shortest=1200,
     ),
     Gate(
         id="quic-draft",
         transport="udp",
-        pattern=b"\xc0\xff\x00\x00",
-        mask=b"\xf0\xff\xff\xff",
+        pattern=b"\x80\xff\x00\x00",
+        mask=b"\xb0\xff\xff\xff",
         shortest=1200,
     ),
     # Small clients send a request word by word, each in a segment of its own.

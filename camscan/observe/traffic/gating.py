@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from camscan.errors import UsageError
+from camscan.observe.traffic import steps
 from camscan.observe.traffic.batch import TCP, UDP, Bytes, Columns, Ints, Keys
 from camscan.observe.traffic.compiled_gates import CompiledGates, Lot
 from camscan.observe.traffic.packet import ALIKE, HEAD, Gate
@@ -17,9 +18,12 @@ from camscan.observe.traffic.packet import ALIKE, HEAD, Gate
 _NUMBER = {"tcp": TCP, "udp": UDP}
 _LOW16 = np.uint64(0xFFFF)
 _WORD = 0xFFFF
+_WORDS = np.arange(65_536, dtype=np.uint16)
 Bits = NDArray[np.uint32]
 NO_RANK = 255
 MOST_PORT_GATES = 31
+PORT_BITS = np.uint32(1)
+"""The lowest bit of what is known of a five-tuple is not for gates."""
 
 
 class Looked(NamedTuple):
@@ -84,8 +88,10 @@ class _Group(NamedTuple):
 class _Patterns:
     """The patterns of one group as numbers."""
 
-    def __init__(self, group: _Group, patterns: Sequence[bytes], *, told: bool) -> None:
-        """`told`: no other group has the bit of this one in the tables of words."""
+    def __init__(
+        self, group: _Group, patterns: Sequence[bytes], named: NDArray[np.bool_], *, told: bool
+    ) -> None:
+        """`named`: room for one number per port. `told`: no other group has the bit of this one in the tables of words."""
         self.group = group
         self.word_mask = int.from_bytes(group.mask[:2], "little")
         fixed = [bytes(v & m for v, m in zip(p, group.mask, strict=True)) for p in patterns]
@@ -94,18 +100,17 @@ class _Patterns:
         whole = [] if told and len(group.mask) <= 2 else [_halves(v, group.offset) for v in fixed]
         self._values = np.array(whole, np.uint64).reshape(-1, 2)
         self._mask = np.array(_halves(group.mask, group.offset), np.uint64)
-        self._named = np.zeros(65_536, np.bool_) if group.ports else None
-        if self._named is not None:
-            self._named[list(group.ports)] = True
+        self._named = named if group.ports else None
+        named[list(group.ports)] = True
 
     def enter(self, bits: Keys, bit: np.uint64) -> None:
         """Set the bit at all words that begin one of the patterns."""
         if self.word_mask == _WORD:
             bits[self.words] |= bit
             return
-        every = np.arange(65_536) & self.word_mask
+        free = np.flatnonzero(_WORDS & np.uint16(self.word_mask) == 0)
         for word in self.words:
-            bits[every == word] |= bit
+            bits[free | word] |= bit
 
     def lot(self, weight: int) -> Lot:
         """The same for the compiled step."""
@@ -159,7 +164,12 @@ class Gating:
         self.servers: NDArray[np.bool_] = self._ports[UDP] != 0
         """By port, whether a gate of UDP names it."""
         told = len(groups) <= 64
-        self._by_bytes = [_Patterns(group, found, told=told) for group, found in groups.items()]
+        # In one piece, of which the parts without ports are never touched.
+        named = np.zeros((len(groups), 65_536), np.bool_)
+        self._by_bytes = [
+            _Patterns(group, found, row, told=told)
+            for row, (group, found) in zip(named, groups.items(), strict=True)
+        ]
         self._words: list[tuple[int, NDArray[np.bool_], Keys]] = []
         for offset in sorted({p.group.offset for p in self._by_bytes}):
             bits = np.zeros(65_536, np.uint64)
@@ -194,14 +204,19 @@ class Gating:
         return self._compiled.place
 
     def by_port(self, b: Keys) -> Bits:
-        """Which gates of ports name a port of each five-tuple: one bit per gate."""
+        """Which gates of ports name a port of each five-tuple: one bit per gate, from the second bit on."""
+        if steps.compiled is not None:
+            found, b = np.empty(len(b), np.uint32), np.ascontiguousarray(b)
+            tables = steps.at(self._ports[TCP]), steps.at(self._ports[UDP])
+            steps.compiled.camscan_ports(steps.at(b), len(b), *tables, steps.at(found))
+            return found
         source, target = (b >> np.uint64(16) & _LOW16), b & _LOW16
         proto = b >> np.uint64(32) & np.uint64(0xFF)
         result = np.zeros(len(b), np.uint32)
         for number, ports in self._ports.items():
             which = proto == np.uint64(number)
             result |= np.where(which, ports[source] | ports[target], np.uint32(0))
-        return result
+        return result << PORT_BITS
 
     def by_bytes(self, heads: NDArray[np.void]) -> NDArray[np.bool_]:
         """Which payloads (first HEAD bytes) may begin like a pattern."""
@@ -248,7 +263,7 @@ def _weights(count: int) -> Keys:
     """Numbers of which different sets have different sums; beyond 64, all but certainly."""
     if count <= 64:
         return np.uint64(1) << np.arange(count, dtype=np.uint64)
-    return np.array([int.from_bytes(os.urandom(8)) for _ in range(count)], np.uint64)
+    return np.frombuffer(os.urandom(8 * count), np.uint64)
 
 
 def _word(heads: NDArray[np.generic], offset: int) -> NDArray[np.uint16]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import repeat
 
 import numpy as np
@@ -13,7 +14,6 @@ from camscan.observe.traffic.batch import (
     SYN,
     TCP,
     Batch,
-    Bytes,
     Columns,
     Ints,
     Keys,
@@ -22,11 +22,12 @@ from camscan.observe.traffic.batch import (
 from camscan.observe.traffic.fragments import Whole
 from camscan.observe.traffic.ledger import mac_text
 from camscan.observe.traffic.link import ETHERNET
-from camscan.observe.traffic.packet import Packet
+from camscan.observe.traffic.packet import Ends, Packet
 from camscan.observe.traffic.places import Places
 
 _TRANSPORT = {TCP: "tcp", 17: "udp"}
 _MOST_TEXTS = 1 << 16
+_MAC = 6
 
 
 class Maker:
@@ -36,7 +37,25 @@ class Maker:
         self._places = places
         self._texts: dict[int, str] = {}
         """IPv6 addresses by the complement of their number."""
-        self._macs: dict[bytes | None, str | None] = {None: None}
+        self._macs: dict[bytes | None, tuple[str | None, str | None]] = {None: (None, None)}
+        """Text forms of source and destination by the bytes that stand in the frame."""
+
+    def ends(self, batch: Batch, columns: Columns, rows: Ints) -> list[Ends]:
+        """Who sent the packet of each row to whom, and when."""
+        b = columns.b[rows]
+        sources, targets = self._ends_of(columns.a[rows], b)
+        source_macs, target_macs = self._macs_of(batch, columns, rows)
+        fields = zip(
+            columns.at[rows].tolist(),
+            sources,
+            targets,
+            (b >> np.uint64(16) & np.uint64(0xFFFF)).tolist(),
+            (b & np.uint64(0xFFFF)).tolist(),
+            source_macs,
+            target_macs,
+            strict=True,
+        )
+        return [tuple.__new__(Ends, values) for values in fields]
 
     def packets(self, batch: Batch, columns: Columns, rows: Ints, source: int) -> list[Packet]:
         """One packet per row, in the same order."""
@@ -141,22 +160,19 @@ class Maker:
 
     def _macs_of(
         self, batch: Batch, columns: Columns, rows: Ints
-    ) -> tuple[list[str | None], list[str | None]]:
+    ) -> tuple[Sequence[str | None], Sequence[str | None]]:
         """Source and destination."""
         if len(self._macs) > _MOST_TEXTS:
-            self._macs = {None: None}
+            self._macs = {None: (None, None)}
         place = columns.mac[rows]
-        both = gather(batch.data, np.maximum(place, 0), 12).view(np.uint8).reshape(-1, 12)
-        sources, targets = self._mac_texts(both, 6, place), self._mac_texts(both, 0, place)
-        return sources, targets if batch.link == ETHERNET else [None] * len(rows)
-
-    def _mac_texts(self, both: Bytes, begin: int, place: Ints) -> list[str | None]:
-        part = np.ascontiguousarray(both[:, begin : begin + 6]).view("V6")[:, 0].tolist()
-        macs: list[bytes | None] = part
+        both: list[bytes | None] = gather(batch.data, np.maximum(place, 0), 2 * _MAC).tolist()
         if (place < 0).any():
-            pairs = zip(part, (place >= 0).tolist(), strict=True)
-            macs = [mac if there else None for mac, there in pairs]
+            there = (place >= 0).tolist()
+            both = [macs if is_there else None for macs, is_there in zip(both, there, strict=True)]
         known = self._macs
-        for mac in set(macs).difference(known):
-            known[mac] = None if mac is None else mac_text(int.from_bytes(mac, "big"))
-        return [known[mac] for mac in macs]
+        for macs in set(both).difference(known):
+            if macs is not None:
+                target, source = (int.from_bytes(m, "big") for m in (macs[:_MAC], macs[_MAC:]))
+                known[macs] = mac_text(source), mac_text(target)
+        sources, targets = zip(*[known[macs] for macs in both], strict=True)
+        return sources, targets if batch.link == ETHERNET else [None] * len(rows)

@@ -21,7 +21,8 @@ limits reached by names, services or addresses within a part.
 
 Not exact, never with a name that is not there: limits of what waits to become whole (2048 streams, 256 answers, 2048
 handshakes, 2048 runs, 4 MB of fragments) hold for each process, so where a capture reaches them more may be read than by
-one; a text of a device that its earlier texts leave no room for counts once for each part; datagrams whose fragments lie in two
+one; texts of a device, and addresses of a name, that those before them leave no room for are counted
+anew in each part; datagrams whose fragments lie in two
 rounds of parts, or in two files, count as ones of which the beginning was not seen.
 """
 

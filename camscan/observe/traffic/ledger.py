@@ -22,6 +22,8 @@ _LOW32 = np.uint64(0xFFFF_FFFF)
 _LOW16 = np.uint64(0xFFFF)
 _BYTE = np.uint64(0xFF)
 _32, _16 = np.uint64(32), np.uint64(16)
+_MINUTE_BITS = 33
+"""Of minutes since 1970; more than any capture can state (the year 9999 has 4 billion)."""
 _AT_ONCE = 4096
 """Flows made in one go."""
 _MOST_TEXTS = 1 << 14
@@ -220,7 +222,8 @@ class Ledger:
         part = slice(1, count + 1)
         a, b = self._table.a[part], self._table.b[part]
         ranks = self._ranks(a, b)
-        order = np.lexsort((b >> _32, b & _LOW16, ranks[1], ranks[0], b & np.uint64(FAMILY6)))
+        ends, service = ranks[0] << _32 | ranks[1], (b & _LOW16) << _16 | b >> _32 & _BYTE
+        order = np.lexsort((service, ends, b & np.uint64(FAMILY6)))
         series = self.minutes()
         begins = np.searchsorted(series.number, np.arange(count + 2))
         for begin in range(0, count, _AT_ONCE):
@@ -322,14 +325,15 @@ def _summed(parts: list[Minutes]) -> Minutes:
     minute = np.concatenate([p.minute for p in parts])
     up = np.concatenate([p.up for p in parts])
     down = np.concatenate([p.down for p in parts])
-    order = np.lexsort((minute, number))
-    order = order[number[order] > 0]
-    if not len(order):
+    kept = np.flatnonzero((number > 0) & (minute >= 0) & (minute < 1 << _MINUTE_BITS))
+    if not len(kept):
         return Minutes(number[:0], minute[:0], up[:0], down[:0])
+    # One key of both: far quicker to sort than two, one after the other.
+    key = number[kept].astype(np.uint64) << np.uint64(_MINUTE_BITS) | minute[kept].astype(np.uint64)
+    order = np.argsort(key)
+    key, order = key[order], kept[order]
     number, minute, up, down = number[order], minute[order], up[order], down[order]
-    begins = np.flatnonzero(
-        np.concatenate(([True], (np.diff(number) != 0) | (np.diff(minute) != 0)))
-    )
+    begins = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
     return Minutes(
         number[begins], minute[begins], np.add.reduceat(up, begins), np.add.reduceat(down, begins)
     )

@@ -34,6 +34,23 @@ NAMES = {
     276: "linux-cooked-2",
 }
 """Link types that are read."""
+_AIR = "Wi-Fi as it is on the air; capture behind the access point"
+_UNREAD = {
+    104: "Cisco HDLC",
+    105: _AIR,
+    119: _AIR,
+    127: _AIR,
+    163: _AIR,
+    187: "Bluetooth",
+    189: "USB",
+    192: _AIR,
+    195: "IEEE 802.15.4",
+    201: "Bluetooth",
+    220: "USB",
+    249: "USB",
+    258: "Apple's packet tap; capture on one interface",
+}
+"""Link types that are met and not read, in words."""
 NOT_IP = "not IP (ARP, LLDP, spanning tree, ...)"
 DEEP = "encapsulated: deeper than is unwrapped"
 
@@ -67,7 +84,8 @@ def begin(data: Bytes, rows: Rows, link: int, tally: Tally) -> tuple[Rows, Ints]
         return rows.forward(2), _ppp(be16(data, rows.place))
     if link == 239:
         return _nflog(data, rows, tally)
-    tally.skip(f"link type {link} is not read", len(rows.row))
+    words = f" ({_UNREAD[link]})" if link in _UNREAD else ""
+    tally.skip(f"link type {link} is not read{words}", len(rows.row))
     nobody = rows.select(np.empty(0, np.int64))
     return nobody, nobody.row
 

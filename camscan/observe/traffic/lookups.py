@@ -60,7 +60,9 @@ class Lookups:
             client, mac, server = packet.dst, packet.dst_mac, packet.src
         else:
             client, mac, server = packet.src, packet.src_mac, packet.dst
-        if not may_ask(self._local, client, server) or is_group(client):
+        # Who asks sends; and a DNS server answers to hosts alone.
+        sends = proto == "dns" or not answer
+        if not may_ask(self._local, client, server) or is_group(client, sends=sends):
             return ()
         if proto == "dns":
             self.visible = True

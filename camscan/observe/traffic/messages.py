@@ -6,6 +6,7 @@ bytes, so the parent believes nothing but the shape.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -122,6 +123,8 @@ class Begun(Struct, frozen=True):
     """A file is opened: if the child dies now, it is by this one."""
 
     number: int
+    size: int
+    """Bytes on the disk before it is opened; 0 where that cannot be told."""
 
 
 class Count(Struct, frozen=True, kw_only=True):
@@ -188,6 +191,14 @@ class Progress(NamedTuple):
 def cut_short(now: int, then: int) -> str:
     """What is said of a file that lost its end while it was read."""
     return f"was cut to {now} bytes while it was read, it had {then}"
+
+
+def on_disk(path: str) -> int:
+    """Bytes of a file; 0 where that cannot be told."""
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
 
 
 class Problem(NamedTuple):

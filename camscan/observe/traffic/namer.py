@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from camscan.decode import client_hello, quic, request_head
@@ -24,12 +25,12 @@ from camscan.observe.traffic import lookups, said
 from camscan.observe.traffic.facts import FACT_PORTS, Facts
 from camscan.observe.traffic.initials import Initials
 from camscan.observe.traffic.memory import NOT_WHOLE, Parts, taken_up
-from camscan.observe.traffic.packet import Again, Packet
+from camscan.observe.traffic.packet import Again, Ends, Meaning, Packet
 from camscan.observe.traffic.pending import FlowKey, Tables, Waiting
 from camscan.observe.traffic.register import Register
-from camscan.observe.traffic.server_names import certificate_names
+from camscan.observe.traffic.server_names import MAX_NAMES, certificate_names
 from camscan.observe.traffic.services import Services
-from camscan.observe.traffic.stream import Stream, begins
+from camscan.observe.traffic.stream import Stream, starts_something
 
 if TYPE_CHECKING:
     from camscan.observe.traffic.remembered import Memory
@@ -40,15 +41,12 @@ MAX_PENDING_BYTES = 16 << 20
 _STREAM = 40_960
 PENDING_S = 120.0
 """A head that is not whole after this time never will be."""
-_CACHE = 4096
 _DOT = 853
 _DOQ = frozenset({784, 853, 8853})
 _DTLS = b"\x16\xfe"
 _SIP = (b"REGI", b"INVI", b"MESS", b"SUBS", b"NOTI")
 _READ_BY_PORT = FACT_PORTS | lookups.PORTS
 """Between any others only what `_is_named` is more than a message of a service."""
-_SHORT = 64
-"""Payload bytes of datagrams of which it is remembered what they say."""
 _MOST_ADDRESSES = 65_536
 """Addresses of which it is remembered whether they are the owner's."""
 _HELLO_NOT_WHOLE = "TLS handshakes that were not whole"
@@ -78,7 +76,6 @@ class Namer:
         self._initials = Initials(MAX_PENDING)
         self._held = 0
         self._now = -math.inf
-        self._short: dict[bytes, list[Matched]] = {}
         self._again: tuple[Again, ...] = ()
         self._encrypted: dict[str, None] = {}
 
@@ -109,6 +106,22 @@ class Namer:
     def again(self) -> tuple[Again, ...]:
         """What to call when the packet that was fed last is repeated."""
         return self._again
+
+    def meaning(self, packet: Packet) -> Meaning | None:
+        """What a datagram says whoever sends it; None where that is not all there is to it."""
+        matches = None if _is_named(packet.payload) else self._services.alone(packet)
+        if matches is None or any(m.announced for m in matches):
+            return None  # of several ids, the first counts
+        return partial(self._told, matches)
+
+    def _told(self, matches: list[Matched], ends: Sequence[Ends]) -> list[tuple[Again, ...] | None]:
+        """The same datagram was sent between all of these."""
+        count, named = self._services.count_all, _READ_BY_PORT
+        free = [one.sport not in named and one.dport not in named for one in ends]
+        if all(free):
+            return [*count(ends, matches, "udp")]
+        told = iter(count(compress(ends, free), matches, "udp"))
+        return [next(told) if one else None for one in free]
 
     def passed(self, at: float) -> None:
         """Time went on with packets that were not fed: heads that are old now will never be whole."""
@@ -164,10 +177,6 @@ class Namer:
     # Datagrams
 
     def _datagram(self, packet: Packet) -> bool:
-        matches = self._alone(packet)
-        if matches is not None:
-            self._again = self._services.count(packet, matches) if matches else ()
-            return False
         self._again, more = (), False
         if packet.payload:
             self._again, more = self._services.feed(packet)
@@ -176,25 +185,6 @@ class Namer:
             self._again += self._lookups.datagram(packet)
             return more
         return self._message(packet) or more
-
-    def _alone(self, packet: Packet) -> list[Matched] | None:
-        """The messages of services in a datagram that can hold nothing else; None where it must be read in full.
-
-        Keep-alives are the same for everyone: what their bytes say is found once.
-        """
-        payload = packet.payload
-        if packet.sport in _READ_BY_PORT or packet.dport in _READ_BY_PORT:
-            return None
-        if not 0 < len(payload) <= _SHORT or len(payload) < packet.length:
-            return None
-        found = None if self._services.watching else self._short.get(payload)
-        if found is None and not _is_named(payload):
-            found = self._services.alone(packet)
-            if found is not None:
-                if len(self._short) >= _CACHE:
-                    self._short.clear()
-                self._short[payload] = found
-        return found
 
     def _message(self, packet: Packet) -> bool:
         payload = packet.payload
@@ -234,7 +224,7 @@ class Namer:
             return stream is not None and not packet.fin
         fresh = stream is None
         if stream is None:
-            if lookups.DNS not in {packet.sport, packet.dport} and not begins(packet.payload):
+            if not starts_something(packet):
                 return False
             if self._read_stream(packet, key, packet.payload):  # nothing to put together
                 self._make_room(packet.at)
@@ -317,7 +307,9 @@ class Namer:
         if self._local(packet.src):
             self._facts.certificate(packet, der)
             return
-        for name in names:
+        if len(names) > MAX_NAMES:
+            self._count("certificates with more names than are kept")
+        for name in names[:MAX_NAMES]:
             self._register.name(
                 client=packet.dst,
                 mac=packet.dst_mac,

@@ -7,7 +7,7 @@ same direction of that flow too, gate or not, until it answers False.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -15,6 +15,18 @@ from msgspec import Struct
 
 HEAD = 16
 """Bytes of a payload that gates can see."""
+
+
+class Ends(NamedTuple):
+    """Who sent something to whom, and when; fields as in Packet."""
+
+    at: float
+    src: str
+    dst: str
+    sport: int
+    dport: int
+    src_mac: str | None
+    dst_mac: str | None
 
 
 class Packet(NamedTuple):
@@ -49,6 +61,10 @@ class Packet(NamedTuple):
     times: int = 1
     """Packets this one stands for: more than one only where it repeats one handed over before (`Gate.alike`);
     `at` is then the time of the last of them."""
+
+    @property
+    def ends(self) -> Ends:
+        return Ends(self.at, self.src, self.dst, self.sport, self.dport, self.src_mac, self.dst_mac)
 
 
 class Gate(Struct, frozen=True, kw_only=True):
@@ -87,6 +103,11 @@ Again = Callable[[int, float], None]
 """The same was seen so often again, the last time at."""
 
 
+Meaning = Callable[[Sequence[Ends]], list[tuple[Again, ...] | None]]
+"""A datagram of a known payload was sent between these ends: what to call when it is repeated; None where it was not
+counted, since between these ends it must be read. In whatever order it is told, the outcome is the same."""
+
+
 @runtime_checkable
 class Reader(Protocol):
     """A feed that need not read a packet twice."""
@@ -96,6 +117,9 @@ class Reader(Protocol):
 
     def again(self) -> tuple[Again, ...]:
         """What to call when the packet that was fed last is repeated."""
+
+    def meaning(self, packet: Packet) -> Meaning | None:
+        """What a datagram says whoever sends it; None where that is not all there is to it. It is not fed by this."""
 
     def passed(self, at: float) -> None:
         """TCP packets up to this time were counted without being fed."""
@@ -114,6 +138,11 @@ class Told:
 
     def again(self) -> tuple[Again, ...]:
         return () if self._last is None else (partial(_tell, self._feed, self._last),)
+
+    def meaning(self, packet: Packet) -> Meaning | None:
+        """A plain feed reads every packet."""
+        del packet
+        return None
 
     def passed(self, at: float) -> None:
         """A plain feed is not told."""

@@ -19,8 +19,6 @@ from camscan.errors import RunError, UsageError
 NAME = "phases.ndjson"
 END = "end"
 """The mark that ends a phase and begins none."""
-STIMULI = ("power-cycle", "login", "motion", "time-change", "internet-cut")
-"""Names that count as stimuli (facts: scoring 5); the judge has the same list."""
 _LONGEST = 64
 _MOST = 10_000
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from camscan.observe.traffic import steps
 from camscan.observe.traffic.batch import FAMILY6, Keys
 from camscan.observe.traffic.table import PairTable
 
@@ -35,8 +36,20 @@ class Places:
     def __init__(self, addresses: PairTable, scope: Sequence[str] = ()) -> None:
         self.addresses = addresses
         networks = [ipaddress.ip_network(text, strict=False) for text in (scope or _PRIVATE)]
-        self._four = [n for n in networks if n.version == 4]
+        four = [n for n in networks if n.version == 4]
         self._six = [n for n in networks if n.version == 6]
+        # First, last and broadcast address of each; a point-to-point network has no broadcast.
+        self._networks: Keys = np.array(
+            [
+                (
+                    int(n.network_address),
+                    int(n.broadcast_address),
+                    int(n.broadcast_address) if n.prefixlen < 31 else 1 << 32,
+                )
+                for n in four
+            ],
+            np.uint64,
+        ).reshape(-1, 3)
         if scope and not self._six:
             # A scope of IPv4 ranges says nothing of IPv6: there the usual rule holds.
             self._six = [n for n in map(ipaddress.ip_network, _PRIVATE) if n.version == 6]
@@ -45,11 +58,9 @@ class Places:
     def of4(self, addresses: Keys) -> NDArray[np.uint8]:
         """INSIDE, OUTSIDE or GROUP per IPv4 address."""
         result = np.full(len(addresses), OUTSIDE, np.uint8)
-        for network in self._four:
-            first, last = int(network.network_address), int(network.broadcast_address)
-            result[(addresses >= np.uint64(first)) & (addresses <= np.uint64(last))] = INSIDE
-            if network.prefixlen < 31:
-                result[addresses == np.uint64(last)] = GROUP
+        for first, last, broadcast in self._networks:
+            result[(addresses >= first) & (addresses <= last)] = INSIDE
+            result[addresses == broadcast] = GROUP
         group = (addresses >> np.uint64(28) == np.uint64(14)) | (addresses == _LOW32)
         result[group | (addresses >> np.uint64(24) == np.uint64(0))] = GROUP
         return result
@@ -86,6 +97,11 @@ class Places:
 
     def leaves(self, a: Keys, b: Keys) -> NDArray[np.bool_]:
         """Whether one end lies outside and none is a group."""
+        if steps.compiled is not None and not (b & np.uint64(FAMILY6)).any():
+            found, a = np.empty(len(a), np.bool_), np.ascontiguousarray(a)
+            networks = steps.at(self._networks), len(self._networks)
+            steps.compiled.camscan_leaves(steps.at(a), len(a), *networks, steps.at(found))
+            return found
         source, target = self.ends(a, b)
         outside = (source == OUTSIDE) | (target == OUTSIDE)
         result: NDArray[np.bool_] = outside & (source != GROUP) & (target != GROUP)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import select
 import signal
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -24,13 +23,6 @@ from camscan.worker import FAILED, Limits
 _HASHING = Limits(memory=None, cpu_seconds=None, file_bytes=0)
 _BUS = f"ended by signal {int(getattr(signal, 'SIGBUS', 7))}"
 _encode = msgspec.msgpack.Encoder().encode
-
-
-def _size(path: str) -> int:
-    try:
-        return Path(path).stat().st_size
-    except OSError:
-        return 0
 
 
 class Reading:
@@ -113,7 +105,7 @@ class Reading:
 
     def _lost(self, number: int, path: str, words: str) -> list[m.Problem]:
         """A reader died by this file: what is to be said, and whether it is tried once more."""
-        then, now = self._sizes.get(number, 0), _size(path)
+        then, now = self._sizes.get(number, 0), m.on_disk(path)
         if number not in self._unmapped and (now < then or _BUS in words):
             # Looking at a place that a file lost ends a process; reading there does not.
             self._unmapped.add(number)
@@ -185,7 +177,7 @@ class Reading:
                 self._on_count(message)
         elif kind == m.BEGUN:
             self._current = message.number
-            self._sizes[message.number] = _size(self._paths[message.number])
+            self._sizes[message.number] = message.size
         elif kind == m.LOOKED:
             self.looked[message.number] = message.first
             self._current = None

@@ -17,7 +17,7 @@ from msgspec import Struct
 from camscan.decode.host_name import is_address, is_odd
 from camscan.decode.service_match import Matched, enough
 from camscan.model.traffic import NameSeen, ServiceSeen
-from camscan.observe.traffic.packet import Again, Packet
+from camscan.observe.traffic.packet import Again, Ends
 
 if TYPE_CHECKING:
     from camscan.observe.traffic.remembered import NameRecord, ServiceRecord
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 MAX_NAMES = 100_000
 MAX_SERVICES = 50_000
 MANY_NAMES, MANY_SERVICES = "names beyond the limit", "services beyond the limit"
-_MAX_ANSWERS = 64
+_MANY_ADDRESSES = "addresses of names beyond the limit"
+_MAX_ANSWERS = 512
+"""Addresses of one name: pools and clouds answer with others every time."""
+_MOST_ANSWERS = 500_000
 _Texts = tuple[str, ...]
 _NameKey = tuple[str, str, str, str, int, str]
 """Client, protocol, name, remote, port, MAC: in the order of the result. Empty and 0 where there is none."""
@@ -62,12 +65,13 @@ class _Name(Struct, gc=False):
         elif at < self.first:
             self.first = at
 
-    def add(self, answers: _Texts) -> None:
-        """Of those that are not there yet as many as there is room for."""
-        room = _MAX_ANSWERS - len(self.answers)
-        if room > 0:
-            new = [text for text in answers if text not in self.answers]
-            self.answers += tuple(new[:room])
+    def add(self, answers: _Texts, most: int) -> tuple[int, int]:
+        """Of those that are not there yet as many as there is room for: how many were added, and how many left out."""
+        known = set(self.answers)
+        new = [text for text in answers if text not in known]
+        room = max(0, min(_MAX_ANSWERS - len(known), most))
+        self.answers += tuple(new[:room])
+        return len(new[:room]), len(new[room:])
 
     def say(self, aliases: _Texts, alpn: _Texts, times: int, at: float, *, answer: bool) -> None:
         self.hold(aliases, alpn, at)
@@ -108,6 +112,7 @@ class Register:
     def __init__(self) -> None:
         self._names: dict[_NameKey, _Name] = {}
         self._services: dict[_ServiceKey, _Service] = {}
+        self._answers = 0
         self.not_examined: Counter[str] = Counter()
 
     def name(
@@ -140,7 +145,7 @@ class Register:
                 return self.leave_out(MANY_NAMES, times)
             record = self._names[key] = _Name(at, at)
         if answers and answers != record.answers:
-            record.add(answers)
+            self._add(record, answers)
         if ech:
             record.ech = True
         if aliases or alpn:
@@ -151,21 +156,21 @@ class Register:
         count(times, at)
         return count
 
-    def service(self, matched: Matched, packet: Packet, *, outward: bool) -> Again:
+    def service(
+        self, matched: Matched, ends: Ends, transport: str, times: int, outward: bool
+    ) -> Again:
         """Count one message of a service; `outward`: sent by the client. What to call when it is repeated."""
         if outward:
-            client, mac, own = packet.src, packet.src_mac, packet.sport
-            remote, port = packet.dst, packet.dport
+            at, client, remote, own, port, mac, _ = ends
         else:
-            client, mac, own = packet.dst, packet.dst_mac, packet.dport
-            remote, port = packet.src, packet.sport
+            at, remote, client, port, own, _, mac = ends
         signature = matched.service
-        key = (client, mac, remote, port, packet.transport, signature.id, own)
+        key = (client, mac, remote, port, transport, signature.id, own)
         record = self._services.get(key)
         if record is None:
             if len(self._services) >= MAX_SERVICES:
-                return self.leave_out(MANY_SERVICES, packet.times)
-            record = self._services[key] = _Service(packet.at, packet.at)
+                return self.leave_out(MANY_SERVICES, times)
+            record = self._services[key] = _Service(at, at)
         if matched.message.name not in record.messages:
             record.messages += (matched.message.name,)
         if matched.announced and outward:
@@ -173,8 +178,14 @@ class Register:
         record.needs = signature.needs
         if not record.settled:
             record.settled = enough(signature, matched.message, (port, own), 0)
-        record(packet.times, packet.at)
+        record(times, at)
         return record
+
+    def _add(self, record: _Name, answers: _Texts) -> None:
+        added, left = record.add(answers, _MOST_ANSWERS - self._answers)
+        self._answers += added
+        if left:
+            self.not_examined[_MANY_ADDRESSES] += left
 
     def leave_out(self, reason: str, times: int) -> Again:
         """Count what is not examined. What to call when it is repeated."""
@@ -276,7 +287,7 @@ class Register:
                 name = self._names[key] = _Name(n.first, n.first)
             name(n.asked, n.first)
             name.answer(n.seen, n.last)
-            name.add(n.answers)
+            self._add(name, n.answers)
             name.hold(n.aliases, n.alpn, n.said)
             name.ech = name.ech or n.ech
         for s in services:

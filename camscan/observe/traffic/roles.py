@@ -3,7 +3,8 @@
 In this order, the first that decides:
 1. who opened it: the sender of SYN, or the other side of a SYN-ACK (RFC 9293);
 2. an address and port that was seen to be opened to before in this capture is a server;
-3. whoever sends to a multicast or broadcast address is the client;
+3. whoever sends to a multicast or broadcast address is the client; the last address of an inside /24 that never
+   answers counts as its broadcast (one that sends is a host of a larger net);
 4. a well-known server port (below 1024, or one of SERVER_PORTS) against one that is not is the server;
 5. the side inside the network against one outside is the client;
 6. the lower port is the server; where they are equal, who sent first is the client.
@@ -73,7 +74,9 @@ class Roles:
         verdict = np.where(known_target & ~known_source, True, verdict)
         verdict = np.where(known_source & ~known_target, False, verdict)
         # 3
-        verdict = np.where(place[1] == GROUP, True, verdict)
+        quiet = (place[1] == INSIDE) & (first[1] == np.inf) & (b & np.uint64(FAMILY6) == 0)
+        quiet &= target & np.uint64(0xFF) == np.uint64(0xFF)
+        verdict = np.where((place[1] == GROUP) | quiet, True, verdict)
         verdict = np.where((place[0] == GROUP) & (place[1] != GROUP), False, verdict)
         # 1 (before 2, which learns from it)
         by_there, by_back = _opened(there, back)

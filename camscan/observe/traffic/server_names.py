@@ -6,12 +6,13 @@ from camscan.decode import tls
 from camscan.decode.host_name import host_name
 from camscan.errors import DecodeError
 
-MAX_NAMES = 32
+MAX_NAMES = 128
+"""Of one certificate; large providers put so many sites on one."""
 _MAX_STREAM = 32_768
 
 
 def certificate_names(stream: bytes) -> tuple[tuple[str, ...], bytes] | None:
-    """(names of the server's own certificate, its DER); None while more bytes are needed.
+    """(all names of the server's own certificate, its DER); None while more bytes are needed.
 
     Empty where the server shows none: TLS 1.3, a resumed session, an alert.
     """
@@ -34,7 +35,7 @@ def certificate_names(stream: bytes) -> tuple[tuple[str, ...], bytes] | None:
     fields = parsed.fields()
     names = [*fields.get("san", ()), *fields.get("subject.cn", ())]
     found = dict.fromkeys(host_name(n.removeprefix("DNS:")) for n in names)
-    return tuple(n for n in found if "." in n)[:MAX_NAMES], der
+    return tuple(n for n in found if "." in n), der
 
 
 def _encrypted(stream: bytes) -> bool:

@@ -8,7 +8,7 @@ from camscan.decode.own_networks import is_group
 from camscan.decode.service_match import Matched, Pattern, ServiceTable, may_settle
 from camscan.model.service import ServiceSignature
 from camscan.observe.traffic.facts import FACT_GATES
-from camscan.observe.traffic.packet import Again, Gate, Packet
+from camscan.observe.traffic.packet import Again, Ends, Gate, Packet
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.runs import PREPARED_BY, Runs, prepare
 
@@ -32,15 +32,10 @@ class Services:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return self.runs.wanted
 
-    @property
-    def watching(self) -> bool:
-        """Whether there are directions in which any packet may be part of a run."""
-        return bool(self.runs.known)
-
     def alone(self, packet: Packet) -> list[Matched] | None:
-        """The messages of a packet that is no part of a run; None where it may be, or the next ones."""
+        """The messages in a packet; None where it may begin something, so that the next ones count too."""
         matches = self._matches(packet)
-        return None if self.runs.known or prepare(matches) else matches
+        return None if prepare(matches) else matches
 
     def feed(self, packet: Packet) -> tuple[tuple[Again, ...], bool]:
         """Count what the packet says, alone and as part of a run.
@@ -56,18 +51,34 @@ class Services:
 
     def count(self, packet: Packet, matches: list[Matched]) -> tuple[Again, ...]:
         """Count these messages of the packet; what to call when the packet is repeated."""
-        sport, dport = packet.sport, packet.dport
-        matches = [m for m in matches if not m.by_port or may_settle(m, sport, dport)]
         if not matches:
             return ()
-        outward = self._local(packet.src)
-        if outward == self._local(packet.dst):
-            # Both ends are the owner's, or neither is known to be.
-            outward = sport >= dport or all(sport not in m.service.ports for m in matches)
-        if is_group(packet.src if outward else packet.dst):
-            return ()
-        count = self._register.service
-        return tuple([count(m, packet, outward=outward) for m in matches])
+        return self.count_all([packet.ends], matches, packet.transport, packet.times)[0]
+
+    def count_all(
+        self, ends: Iterable[Ends], matches: list[Matched], transport: str, times: int = 1
+    ) -> list[tuple[Again, ...]]:
+        """The same where the same messages were sent between many ends, so often each."""
+        local, count = self._local, self._register.service
+        by_port = any(m.by_port for m in matches)
+        found: list[tuple[Again, ...]] = []
+        for one in ends:
+            _, src, dst, sport, dport, _, _ = one
+            settling = matches
+            if by_port:
+                settling = [m for m in matches if may_settle(m, sport, dport)]
+            outward = local(src)
+            if outward == local(dst):
+                # Both ends are the owner's, or neither is known to be.
+                outward = sport >= dport or all(sport not in m.service.ports for m in settling)
+            if not settling or is_group(src if outward else dst, sends=outward):
+                found.append(())
+            elif len(settling) == 1:
+                found.append((count(settling[0], one, transport, times, outward),))
+            else:
+                said = [count(m, one, transport, times, outward) for m in settling]
+                found.append(tuple(said))
+        return found
 
     def _matches(self, packet: Packet) -> list[Matched]:
         return self._table.match(packet.payload, packet.transport, packet.length)

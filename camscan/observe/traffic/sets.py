@@ -50,7 +50,7 @@ def gathered(given: Sequence[Path]) -> Set:
                 raise InputError(f"{path}: no capture in this folder")
             if len(captures) < len(inside):
                 notes.append(
-                    f"{path}: {len(inside) - len(captures)} files that are no captures were left"
+                    f"{path}: left out, no captures: {len(inside) - len(captures)} of {len(inside)} files"
                 )
             for capture in captures:
                 found.setdefault(capture, False)

@@ -506,3 +506,40 @@ API void camscan_forms(Data data, int64_t size, int64_t n, const int64_t *rows, 
         second[i] = sums.y ^ sums.y >> 31;
     }
 }
+
+/* Bits of `tcp` or `udp` at the two ports of each five-tuple, moved up by one. */
+API void camscan_ports(const uint64_t *b, int64_t n, const uint32_t *tcp, const uint32_t *udp,
+                       uint32_t *out) {
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t proto = b[i] >> 32 & 0xFF;
+        const uint32_t *table = proto == TCP ? tcp : proto == UDP ? udp : NULL;
+        out[i] = table ? (table[b[i] >> 16 & 0xFFFF] | table[b[i] & 0xFFFF]) << 1 : 0;
+    }
+}
+
+enum { INSIDE, OUTSIDE, GROUP };
+
+typedef struct {
+    uint64_t first, last; /* of an IPv4 network */
+    uint64_t broadcast;   /* beyond all addresses where there is none */
+} Network;
+
+static inline int place_of(uint64_t address, const Network *networks, int64_t count) {
+    int place = OUTSIDE;
+    for (int64_t k = 0; k < count; k++) {
+        if (address >= networks[k].first && address <= networks[k].last) place = INSIDE;
+        if (address == networks[k].broadcast) place = GROUP;
+    }
+    if (address >> 28 == 14 || address == 0xFFFFFFFF || address >> 24 == 0) place = GROUP;
+    return place;
+}
+
+/* Whether one end of each pair of IPv4 addresses lies outside and none is a group (see `places.py`). */
+API void camscan_leaves(const uint64_t *a, int64_t n, const Network *networks, int64_t count,
+                        uint8_t *out) {
+    for (int64_t i = 0; i < n; i++) {
+        int source = place_of(a[i] >> 32, networks, count);
+        int target = place_of(a[i] & 0xFFFFFFFF, networks, count);
+        out[i] = source != GROUP && target != GROUP && (source == OUTSIDE || target == OUTSIDE);
+    }
+}

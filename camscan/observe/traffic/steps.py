@@ -35,6 +35,8 @@ _ARGUMENTS: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (_ANY, _ANY, _INT, _ANY, _ANY, _ANY, _WORD, _INT, _INT, _ANY),
     ),
     "camscan_count": (None, (_ANY, _ANY, _ANY, _INT, _ANY, _ANY, _ANY, _ANY, _ANY)),
+    "camscan_ports": (None, (_ANY, _INT, _ANY, _ANY, _ANY)),
+    "camscan_leaves": (None, (_ANY, _INT, _ANY, _INT, _ANY)),
     "camscan_forms": (None, (_ANY, _INT, _INT, *(_ANY,) * 9)),
     "camscan_pick": (
         _INT,

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from camscan.observe.traffic.packet import Packet
 
 _MAX_SEGMENTS = 64
+_DNS = 53
 
 
 class Stream(Struct, array_like=True):
@@ -60,9 +61,11 @@ class Stream(Struct, array_like=True):
         return len(self.data) + sum(map(len, self.later.values()))
 
 
-def begins(payload: bytes) -> bool:
-    """Whether the first bytes are those of a TLS handshake or a text request."""
-    head = payload[:8]
+def starts_something(packet: Packet) -> bool:
+    """Whether the first bytes are those of a DNS message, a TLS handshake or a text request."""
+    head = packet.payload[:8]
+    if _DNS in {packet.sport, packet.dport}:
+        return True
     if head[:1] == b"\x16":
         return len(head) < 3 or head[1] == 3
     word = head.partition(b" ")[0]

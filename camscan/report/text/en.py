@@ -30,7 +30,7 @@ ACTIONS: dict[str, str] = {
     "NO ACTION": "recorded result",
 }
 
-AUTHORITY_NONE = "No statement of authority: only files were read, nothing was sent."
+AUTHORITY_NONE = "none: nothing was sent, files were read or a port was listened to"
 NOT_ASSESSED = "Legal prohibition (x) and missing documents (m) are declarations of a named person; software never sets them."
 DECLARED: dict[str, str] = {
     "x": "a named person of the operator declares that a prohibition in force is not kept for this use",
@@ -98,7 +98,18 @@ HEADINGS: dict[str, str] = {
     "evidence": "Evidence manifest",
 }
 
-ANSWERED_BY_ALL = "{} other tests were answered by all they were put to"
+
+def count(number: int, one: str) -> str:
+    """`1 name`, `3 names`."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
+def answered_by_all(count: int) -> str:
+    """About tests that left nothing open."""
+    if count == 1:
+        return "1 test was answered by all it was put to"
+    return f"{count} tests were answered by all they were put to"
+
 
 TERMS: dict[str, dict[str, str]] = {
     "States of a finding": {
@@ -158,4 +169,5 @@ PARTIES_NOTE = (
     "The same bytes stand under the service operator and under the network operator of a destination; the two are not "
     "added up."
 )
+NO_PARTY = "No device exchanged data with a party outside in these windows."
 PARTIES_CUT = "The first {} of {} by volume."

@@ -284,11 +284,18 @@ def test_whatever_talks_at_once(tmp_path_factory, seed, processes, part, step):
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     """Large enough for cuts that are guessed."""
-    mixed = packets(51, 9000)
+    filler = [
+        f.ip6(
+            f"fd00::{n % 9 + 1:x}", "2001:db8::9", 6, f.tcp(40_000 + n % 40, 8883, bytes(n % 300))
+        )
+        if n % 3
+        else datagram(40_100 + n % 50, bytes(200 + n % 7), dport=9000 + n % 20)
+        for n in range(9000)
+    ]
     bodies = [
         p
         for i in range(30)
-        for p in (*shuffled(i, range(i, i + 1)), *mixed[i * 300 : i * 300 + 300])
+        for p in (*shuffled(i, range(i, i + 1)), *filler[i * 300 : i * 300 + 300])
     ]
     return Capture(tmp_path_factory.mktemp("large") / "all.pcap", bodies, step=0.02)
 

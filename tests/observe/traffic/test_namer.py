@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from camscan.knowledge import load
 from camscan.observe.traffic import namer as namer_module
+from camscan.observe.traffic import register as register_module
 from camscan.observe.traffic.named import named_by
 from camscan.observe.traffic.namer import Namer
 from camscan.observe.traffic.services import service_gates
@@ -106,6 +107,24 @@ def test_heads_that_the_end_of_the_capture_cuts_name_what_they_show_whole():
     assert {(n.proto, n.name) for n in named.names} == {("tls", HOST), ("http", "web.example.com")}
     assert dict(named.not_examined) == {"heads of streams that were not whole": 1}
     assert namer.wanted == frozenset()
+
+
+def test_the_addresses_of_a_name_that_are_not_kept_are_counted(monkeypatch):
+    monkeypatch.setattr(register_module, "_MAX_ANSWERS", 100)
+    monkeypatch.setattr(register_module, "_MOST_ANSWERS", 130)
+    answers = [
+        wire.datagram(
+            wire.dns_answer(host, ("A", f"203.0.{k}.{n}")),
+            src=wire.RESOLVER,
+            sport=53,
+            dst=wire.CAMERA,
+        )
+        for k, host in enumerate(("a.example.com", "b.example.com"))
+        for n in range(120)
+    ]
+    namer, _ = feed(*answers, answers[0], answers[-1])
+    assert [len(n.answers) for n in namer.names()] == [100, 30]
+    assert dict(namer.not_examined()) == {"addresses of names beyond the limit": 20 + 90 + 1}
 
 
 def test_pending_heads_are_bounded(monkeypatch):

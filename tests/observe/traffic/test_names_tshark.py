@@ -279,6 +279,17 @@ def test_quic_in_pieces_and_in_any_order(tmp_path, version, seed):
         assert ours == theirs
 
 
+@pytest.mark.parametrize("version", [1, 0x6B3343CF])
+def test_quic_with_the_second_bit_cleared(tmp_path, version):
+    """RFC 9287; tshark 4.0 takes such a packet for no QUIC."""
+    sealed = wire.quic_initial(
+        [(0, wire.hello("bit.example.net"))], bytes(range(8)), version=version, fixed=0
+    )
+    assert sealed[0] & 0xC0 == 0x80
+    path = capture(tmp_path, [wire.datagram(sealed, sport=5000)])
+    assert names(by_camscan(path), "quic") == {"bit.example.net"}
+
+
 def test_coalesced_quic_packets(tmp_path):
     whole = wire.hello("both.example.net", alpn=("h3",), pad=900)
     half = len(whole) // 2

@@ -30,6 +30,7 @@ from camscan.decode import (
     sony,
     ssdp,
     tplink,
+    tuya,
     ubiquiti,
     vivotek,
     vstarcam,
@@ -212,6 +213,15 @@ def test_an_app_that_looks_for_a_camera_is_no_camera():
     assert said.read(packet) is None
     punch = _of_signature("pppp.pppp.punch")
     assert said.read(wire.datagram(punch, sport=40000, dport=32108)) is None
+
+
+def test_beginnings_are_those_the_decoders_read():
+    begins = {
+        form.kind: form.begins for form in said.FORMS if form.comes_from == (tplink.LEGACY_PORT,)
+    }
+    assert begins == {Kind.KASA: (tplink.xor(b'{"'),)}
+    (beginning,) = {form.begins for form in said.FORMS if form.comes_from == tuya.PORTS}
+    assert beginning == tuya.HEADS
 
 
 def test_a_community_never_leaves_the_reader():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import wire_messages as wire
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from camscan.identify.name_flows import NameIndex
 from camscan.model.traffic import Flow
 from camscan.observe.traffic.namer import Namer
-from camscan.observe.traffic.server_names import certificate_names
+from camscan.observe.traffic.server_names import MAX_NAMES, certificate_names
 
 DER = wire.certificate("dev.example.com", "*.cloud.example.com")
 
@@ -31,6 +32,14 @@ def test_names_of_a_certificate_in_several_segments_are_the_servers():
     named = NameIndex(names).of(flow)
     assert not named.by_device
     assert named.by == ("certificate",)
+
+
+@pytest.mark.parametrize(("count", "said"), [(MAX_NAMES, 0), (MAX_NAMES + 1, 1)])
+def test_names_that_are_not_kept_are_counted(count, said):
+    der = wire.certificate(*(f"site-{n}.example.com" for n in range(count)))
+    namer = served(wire.server_flight(der))
+    assert len(namer.names()) == MAX_NAMES
+    assert dict(namer.not_examined()).get("certificates with more names than are kept", 0) == said
 
 
 def test_tls_1_3_shows_none():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
 import os
 import shutil
 import subprocess
@@ -217,6 +218,34 @@ def test_picked_rows(gates, made, wanted):
 
     one, other = both(picked)
     assert one == other
+
+
+@compiled
+@settings(max_examples=100)
+@given(
+    st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)), max_size=20),
+    st.sampled_from(((), ("93.184.0.0/15", "10.1.0.0/16"), ("192.0.2.4/31", "192.0.2.0/24"))),
+)
+def test_what_leaves_the_network(ends, scope):
+    edges = [int(ipaddress.ip_address(x)) for x in (
+        "10.255.255.255", "10.0.0.1", "224.0.0.1", "0.0.0.1", "255.255.255.255", "192.0.2.5", "192.0.2.255",
+        "93.185.255.255", "93.184.1.1", "9.9.9.9", "172.31.255.255", "192.168.1.1", "192.168.1.255", "10.1.7.255",
+    )]  # fmt: skip
+    ends = [*ends, *((x, y) for x in edges for y in edges)]
+    a = np.array([x << 32 | y for x, y in ends], np.uint64)
+    b = np.full(len(a), 17 << 32, np.uint64)
+    one, other = both(lambda: Places(PairTable(8), scope).leaves(a, b).tolist())
+    assert one == other
+
+
+@compiled
+@given(st.lists(st.tuples(st.sampled_from((6, 17, 1)), *(st.sampled_from((7, 9, 53, 80)),) * 2)))
+def test_gates_of_ports(keys):
+    b = np.array([proto << 32 | x << 16 | y for proto, x, y in keys], np.uint64)
+    for gates in GATE_SETS.values():
+        gating = Gating(gates)
+        one, other = both(lambda gating=gating: gating.by_port(b).tolist())
+        assert one == other
 
 
 HELLOS = [

@@ -183,6 +183,16 @@ def test_packets_of_several_interfaces_stay_in_the_order_of_the_file():
     assert fed == list(enumerate(times))
 
 
+@pytest.mark.parametrize("scope", [(), ("10.0.0.0/16",), ("10.0.7.0/24",)])
+def test_who_speaks_to_a_nets_broadcast_address_is_the_client(scope):
+    """Both ports are those of services, and nobody opened anything."""
+    frame = f.ether(f.ip4("10.0.7.2", "10.0.7.255", 17, f.udp(5000, 34569, bytes(20))))
+    engine = engine_of(f.pcap(timed([frame] * 3)), scope=scope)
+    assert [(w.client, w.remote, w.port) for w in engine.flows()] == [
+        ("10.0.7.2", "10.0.7.255", 34569)
+    ]
+
+
 def test_times_far_apart_and_jumping_back_do_not_lose_records():
     frames = [f.ether(p) for p in packets(11, 3000)]
     rng = random.Random(1)
@@ -495,3 +505,17 @@ def test_what_is_no_capture_is_said():
         assert engine.packets == 0
     with pytest.raises(InputError):
         open_source("/nonexistent/file.pcap")
+
+
+def test_the_last_address_of_a_small_net_is_a_broadcast_until_it_sends():
+    def said(src, dst, sport, dport):
+        return f.ether(f.ip4(src, dst, 17, f.udp(sport, dport, b"x")))
+
+    loud = said("10.0.0.9", "10.0.0.255", 30000, 40000)
+    host = said("10.0.3.255", "93.184.216.34", 40001, 30000)
+    answer = said("93.184.216.34", "10.0.3.255", 30000, 40001)
+    engine = engine_of(f.pcap(timed([loud, loud, host, answer])))
+    assert [(w.client, w.remote, w.port, w.packets_up, w.packets_down) for w in engine.flows()] == [
+        ("10.0.0.9", "10.0.0.255", 40000, 2, 0),
+        ("10.0.3.255", "93.184.216.34", 30000, 1, 1),
+    ]

@@ -86,6 +86,8 @@ def test_unknown_link_type_and_records_of_nothing():
     engine = engine_of(f.pcap(RECORDS, link=147))
     assert list(engine.flows()) == []
     assert dict(engine.summary().not_examined) == {"link type 147 is not read": len(RECORDS)}
+    (missed,) = dict(engine_of(f.pcap(RECORDS, link=127)).summary().not_examined)
+    assert missed.startswith("link type 127 is not read (Wi-Fi as it is on the air;")
     engine = engine_of(f.pcap([Record(1.0, b"")] * 5))
     assert list(engine.flows()) == []
     assert engine.packets == 5

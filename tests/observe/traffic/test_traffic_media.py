@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from camscan.model.traffic import Minute
-from camscan.observe.traffic.media import Upload, judged
+from camscan.observe.traffic.media import Upload, judged, judged_each
 
 
 def upload(rates, *, down=0, mean=1000, seconds=None):
@@ -42,3 +42,10 @@ def test_an_upload_is_judged_by_what_it_needs(sent, media, words):
     found, why = judged(sent)
     assert found is media
     assert words in why
+
+
+def test_many_uploads_are_judged_as_each_of_them():
+    uploads = [sent for sent, _, _ in CASES] * 2
+    # The same bytes, sent in another time and without a packet: a verdict of one is none of the other.
+    uploads += [Upload(0, 900, 1, 9.0, ()), Upload(9, 900, 1, 90.0, ()), Upload(0, 0, 1, 9.0, ())]
+    assert list(judged_each(*zip(*uploads, strict=True))) == [judged(sent) for sent in uploads]
