@@ -12,7 +12,7 @@ class Sizes(Struct, frozen=True, kw_only=True):
 
     worth: int = 100_000_000
     """Of what is left of a file, from which it is worth being read by several."""
-    most: int = 1 << 30
+    most: int = 4 << 30
     """Of a part: what a process holds of it grows with it."""
     every: int = EVERY
     """Between the ends of segments."""

@@ -21,7 +21,7 @@ from camscan.errors import InputError
 from camscan.limited import Line
 from camscan.observe.traffic import ways
 from camscan.observe.traffic.asked import Asked
-from camscan.observe.traffic.batch import PAD
+from camscan.observe.traffic.batch import PAD, Keys
 from camscan.observe.traffic.engine import EVERY, Engine
 from camscan.observe.traffic.flows import MOST_TUPLES, TOO_MANY
 from camscan.observe.traffic.forms import framer_of
@@ -114,7 +114,7 @@ class PartEngine(Engine):
         self.segments: list[Segment] = []
         self.begin = part.begin
         """Of the segment that is counted now."""
-        self.pieces: list[tuple[int, PairTable]] = []
+        self.pieces: list[tuple[int, Keys, Keys]] = []
         """Where each segment begins, and the five-tuples in it."""
         self.minutes = 0
         """Flow-minutes of the segments."""
@@ -122,7 +122,7 @@ class PartEngine(Engine):
     def enter(self, place: int) -> None:
         """As one process would do here, but for what depends on what is before the part: that is set aside."""
         if place > self.begin:
-            self.pieces.append((self.begin, self.counted()))
+            self.pieces.append((self.begin, *self.counted()))
             self.segments.append(entered(self, self.begin))
             self.minutes = self.tuples.minutes.kept
             self.tuples.minutes.taken()
@@ -132,13 +132,11 @@ class PartEngine(Engine):
     def settle(self) -> None:
         raise Crowded
 
-    def counted(self) -> PairTable:
+    def counted(self) -> tuple[Keys, Keys]:
         """Five-tuples of which packets were counted in this segment."""
         there = self.tuples.tuples()
         some = there.packets > 0
-        table = PairTable(len(there.a) + 1)
-        table.numbers(there.a[some], there.b[some])
-        return table
+        return there.a[some], there.b[some]
 
 
 class PartReading:
@@ -193,11 +191,13 @@ class PartReading:
         """What came in these directions, segment by segment."""
         engine, part = self._engine, self._part
         repeat: Repeat | None = None
-        pieces = [*engine.pieces, (engine.begin, engine.counted())]
-        ends = [*(begin for begin, _ in pieces[1:]), self._stopped]
-        for (begin, tuples), end in zip(pieces, ends, strict=True):
-            a, b = ways.keys(wanted, engine.addresses)
-            there = tuples.numbers(a, b, insert=False) > 0
+        pieces = [*engine.pieces, (engine.begin, *engine.counted())]
+        ends = [*(piece[0] for piece in pieces[1:]), self._stopped]
+        a, b = ways.keys(wanted, engine.addresses)
+        for (begin, *tuples), end in zip(pieces, ends, strict=True):
+            table = PairTable(len(tuples[0]) + 1)
+            table.numbers(*tuples)
+            there = table.numbers(a, b, insert=False) > 0
             if there.any():
                 repeat = repeat or Repeat(self._gates, engine.places, engine.buffer)
                 piece = open_part(Part(part.path, begin, end))
