@@ -160,6 +160,9 @@ def _block(rng: np.random.Generator, begin: float, shares: dict[str, float]) -> 
             if spot >= 0:
                 digits = np.char.zfill(host.astype("U4"), 4).astype("S4")
                 rows[:, 17 + spot : 21 + spot] = digits.view(np.uint8).reshape(-1, 4)
+            if kind == "ntp":
+                # Times of day: no two such packets are alike.
+                rows[:, -24:] = rng.integers(0, 256, (count, 24), np.uint8)
             if kind == "dns" and way == DOWN:
                 rows[:, -4:] = _bytes(0x5DB80000 + host, ">u4")
             size = rows.shape[1]

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from camscan import assessments
-from camscan.cli.explain_capture import KINDS, origins, record_lines
+from camscan.cli.explain_capture import KINDS, of_packets, origins, record_lines
 from camscan.cli.judging import read_knowledge
 from camscan.clock import SystemClock
 from camscan.decode.text import clean, decode_text
@@ -78,7 +78,8 @@ def explain(run_folder: Path, what: str, *, as_json: bool) -> int:
         click.echo("\nCaptures and logs stay where you have them; these records were counted")
         for line in told:
             click.echo(f"  {line}")
-        click.echo("  (where the mirror keeps VLAN tags, put `vlan and` before a filter)")
+        if any(o.kind in KINDS and of_packets(o) for o in seen.values()):
+            click.echo("  (where the mirror keeps VLAN tags, put `vlan and` before a filter)")
     return 0
 
 

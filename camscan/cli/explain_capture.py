@@ -22,8 +22,18 @@ _OVER_UDP = frozenset({"quic", "coap"})
 _SOME = 3
 
 
+def of_packets(observation: Observation) -> bool:
+    """Whether the record was counted from packets, not taken from a log of another tool."""
+    return observation.id.partition(":")[0].endswith("-traffic")
+
+
 def record_lines(observation: Observation) -> list[str]:
-    """What the record says, in words; and its filter. Empty where the bytes are no such record."""
+    """What the record says, in words; of packets the filter too. Empty where the bytes are no such record."""
+    lines = _lines(observation)
+    return lines if of_packets(observation) else lines[:-1]
+
+
+def _lines(observation: Observation) -> list[str]:
     try:
         match observation.kind:
             case Kind.FLOW:

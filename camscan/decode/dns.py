@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import dns.exception
 import dns.flags
 import dns.message
@@ -14,11 +16,13 @@ import dns.rdtypes.IN.AAAA
 import dns.rdtypes.IN.SRV
 from msgspec import Struct
 
+from camscan.decode.dns_seen import read_name
 from camscan.decode.text import decode_text
 from camscan.errors import DecodeError
 
 MAX_BYTES = 65_535
 MAX_RECORDS = 512
+_HEADER = 12
 
 
 class Record(Struct, frozen=True):
@@ -44,7 +48,7 @@ def parse(data: bytes) -> DnsMessage:
     """Read a message; raises DecodeError when not even its header and names can be read."""
     try:
         message = dns.message.from_wire(
-            data[:MAX_BYTES],
+            _without_flush(data[:MAX_BYTES]),
             ignore_trailing=True,
             one_rr_per_rrset=True,
             continue_on_error=True,
@@ -68,6 +72,30 @@ def parse(data: bytes) -> DnsMessage:
         ),
         records=tuple(records),
     )
+
+
+def _without_flush(data: bytes) -> bytes:
+    """The message with the upper bit of every class cleared: in mDNS it is no part of it (RFC 6762 section 10.2).
+
+    What cannot be walked is left as it is.
+    """
+    if len(data) < _HEADER:
+        return data
+    whole = bytearray(data)
+    questions, *sections = struct.unpack_from(">HHHH", data, 4)
+    at = _HEADER
+    try:
+        for number in range(min(questions + sum(sections), MAX_RECORDS)):
+            _, at = read_name(data, at)
+            kind, group = struct.unpack_from(">HH", data, at)
+            if kind != dns.rdatatype.OPT:  # there the field is a size
+                struct.pack_into(">H", whole, at + 2, group & 0x7FFF)
+            at += 4
+            if number >= questions:
+                at += 6 + int.from_bytes(data[at + 4 : at + 6], "big")
+    except (DecodeError, struct.error):
+        pass
+    return bytes(whole)
 
 
 def name_text(name: dns.name.Name) -> str:

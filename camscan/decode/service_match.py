@@ -241,10 +241,11 @@ def _patterns(one: _Compiled, transport: str) -> list[Pattern]:
     ports = signature.ports if one.by_port else ()
     found = _joined(chosen)
     short = message.longest < _SHORT
-    if ports and short and (len(found) > _MANY or _fixed(chosen) < _RARE):
-        found = [(0, b"", b"")]
     told = len(chosen) == len(visible) and any(mask for _, _, mask in found)
     told &= all(at + len(mask) <= HEAD for at, mask, _ in one.tests)
+    # Many patterns, or ones that are everywhere, are no quicker than the ports, unless they tell all.
+    if ports and short and not told and (len(found) > _MANY or _fixed(chosen) < _RARE):
+        found = [(0, b"", b"")]
     plain = told and not (message.length or message.check or signature.announced)
     return [
         Pattern(

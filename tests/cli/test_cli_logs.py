@@ -141,6 +141,17 @@ def report(tmp_path, name, write, **options):
     return json.loads(out.read_text())
 
 
+def test_explain_names_the_log_and_no_filter_for_packets(tmp_path, capsys):
+    report(tmp_path, "logs", write_suricata)
+    capsys.readouterr()
+    run = tmp_path / "logs" / "run"
+    assert camscan(["explain", str(run), f"egress-observed@{wire.CAMERA}"]) == 0
+    out = capsys.readouterr().out
+    assert "0001-ingest, in eve.json (sha256 " in out
+    assert f"{wire.CAMERA} with {SHOWN} tcp 443" in out
+    assert "tcpdump" not in out
+
+
 def findings(document):
     return {(f["condition"], f["subject"], f["state"]) for f in document["findings"]}
 

@@ -144,6 +144,21 @@ def test_mdns():
     assert mdns.parse(b"TXT model=N71AP").fields() == {"txt": ("model=N71AP",)}
 
 
+@pytest.mark.parametrize("group", [1, 0x8001])
+def test_records_of_mdns_that_flush_caches_are_read_like_others(group):
+    host = b"\x07axis-42\x05local\0"
+    records = b"".join(
+        name + struct.pack(">HHIH", kind, group, 120, len(data)) + data
+        for name, kind, data in (
+            (host, 1, bytes((10, 20, 0, 9))),
+            (b"\x02M1\x0b_axis-video\x04_tcp\xc0\x14", 33, struct.pack(">HHH", 0, 0, 80) + host),
+        )
+    )
+    fields = mdns.parse(struct.pack(">HHHHHH", 0, 0x8400, 0, 2, 0, 0) + records).fields()
+    assert (fields["address"], fields["port"]) == (("10.20.0.9",), ("80",))
+    assert (fields["host"], fields["instance"]) == (("axis-42.local",), ("M1",))
+
+
 def test_hanwha():
     data = bytearray(262)
     data[0] = 0x0B

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from camscan.decode import dhcp
 from camscan.decode.layout import ipv4_of_bytes, mac_of_bytes
+from camscan.decode.own_networks import is_link_local
 from camscan.errors import DecodeError
 from camscan.model.observation import Kind
 from camscan.model.traffic import ClientFact
@@ -29,6 +30,7 @@ _DATAGRAM = 8192
 _DHCP_CLIENT, _DHCP_SERVER = 68, 67
 _MDNS = 5353
 
+_PASSED_ON = "announcements that a host passed on for others (mDNS)"
 FACT_GATES: tuple[Gate, ...] = (*said.gates(), *bodies.GATES)
 FACT_PORTS = said.PORTS | {_DHCP_SERVER, _MDNS}
 """Datagrams between other ports hold a fact only where `said.may_begin`."""
@@ -88,7 +90,12 @@ class Facts:
     def done(self) -> tuple[ClientFact, ...]:
         """All facts in order of client and time; requests for an address under the address given."""
         found = []
+        passed_on = _passed_on(self._seen.values())
+        if passed_on:
+            self.not_examined[_PASSED_ON] = len(passed_on)
         for fact in self._seen.values():
+            if id(fact) in passed_on:
+                continue
             address = self._leases.get(fact.client_mac or "")
             if fact.kind == Kind.DHCP.value and address:
                 fact = replace(fact, client=address)
@@ -180,6 +187,39 @@ class Facts:
             request=told.request if told is not None else None,
             flags=told.flags if told is not None else (),
         )
+
+
+def _passed_on(facts: Iterable[ClientFact]) -> set[int]:
+    """The ids of announcements of a host that repeats what others said, as routers do between segments.
+
+    Such a host states addresses and not the one it sends from. What it says and does not state with its own address
+    is somebody else's word.
+    """
+    stated = [(f, _states_own(f)) for f in facts if f.kind == Kind.MDNS.value]
+    repeaters = {f.client for f, is_own in stated if is_own is False}
+    return {id(f) for f, is_own in stated if f.client in repeaters and not is_own}
+
+
+def _states_own(fact: ClientFact) -> bool | None:
+    """Whether an announcement states the address it came from; None where it states none of that family."""
+    # Its library is large: only where there is an announcement.
+    from camscan.decode import mdns
+
+    try:
+        stated = mdns.parse(fact.payload).addresses
+    except DecodeError:
+        return None
+    if fact.client.startswith("169.254."):
+        return None  # beside an address of its own, by whoever has that too
+    alike = is_link_local if ":" in fact.client else _is_four
+    if not alike(fact.client):
+        return None
+    some = [a for a in stated if alike(a)]
+    return fact.client in some if some else None
+
+
+def _is_four(address: str) -> bool:
+    return ":" not in address
 
 
 def key_of(kind: Kind, payload: bytes, port: int | None) -> bytes:

@@ -47,6 +47,10 @@ class Lookups:
         return again, taken > 0 and taken == len(data)
 
     def _message(self, packet: Packet, payload: bytes, proto: str) -> tuple[Again, ...]:
+        # What mDNS answers is an announcement: a fact about the sender, no question of a client.
+        announces = proto == "mdns" and payload[2:3] >= b"\x80"
+        if announces or payload[4:6] == b"\0\0":  # or holds no question at all
+            return ()
         seen = self._seen(payload)
         if seen is None:
             return (self._register.leave_out(_UNREADABLE, packet.times),)
@@ -54,8 +58,7 @@ class Lookups:
             return ()
         answer = seen.is_response
         if answer:
-            # What mDNS answers is an announcement: a fact about the sender, no question of a client.
-            if proto == "mdns" or _PROTOCOLS.get(packet.sport) != proto:
+            if _PROTOCOLS.get(packet.sport) != proto:
                 return ()
             client, mac, server = packet.dst, packet.dst_mac, packet.src
         else:

@@ -265,7 +265,7 @@ class Namer:
 
     def _tls(self, packet: Packet, data: bytes) -> bool:
         if len(data) < 6:
-            return False
+            return data[1:2] not in {b"", b"\x03"}
         if data[5] == 1:
             hello = client_hello.of_records(data)
             if hello is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 
 import msgspec
 import pytest
@@ -127,6 +128,13 @@ def test_the_addresses_of_a_name_that_are_not_kept_are_counted(monkeypatch):
     assert dict(namer.not_examined()) == {"addresses of names beyond the limit": 20 + 90 + 1}
 
 
+def test_a_tiny_segment_of_something_else_is_no_head():
+    (tiny,) = wire.segments(b"\x16\x00", dport=4000)
+    namer, answers = feed(tiny, tiny._replace(payload=b"", seq=0, fin=True))
+    assert answers[0] is False
+    assert named_by(namer).not_examined == ()
+
+
 def test_pending_heads_are_bounded(monkeypatch):
     monkeypatch.setattr(namer_module, "MAX_PENDING", 10)
     stream = wire.records(wire.hello(HOST, pad=3000))
@@ -203,6 +211,38 @@ def test_what_a_relay_passes_on_is_no_word_of_the_relay():
     passed_on = wire.datagram(ask, src="10.20.0.1", sport=67, dst="10.9.0.5", dport=67)
     (fact,) = feed(passed_on)[0].facts()
     assert (fact.client, fact.client_mac) == (wire.CAMERA_MAC, wire.CAMERA_MAC)
+
+
+def announcement(address):
+    """PTR, and the address of the host with the bit that flushes caches (RFC 6762 section 10.2)."""
+    service, instance = wire.dns_name("_axis-video._tcp.local"), b"\x07AXIS 42\xc0\x0c"
+    host = wire.dns_name("axis-42.local") + struct.pack(">HHIH", 1, 0x8001, 120, 4)
+    records = service + struct.pack(">HHIH", 12, 1, 120, len(instance)) + instance + host
+    return struct.pack(">HHHHHH", 0, 0x8400, 0, 2, 0, 0) + records + bytes(map(int, address.split(".")))  # fmt: skip
+
+
+def test_an_announcement_is_no_message_that_could_not_be_read():
+    said = wire.datagram(announcement(wire.CAMERA), sport=5353, dst="224.0.0.251", dport=5353)
+    namer, _ = feed(said)
+    assert [f.kind for f in namer.facts()] == ["mdns"]
+    assert namer.not_examined() == ()
+
+
+def test_what_a_repeater_passes_on_is_not_its_own_word():
+    router = "10.20.0.1"
+    others, own = announcement("10.30.0.9"), announcement(router)
+    listed = wire.dns_answer("_axis-video._tcp.local", flags=0x8400)
+    namer, _ = feed(
+        *(
+            wire.datagram(m, src=router, sport=5353, dst="224.0.0.251", dport=5353)
+            for m in (others, own, listed)
+        ),
+        wire.datagram(listed, sport=5353, dst="224.0.0.251", dport=5353),
+    )
+    assert [(f.client, f.payload) for f in namer.facts()] == [(router, own), (wire.CAMERA, listed)]
+    assert dict(namer.not_examined()) == {
+        "announcements that a host passed on for others (mDNS)": 2
+    }
 
 
 def test_of_an_answer_only_the_head_is_kept():
