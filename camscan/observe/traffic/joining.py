@@ -4,8 +4,9 @@ The file is cut into parts of the same size, at places where a record seems to b
 part, forks read the others (`split`), each everything of its part. When this one comes to a cut exactly, the cut was a
 true one, and what the other found is added to what was found so far, in the order of the file:
 
-* flows: five-tuples come in segments that end at fixed places of the file, where one process too would enter them
-  into the ledger, and a cut is at one of them, so it is decided at the same places who is the client;
+* flows: five-tuples are entered into a ledger at fixed places of the file, and a cut is at one of them; the other
+  process enters those of which the client is known whatever came before, and hands over the rest (TCP that was not
+  seen to be opened), which is entered here;
 * names, services, facts: counters are sums, times the extremes, texts in the order of their first appearance, and
   what is limited is limited here, where all of it is seen;
 * what goes on across the cut (`_across`): packets of the directions of which more was wanted here are asked for and
