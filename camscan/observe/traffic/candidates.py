@@ -41,7 +41,7 @@ _WANTED = np.uint32(1)
 """What is known of a five-tuple: whether more is wanted of it, and above that one bit per gate of its ports."""
 _BACK, _AHEAD = 256, 1 << 16
 """Packets, and bytes of a stream: how far a segment may have come too early."""
-_PAYLOAD = ALIKE.index("payload")
+_PAYLOAD, _ENDS = ALIKE.index("payload"), ALIKE.index("ends")
 
 
 class _Offered(NamedTuple):
@@ -259,9 +259,11 @@ class Candidates:
         self._slow[slow] = False
 
     def _tell_known(self, offered: _Offered, picked: _Picked, forms: Numbers) -> None:
-        """Tell the first packets of forms whose payload others send too: from then on, -1 stands in `forms`."""
+        """Tell the first packets of forms whose payload others send too, or whose gates say all: from then on, -1 stands in `forms`."""
         batch, columns, owners = offered.batch, offered.columns, offered.numbers[picked.rows]
-        may = (forms > 0) & (picked.ranks == _PAYLOAD) & (picked.looked.held <= LONGEST)
+        by_gates = picked.ranks == _ENDS
+        may = (picked.ranks == _PAYLOAD) & (picked.looked.held <= LONGEST) | by_gates
+        may &= forms > 0
         # What follows a packet without a form may be wanted, and is then to be read.
         reading = owners[(picked.ranks == 0) | picked.pending]
         self._slow[reading] = True
@@ -271,7 +273,12 @@ class Candidates:
             return
         rows = picked.rows[some]
         contents = self._contents
-        numbers, new = contents.numbers(batch.data, columns.payload[rows], picked.looked.held[some])
+        numbers, new = contents.numbers(
+            batch.data,
+            columns.payload[rows],
+            picked.looked.held[some],
+            np.where(by_gates[some], picked.passed[some], 0),
+        )
         for place in new.tolist():
             packet = self._maker.one(batch, columns, int(rows[place]), offered.source)
             contents.learn(int(numbers[place]), self._reader.meaning(packet))

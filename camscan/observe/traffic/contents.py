@@ -19,6 +19,8 @@ LONGEST = 64
 """Payload bytes."""
 MOST = 1 << 16
 """Payloads remembered. When they are full, the memory begins anew."""
+_BY_GATES = LONGEST + 1
+"""Stands for the size of a payload of which the gates say all."""
 _NEW, _READ, _TOLD = range(3)
 """What is known of a payload: nothing; that it must be read every time; its meaning."""
 
@@ -34,15 +36,22 @@ class Contents:
         mask = np.tri(LONGEST + 1, LONGEST, -1, np.uint8) * np.uint8(255)
         self._mask: Keys = mask.view(np.uint64)
 
-    def numbers(self, data: Bytes, places: Ints, sizes: Ints) -> tuple[Numbers, Ints]:
-        """The number of each payload; where those are of which the meaning is worth learning: they came twice."""
+    def numbers(self, data: Bytes, places: Ints, sizes: Ints, gates: Keys) -> tuple[Numbers, Ints]:
+        """The number of each payload; where those are of which the meaning is worth learning: they came twice.
+
+        `gates`: 0, or the number of the gates that a packet passed which say all that it says.
+        """
         if self._table.count >= MOST * 7 // 8:
             self._table.clear()
             self._meanings.clear()
             self._known[:] = _NEW
         before = self._table.count
         words: Keys = gather(data, places, LONGEST).view(np.uint64).reshape(-1, LONGEST // 8)
+        by_gates = gates > 0
+        sizes = np.where(by_gates, 0, sizes)
         words &= self._mask[sizes]
+        words[:, 0] += gates
+        sizes[by_gates] = _BY_GATES
         one, two = self._sums(words)
         one += sizes.astype(np.uint64)
         numbers = self._table.numbers(one, two)

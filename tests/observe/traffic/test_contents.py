@@ -41,6 +41,8 @@ PAYLOADS = (
     OTHER_UID,
     b"\x23" + bytes(47),
     b"\x24" + bytes(47),
+    b"\x1b\x00" + bytes(38) + b"\x01" * 8,
+    b"\x23\x00" + bytes(38) + b"\x02" * 8,
     STUN,
     b"\x80\x60\x00\x01" + bytes(20),
     b"NOTIFY * HTTP/1.1\r\nNT: upnp:rootdevice\r\n\r\n",
@@ -93,6 +95,24 @@ def read(talk, namer, buffer):
 @given(TALK, st.sampled_from((1 << 11, 1 << 16)))
 def test_telling_in_bulk_is_the_same_as_reading_every_packet(talk, buffer):
     assert read(talk, Namer(SERVICES), buffer) == read(talk, OneByOne(SERVICES), buffer)
+
+
+def test_requests_for_the_time_differ_and_are_told_by_their_gates():
+    read_packets = []
+
+    class Counting(Namer):
+        def feed(self, packet):
+            read_packets.append(packet)
+            return super().feed(packet)
+
+    talk = [
+        (b"\x23" + bytes(39) + n.to_bytes(8, "big"), f"10.20.1.{n}", "203.0.113.7", 40000, 123, 0)
+        for n in range(200)
+    ]
+    namer = Counting(SERVICES)
+    assert read(talk, namer, 1 << 16)[0] == 200
+    assert read_packets == []
+    assert [(s.service, s.packets) for s in namer.services()] == [("ntp", 1)] * 200
 
 
 def test_keep_alives_of_many_clients_are_told_without_being_read():
