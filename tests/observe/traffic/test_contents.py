@@ -179,23 +179,27 @@ def test_payloads_have_the_same_number_where_they_are_the_same(payloads):
     sizes = np.array([len(p) for p in payloads], np.int64)
     places = np.cumsum(sizes) - sizes
     data = np.frombuffer(b"".join(payloads) + bytes(PAD), np.uint8)
-    numbers, new = contents.numbers(data, places, sizes)
+    gates = np.zeros(len(payloads), np.uint64)
+    numbers, new = contents.numbers(data, places, sizes, gates)
     assert len(set(zip(numbers.tolist(), payloads, strict=True))) == len(set(payloads))
     assert len(set(numbers.tolist())) == len(set(payloads))
     twice = {p for p in payloads if payloads.count(p) > 1}
     assert {payloads[n] for n in new.tolist()} == twice
     assert len(new) == len(twice)
-    again, new = contents.numbers(data, places, sizes)
+    again, new = contents.numbers(data, places, sizes, gates)
     assert again.tolist() == numbers.tolist()
     assert {payloads[n] for n in new.tolist()} == set(payloads)
+    told, _ = contents.numbers(data, places, sizes, gates + np.uint64(5))
+    assert len(set(told.tolist())) == 1  # where gates say all, the payload says nothing
+    assert not set(told.tolist()) & set(numbers.tolist())
 
 
 def test_what_was_learned_is_told_until_the_memory_begins_anew(monkeypatch):
     monkeypatch.setattr(module, "MOST", 16)
     contents = Contents(Alike().sums)
     data = np.frombuffer(bytes(range(1, 101)) + bytes(PAD), np.uint8)
-    one = np.array([1], np.int64)
-    (number,), new = contents.numbers(data, one * 0, one)
+    one, none = np.array([1], np.int64), np.zeros(1, np.uint64)
+    (number,), new = contents.numbers(data, one * 0, one, none)
     assert not len(new)
     assert not contents.told(np.array([number]))[0]
 
@@ -205,14 +209,14 @@ def test_what_was_learned_is_told_until_the_memory_begins_anew(monkeypatch):
     contents.learn(int(number), meaning)
     assert contents.told(np.array([number]))[0]
     assert contents.meaning(int(number)) is meaning
-    (other,), _ = contents.numbers(data, one * 1, one)
+    (other,), _ = contents.numbers(data, one * 1, one, none)
     contents.learn(int(other), None)
-    (same,), new = contents.numbers(data, one * 1, one)
+    (same,), new = contents.numbers(data, one * 1, one, none)
     assert same == other
     assert not len(new)
     assert not contents.told(np.array([other]))[0]
     for place in range(2, 50):
-        numbers, _ = contents.numbers(data, one * place, one)
+        numbers, _ = contents.numbers(data, one * place, one, none)
         assert 0 < numbers[0] <= 16
-    (number,), _ = contents.numbers(data, one * 0, one)
+    (number,), _ = contents.numbers(data, one * 0, one, none)
     assert not contents.told(np.array([number]))[0]
