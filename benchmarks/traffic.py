@@ -1,7 +1,7 @@
 """Names and per-flow bytes of the same captures by camscan, ndpiReader, tshark, suricata and nfstream.
 
 `python -m benchmarks traffic [small|mixed|video]...`: one core, CPU seconds (user and system), peak memory, all in
-one run on captures made here. tshark and nfstream get the first tenth of the packets and are shown per packet.
+one run on captures made here; then the wall time of one and of two processes on a capture four times as large. tshark and nfstream get the first tenth of the packets and are shown per packet.
 A tool that is not installed is said to be missing.
 """
 
@@ -22,6 +22,8 @@ from tabulate import tabulate
 from benchmarks.captures import SHARES, make
 
 PACKETS = {"small": 2_500_000, "mixed": 2_500_000, "video": 2_000_000}
+LARGE = {kind: 4 * count for kind, count in PACKETS.items()}
+"""Of the capture that two processes read."""
 FIRST_FILE = 7_000
 LIMIT = 600
 TURNS = 3
@@ -167,13 +169,28 @@ def compare(kind: str, folder: Path) -> None:
     one = measure([*job, str(few)])
     if one is not None:
         print(f"  {FIRST_FILE} packets: {one.wall:.2f} s in all, {one.peak_mb:.0f} MB")
-    single, double = (measure([*job, str(capture), str(n)], cores="0,1") for n in (1, 2))
-    if single is not None and double is not None:
-        print(
-            f"  wall, one process {single.wall:.2f} s, two {double.wall:.2f} s: {single.wall / double.wall:.2f}x"
-        )
     for path in (capture, tenth, few):
         path.unlink()
+    several(kind, folder)
+
+
+def several(kind: str, folder: Path) -> None:
+    """Two processes against one, by the clock: they share neither start-up nor closing, so on a large file."""
+    capture = folder / f"{kind}-large.pcap"
+    packets = make(kind, LARGE[kind], capture)
+    size = capture.stat().st_size
+    warm(capture)
+    job = [sys.executable, "-m", "benchmarks.traffic_job", str(capture)]
+    turns = [[measure([*job, str(n)], cores="0,1") for n in (1, 2)] for _ in range(TURNS)]
+    walls = [sorted(c.wall for c in costs if c is not None) for costs in zip(*turns, strict=True)]
+    if all(len(each) == TURNS for each in walls):
+        one, two = (each[TURNS // 2] for each in walls)
+        print(
+            f"  {packets} packets, {size / 1e6:.0f} MB: one process {one:.2f} s, two {two:.2f} s: {one / two:.2f}x"
+        )
+    else:
+        print("  two processes: a job failed")
+    capture.unlink()
 
 
 def traffic(kinds: tuple[str, ...] = ()) -> None:

@@ -1,7 +1,6 @@
 """One job for the comparison: what a capture holds, printed as JSON lines, without report and run.
 
 `python -m benchmarks.traffic_job CAPTURE [PROCESSES]`: all names, camera services and flows.
-`python -m benchmarks.traffic_job CAPTURE PROCESSES flows`: flows alone, by that many processes.
 """
 
 from __future__ import annotations
@@ -46,19 +45,11 @@ def everything(path: Path, processes: int = 1) -> int:
     return 1 if problems else 0
 
 
-def flows(path: Path, processes: int) -> int:
-    from camscan.observe.traffic.split import count
-
-    engine = count([path], processes=processes)
-    write(engine.flows())
-    return 1 if engine.problems else 0
-
-
 if __name__ == "__main__":
     # As the command does (camscan.cli.main).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(100_000)
     capture, processes = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    code = (flows if sys.argv[3:] == ["flows"] else everything)(capture, processes)
+    code = everything(capture, processes)
     gc.freeze()
     sys.exit(code)

@@ -194,37 +194,36 @@ def _behind_ack(plain: bytes, at: int, *, with_counts: bool) -> int:
     return at
 
 
-class HelloPieces:
+class HelloPieces(Struct, array_like=True):
     """Puts together a ClientHello that comes in several Initial packets, in any order. Bounded."""
 
-    def __init__(self, connection: bytes = b"") -> None:
-        """`connection`: the id that opened earlier datagrams of the flow, if any."""
-        self._pieces: dict[int, bytes] = {}
-        self.connection = connection
+    pieces: dict[int, bytes] = {}
+    """Of the handshake, by their offset."""
+    connection: bytes = b""
 
     def add(self, datagram: bytes) -> ClientHello | None:
         """The ClientHello once it is whole; DecodeError where it cannot become one."""
-        pieces, self.connection = client_pieces(datagram, self.connection)
-        for piece in pieces:
-            if len(piece.data) > len(self._pieces.get(piece.offset, b"")):
-                self._pieces[piece.offset] = piece.data
-        if len(self._pieces) > _MAX_PIECES:
+        found, self.connection = client_pieces(datagram, self.connection)
+        for piece in found:
+            if len(piece.data) > len(self.pieces.get(piece.offset, b"")):
+                self.pieces[piece.offset] = piece.data
+        if len(self.pieces) > _MAX_PIECES:
             raise DecodeError("ClientHello in too many pieces")
         return of_handshake(self._whole())
 
     @property
     def size(self) -> int:
         """Bytes held."""
-        return sum(map(len, self._pieces.values()))
+        return sum(map(len, self.pieces.values()))
 
     def _whole(self) -> bytes:
         whole = bytearray()
-        for offset in sorted(self._pieces):
+        for offset in sorted(self.pieces):
             if offset > len(whole):
                 break
             whole[offset:] = (
-                self._pieces[offset]
-                if len(self._pieces[offset]) + offset > len(whole)
+                self.pieces[offset]
+                if len(self.pieces[offset]) + offset > len(whole)
                 else whole[offset:]
             )
         return bytes(whole)

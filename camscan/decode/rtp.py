@@ -6,6 +6,8 @@ of two bits is all that is fixed. A run does: one source number, sequence number
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 ENOUGH = 8
 """Packets of one source in sequence."""
 MOST = 96
@@ -15,23 +17,20 @@ _STEP = 64
 _HEAD = 12
 
 
-class Run:
+class Run(Struct, array_like=True):
     """Feed datagrams of one direction in order; what goes between (STUN, DTLS, RTCP) is told by RFC 7983."""
 
-    __slots__ = ("_seen", "_sources", "found", "over")
-
-    def __init__(self) -> None:
-        self._sources: dict[int, tuple[int, int, int]] = {}
-        """Source -> (last sequence number, last time stamp, packets in sequence)"""
-        self._seen = 0
-        self.found = 0
-        """Packets of the run, 0 while there is none."""
-        self.over = False
+    sources: dict[int, tuple[int, int, int]] = {}
+    """Source -> (last sequence number, last time stamp, packets in sequence)"""
+    seen: int = 0
+    found: int = 0
+    """Packets of the run, 0 while there is none."""
+    over: bool = False
 
     def add(self, data: bytes) -> bool:
         """Take in one datagram; True once there is a run."""
-        self._seen += 1
-        self.over = self.over or self._seen > MOST
+        self.seen += 1
+        self.over = self.over or self.seen > MOST
         if self.over or self.found or not data:
             return self.found > 0
         inner = _of_channel(data)
@@ -49,15 +48,15 @@ class Run:
     def _media(self, data: bytes) -> bool:
         source = int.from_bytes(data[8:12], "big")
         number, stamp = int.from_bytes(data[2:4], "big"), int.from_bytes(data[4:8], "big")
-        before = self._sources.get(source)
+        before = self.sources.get(source)
         if before is None:
-            self.over = len(self._sources) >= _SOURCES
-            self._sources[source] = (number, stamp, 1)
+            self.over = len(self.sources) >= _SOURCES
+            self.sources[source] = (number, stamp, 1)
             return False
         step = number - before[0] & 0xFFFF
         if not 0 < step <= _STEP or stamp - before[1] & 0xFFFF_FFFF > 0x7FFF_FFFF:
             return False  # late or twice; a source of another kind never goes on
-        self._sources[source] = (number, stamp, before[2] + 1)
+        self.sources[source] = (number, stamp, before[2] + 1)
         if before[2] + 1 >= ENOUGH:
             self.found = before[2] + 1
         return self.found > 0

@@ -20,6 +20,7 @@ import wire_messages as wire
 from camscan import assessments, limited
 from camscan.cli.main import run as camscan
 from camscan.observe.traffic import checkpoint, child, filling, sets, source, take
+from camscan.observe.traffic.sizes import Sizes
 
 T = 1_793_000_000.0
 SLOW = Path(__file__).with_name("interrupted_files.py")
@@ -405,12 +406,13 @@ def test_what_a_reader_found_before_it_died_inside_a_file_is_kept(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there files are looked at in place")
 @pytest.mark.parametrize("saving", [False, True])
-@pytest.mark.parametrize("worth", [0, take.WORTH])
+@pytest.mark.parametrize("worth", [0, Sizes().worth])
 def test_a_file_that_is_cut_while_it_is_looked_at_is_read_as_far_as_it_goes(
     files, tmp_path, capsys, monkeypatch, saving, worth
 ):
     """A page that a file lost under a window ends the reading process by a signal: a real one, here."""
-    monkeypatch.setattr(take, "WORTH", worth)  # with 0, a second process reads the names
+    # With 0, another process reads a part of it.
+    monkeypatch.setattr(take, "Sizes", lambda: Sizes(worth=worth, every=1 << 12))
     if saving:
         small_buffers(monkeypatch)
     monkeypatch.setattr(filling, "_FIRST", 1 << 12)

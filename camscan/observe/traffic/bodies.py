@@ -79,7 +79,9 @@ class Said(NamedTuple):
     flags: tuple[str, ...]
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
+    """The request that an answer will belong to."""
+
     text: str
     login: bool
 
@@ -88,15 +90,17 @@ class Bodies:
     """Feed packets of TCP in capture order."""
 
     def __init__(self) -> None:
-        self._asked: OrderedDict[_Key, _Asked] = OrderedDict()
-        self._pending: OrderedDict[_Key, Stream] = OrderedDict()
-        self._headed: set[_Key] = set()
+        self.asked: OrderedDict[_Key, Asked] = OrderedDict()
+        """By the direction of the answer; the last request of each."""
+        self.pending: OrderedDict[_Key, Stream] = OrderedDict()
+        """Answers that are not whole."""
+        self.headed: set[_Key] = set()
         """Of those pending, whose head was told already: their title may follow."""
 
     @property
     def wanted(self) -> frozenset[_Key]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
-        return frozenset(self._pending)
+        return frozenset(self.pending)
 
     def ask(self, packet: Packet) -> None:
         """Remember the request line that an answer will belong to."""
@@ -108,15 +112,19 @@ class Bodies:
             return
         key = (packet.dst, packet.dport, packet.src, packet.sport)
         text = f"{head.method} {_path(head)}".strip()
-        self._asked[key] = _Asked(text, _LOGIN.search(packet.payload[:_HEAD]) is not None)
-        self._asked.move_to_end(key)
-        if len(self._asked) > MAX_ASKED:
-            self._asked.popitem(last=False)
+        self.remember(key, Asked(text, _LOGIN.search(packet.payload[:_HEAD]) is not None))
+
+    def remember(self, key: _Key, asked: Asked) -> None:
+        """What was asked last, that the next answer of this direction belongs to."""
+        self.asked[key] = asked
+        self.asked.move_to_end(key)
+        if len(self.asked) > MAX_ASKED:
+            self.asked.popitem(last=False)
 
     def answer(self, packet: Packet) -> tuple[list[Said], bool]:
         """(what was said, whether more packets of this direction are wanted)."""
         key = (packet.src, packet.sport, packet.dst, packet.dport)
-        stream = self._pending.get(key)
+        stream = self.pending.get(key)
         if stream is not None and (packet.syn or packet.at - stream.first > _WAIT_S):
             self._let_go(key)
             stream = None
@@ -139,20 +147,20 @@ class Bodies:
         if not more:
             self._let_go(key)
             return said, False
-        self._pending[key] = stream
-        if len(self._pending) > MAX_PENDING:
-            self._let_go(next(iter(self._pending)))
+        self.pending[key] = stream
+        if len(self.pending) > MAX_PENDING:
+            self._let_go(next(iter(self.pending)))
         return said, True
 
     def _let_go(self, key: _Key) -> None:
-        self._pending.pop(key, None)
-        self._headed.discard(key)
+        self.pending.pop(key, None)
+        self.headed.discard(key)
 
     def _read(self, key: _Key, data: bytes, *, last: bool) -> tuple[list[Said], bool]:
         head, separator, body = data.partition(b"\r\n\r\n")
         if not separator:
             return [], not last and len(data) < _HEAD
-        asked = self._asked.get(key)
+        asked = self.asked.get(key)
         request = asked.text if asked is not None else None
         kind = Kind.HTTP if data.startswith(b"HTTP") else Kind.RTSP
         # A path proves nothing without the answer to one that no device has, and that was not asked for here.
@@ -172,15 +180,15 @@ class Bodies:
 
     def _page(self, key: _Key, data: bytes, whole: Said, *, last: bool) -> tuple[list[Said], bool]:
         """The head at once, and of a page the title when it has come."""
-        said = [] if key in self._headed else [whole]
-        asked = self._asked.get(key)
+        said = [] if key in self.headed else [whole]
+        asked = self.asked.get(key)
         if whole.kind is not Kind.HTTP or (asked is not None and asked.text.startswith("HEAD ")):
             return said, False
         title, more = title_of(data)
         if title:
             said.append(Said(Kind.TITLE, title, None, ("fragment",)))
         elif more and not last:
-            self._headed.add(key)
+            self.headed.add(key)
             return said, True
         return said, False
 

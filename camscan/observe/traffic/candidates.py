@@ -110,6 +110,12 @@ class Candidates:
         self._wanted = set(numbers.tolist())
         self._look[numbers] |= _WANTED
 
+    def want(self, numbers: Ints) -> None:
+        """Packets of these five-tuples are wanted from now on, and of no others."""
+        self._look[self.wanted()] &= ~_WANTED
+        self._look[numbers] |= _WANTED
+        self._wanted = set(numbers.tolist())
+
     def tell(self) -> None:
         """Hand over what was only counted so far: one number for all that are alike."""
         self._alike.tell()

@@ -7,17 +7,17 @@ flows; the few packets that pass a gate go to the feed. Nothing else is kept of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from camscan.errors import InputError
 from camscan.model.traffic import CaptureSummary, Flow
-from camscan.observe.traffic.batch import PAD, Batch, Bytes, Columns, Ints, Tally
+from camscan.observe.traffic.batch import PAD, Batch, Bytes, Ints, Tally
 from camscan.observe.traffic.candidates import Candidates
-from camscan.observe.traffic.filling import Filling
+from camscan.observe.traffic.filling import Filling, Others
 from camscan.observe.traffic.flows import AT_ONCE, MOST_FLOWS, MOST_TUPLES, FiveTuples, Tuples
-from camscan.observe.traffic.fragments import ORPHAN, OVERLAP, SCATTERED, Fragments, Whole
+from camscan.observe.traffic.fragments import ORPHAN, OVERLAP, SCATTERED, Fragments
 from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.headers import Headers
 from camscan.observe.traffic.ledger import Ledger
@@ -25,41 +25,24 @@ from camscan.observe.traffic.messages import Problem, Progress
 from camscan.observe.traffic.minutes import Lot
 from camscan.observe.traffic.packet import Feed, Gate, Reader, nothing
 from camscan.observe.traffic.places import Places
-from camscan.observe.traffic.source import Place, Source
-from camscan.observe.traffic.table import Numbers, PairTable
+from camscan.observe.traffic.source import Source
+from camscan.observe.traffic.table import PairTable
 
 if TYPE_CHECKING:
     from camscan.observe.traffic.keep import Keeper
 
 BUFFER = 32 << 20
 """Bytes. Of small packets a part of it is filled at a time, so that columns stay small as well."""
-_MOST_ADDRESSES = 1 << 20
+EVERY = 64 << 20
+"""Bytes of an input between two places where five-tuples are entered into the ledger: there a file may be cut into
+parts that several processes read."""
+LOOKS = 8
+"""Places from one of those to the next where they are entered if there are more than MANY_TUPLES. Who is the client of
+a conversation is told when it is entered: the places depend on nothing but the input."""
+MANY_TUPLES = MOST_TUPLES // 2
+MOST_ADDRESSES = 1 << 20
 _NO_ROWS: Ints = np.empty(0, np.int64)
 _LEFT_OUT_MINUTES = "minutes of flows beyond those kept (totals are exact)"
-
-
-class Chooser(Protocol):
-    """Chooses which packets are fed: `Candidates`, or somebody who has it done elsewhere."""
-
-    read: Ints
-    """Rows of the last batch that were chosen."""
-
-    def welcome(self, table: PairTable, before: int) -> None: ...
-
-    def offer(
-        self,
-        batch: Batch,
-        columns: Columns,
-        numbers: Numbers,
-        whole: list[tuple[int, Columns, Whole]],
-        source: int,
-    ) -> None: ...
-
-    def wanted(self) -> Ints: ...
-
-    def renumber(self, table: PairTable, numbers: Numbers) -> None: ...
-
-    def tell(self) -> None: ...
 
 
 class Engine:
@@ -74,6 +57,7 @@ class Engine:
         most_tuples: int = MOST_TUPLES,
         most_flows: int = MOST_FLOWS,
         buffer: int = BUFFER,
+        every: int = EVERY,
     ) -> None:
         self.tally = Tally()
         self.problems: list[Problem] = []
@@ -86,19 +70,18 @@ class Engine:
         """Called with every batch before it is counted (to keep packets)."""
         self.keeper: Keeper | None = None
         """Set to keep packets; see `keep`."""
-        self.addresses = PairTable(_MOST_ADDRESSES)
+        self.addresses = PairTable(MOST_ADDRESSES)
         self.places = Places(self.addresses, scope)
         self.tuples = FiveTuples(self.places, self.tally, most=most_tuples)
         self.ledger = Ledger(self.places, self.tally, most=most_flows)
         self._headers = Headers(self.addresses, self.tally)
-        self.candidates: Chooser = Candidates(gates, feed, self.places)
+        self.candidates = Candidates(gates, feed, self.places)
         # Not zeroed: what is never filled costs no memory.
         self.buffer: Bytes = np.empty(buffer + PAD, np.uint8)
         """What is read and not looked at in place comes in here."""
-        self.before_refill: Callable[[], None] | None = None
-        """Called before the buffer is filled again."""
-        self.place: Place | None = None
-        """Where the bytes of the batches under way are in their file; None = in the buffer."""
+        self._every = every
+        self.next = (0, 0)
+        """Offsets of the input under way behind which five-tuples may be entered, and are entered."""
         self.filling: Filling | None = None
         """The input that is read, or was read last."""
         self._sources = 0
@@ -109,14 +92,17 @@ class Engine:
         *,
         on_chunk: Callable[[Progress], None] | None = None,
         live: bool = False,
-    ) -> None:
+        others: Others | None = None,
+    ) -> Filling:
         """One input to its end. What cannot be read is in `problems`, what was read stays.
 
-        `live`: whatever has arrived is counted at once, instead of when a buffer is full.
+        `live`: whatever has arrived is counted at once, instead of when a buffer is full. `others`: who reads parts
+        of it. How it went is in what is returned.
         """
         number = self._sources if source.number is None else source.number
-        reader = self.filling = Filling(self, source, number, live=live)
+        reader = self.filling = Filling(self, source, number, live=live, others=others)
         self._sources += 1
+        self._pass(0 if source.start is None else source.start.at - 1)
         try:
             for _ in reader.buffers():
                 if on_chunk is not None:
@@ -132,6 +118,7 @@ class Engine:
             source.close()
         if source.problem:
             self.problems.append(Problem(source.name, source.problem))
+        return reader
 
     def take(self, batch: Batch, number: int) -> None:
         """Count one batch of records and feed its candidates."""
@@ -142,8 +129,7 @@ class Engine:
         self.bytes += int(batch.wire.sum())
         self.first = min(self.first, float(batch.at.min()))
         self.last = max(self.last, float(batch.at.max()))
-        for begin in range(0, count, AT_ONCE):
-            part = batch if count <= AT_ONCE else batch.part(begin, min(begin + AT_ONCE, count))
+        for part in self._steps(batch):
             if self.tuples.nearly_full:
                 self.settle()
             columns = self._headers.columns(part)
@@ -157,10 +143,43 @@ class Engine:
             if self.keeper is not None:
                 self.keeper.add(part, columns, self.candidates.read)
 
+    def _steps(self, batch: Batch) -> Iterator[Batch]:
+        """The batch in parts that are counted in one step; between two of them the input may pause."""
+        frame, before = batch.frame, batch.offset - batch.head
+        begin, count = 0, len(frame)
+        while begin < count:
+            self.reach(int(frame[begin]) + before)
+            step = frame[begin : begin + AT_ONCE]
+            end = begin + int(np.searchsorted(step, self.next[0] - before))
+            yield batch if end - begin == count else batch.part(begin, end)
+            begin = end
+
+    def reach(self, place: int) -> None:
+        """The next record begins at this offset of the input."""
+        if place < self.next[0]:
+            return
+        due = place >= self.next[1]
+        self._pass(place)
+        if due or self.tuples.used > MANY_TUPLES:
+            self.enter(place)
+
+    def _pass(self, place: int) -> None:
+        look = max(self._every // LOOKS, 1)
+        self.next = (place // look + 1) * look, (place // self._every + 1) * self._every
+
+    def enter(self, place: int) -> None:
+        """What is counted so far goes to the ledger; the next record begins at `place`."""
+        del place
+        self.settle()
+
     def settle(self) -> None:
         """Enter all five-tuples into the ledger and begin anew; totals stay exact."""
-        table = self.tuples.table
         self._enter()
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Five-tuples are numbered from 1 again, those of which more is wanted first."""
+        table = self.tuples.table
         wanted = self.candidates.wanted()
         a, b = table.a[wanted], table.b[wanted]
         self.tuples.clear()

@@ -46,21 +46,21 @@ class Facts:
         self._per_kind: Counter[tuple[str, str]] = Counter()
         self._leases: dict[str, str] = {}
         """MAC -> address that a DHCP server acknowledged, the last one."""
-        self._bodies = bodies.Bodies()
+        self.bodies = bodies.Bodies()
         self.not_examined: Counter[str] = Counter()
 
     @property
     def wanted(self) -> frozenset[tuple[str, int, str, int]]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
-        return self._bodies.wanted
+        return self.bodies.wanted
 
     def segment(self, packet: Packet) -> bool:
         """Look at one packet of TCP; True: the following packets of this direction are wanted."""
         if self._local(packet.dst):
-            self._bodies.ask(packet)
+            self.bodies.ask(packet)
         if not self._local(packet.src):
             return False
-        found, more = self._bodies.answer(packet)
+        found, more = self.bodies.answer(packet)
         for one in found:
             self._keep(packet, one.kind, one.payload, port=packet.sport, told=one)
         return more
@@ -107,13 +107,19 @@ class Facts:
         return tuple(self._seen.values()), dict(self._leases)
 
     def take_up(self, facts: Iterable[ClientFact], leases: Mapping[str, str]) -> None:
-        """Go on from records; to be called before anything is kept."""
+        """Go on from the records of an earlier reading, or add those of packets that come next."""
         for fact in facts:
-            key = key_of(Kind(fact.kind), fact.payload, fact.port)
-            self._seen[fact.client, fact.kind, fact.port, key] = fact
-            self._per_client[fact.client] += 1
-            self._per_kind[fact.client, fact.kind] += 1
-        self._leases.update(leases)
+            kind = Kind(fact.kind)
+            place = (fact.client, kind.value, fact.port, key_of(kind, fact.payload, fact.port))
+            if place not in self._seen and self._has_room(fact.client, kind):
+                self._seen[place] = fact
+        for mac, address in leases.items():
+            self._lease(mac, address)
+
+    def holds(self, fact: ClientFact) -> bool:
+        """Whether this text is kept already."""
+        key = key_of(Kind(fact.kind), fact.payload, fact.port)
+        return (fact.client, fact.kind, fact.port, key) in self._seen
 
     def _dhcp(self, packet: Packet, payload: bytes) -> None:
         if len(payload) < 240 or payload[236:240] != b"\x63\x82\x53\x63":
@@ -122,9 +128,7 @@ class Facts:
         if payload[0] == 2:
             address = ipv4_of_bytes(payload[16:20])
             if mac and address:
-                self._leases[mac] = address
-                if len(self._leases) > MAX_FACTS:
-                    self._leases.pop(next(iter(self._leases)))
+                self._lease(mac, address)
             return
         try:
             dhcp.parse(payload)
@@ -136,6 +140,22 @@ class Facts:
         nobody = address in {"", "0.0.0.0"}
         client = (mac or packet.src_mac or packet.src) if nobody else address
         self._keep(packet, Kind.DHCP, payload, port=_DHCP_CLIENT, client=client, mac=mac)
+
+    def _lease(self, mac: str, address: str) -> None:
+        self._leases[mac] = address
+        if len(self._leases) > MAX_FACTS:
+            self._leases.pop(next(iter(self._leases)))
+
+    def _has_room(self, client: str, kind: Kind) -> bool:
+        """Whether one more text of a client is kept; it is counted either way."""
+        most = _MAX_TITLES if kind is Kind.TITLE else _MAX_PER_KIND
+        crowded = self._per_kind[client, kind.value] >= most
+        if crowded or len(self._seen) >= MAX_FACTS or self._per_client[client] >= MAX_PER_CLIENT:
+            self.not_examined["answers of devices beyond the limit"] += 1
+            return False
+        self._per_client[client] += 1
+        self._per_kind[client, kind.value] += 1
+        return True
 
     def _keep(
         self,
@@ -154,15 +174,8 @@ class Facts:
 
         payload = cut(kind, payload)[0]
         place = (name, kind.value, port, key_of(kind, payload, port))
-        if place in self._seen:
+        if place in self._seen or not self._has_room(name, kind):
             return
-        most = _MAX_TITLES if kind is Kind.TITLE else _MAX_PER_KIND
-        crowded = self._per_kind[name, kind.value] >= most
-        if crowded or len(self._seen) >= MAX_FACTS or self._per_client[name] >= MAX_PER_CLIENT:
-            self.not_examined["answers of devices beyond the limit"] += 1
-            return
-        self._per_client[name] += 1
-        self._per_kind[name, kind.value] += 1
         self._seen[place] = ClientFact(
             client=name,
             client_mac=mac or packet.src_mac,

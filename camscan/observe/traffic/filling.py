@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from camscan.observe.traffic.batch import PAD, Batch, Bytes, Tally
@@ -11,7 +11,7 @@ from camscan.observe.traffic.forms import framer_of
 from camscan.observe.traffic.framing import Framer
 from camscan.observe.traffic.messages import Going, Problem, cut_short
 from camscan.observe.traffic.records import HEADER, PcapFramer
-from camscan.observe.traffic.source import Place, Source
+from camscan.observe.traffic.source import Source
 
 _FIRST = 4 << 20
 _FEW, _MANY = 20_000, 60_000
@@ -26,8 +26,6 @@ class Taker(Protocol):
     """Takes the batches that are found: the engine."""
 
     buffer: Bytes
-    before_refill: Callable[[], None] | None
-    place: Place | None
     packets: int
     lost: int | None
     tally: Tally
@@ -36,22 +34,45 @@ class Taker(Protocol):
     def take(self, batch: Batch, number: int) -> None: ...
 
 
+class Others(Protocol):
+    """Who reads parts of a plain file meanwhile."""
+
+    def way(self, place: int) -> int:
+        """A record begins at this offset: where to go on, behind what others read from here on."""
+
+    def stop(self, place: int) -> int | None:
+        """The next offset behind this one from which others read."""
+
+
 class Filling:
     """One source through one buffer, or in windows where it is a plain file."""
 
-    def __init__(self, engine: Taker, source: Source, number: int, *, live: bool) -> None:
+    def __init__(
+        self,
+        engine: Taker,
+        source: Source,
+        number: int,
+        *,
+        live: bool = False,
+        others: Others | None = None,
+    ) -> None:
         buffer = engine.buffer
         self._engine = engine
         self._source = source
         self._number = number
         self._live = live
+        self._others = others
         self._view = memoryview(buffer)  # type: ignore[arg-type]
         self._data = buffer
         self._nothing = self._data[:0], self._view[:0]
         self._most = len(buffer) - PAD
         self._room = min(self._most, _FIRST)
         self.done = 0
-        self._damages = 0
+        """Bytes taken, decompressed."""
+        self.left = 0
+        """Bytes of a record that the input ends within."""
+        self.damages = 0
+        """Places where no record could begin."""
         self._skipped = 0
         self._lost = 0
         self._before = engine.packets
@@ -67,14 +88,13 @@ class Filling:
         return Going(
             at=self._next,
             framer=self._framer.remember(),
-            damages=self._damages,
+            damages=self.damages,
             skipped=self._skipped,
         )
 
     def buffers(self) -> Iterator[None]:
         """Read to the end; yields after every buffer."""
         source = self._source
-        self._refilled()
         have = source.readinto(self._view[:HEADER])
         framer = framer_of(bytes(self._view[:have]), source.name)
         begin = have if isinstance(framer, PcapFramer) else 0
@@ -87,7 +107,6 @@ class Filling:
                 self._next, self._searching = place, searching
                 yield
             self._data, self._view = buffer
-            self._engine.place = None
             if source.problem:
                 self._finish(0, searching=searching)
                 return
@@ -109,7 +128,6 @@ class Filling:
                 self._finish(left, searching=searching)
                 self._compare(offset + end)
                 return
-            self._refilled()
             view[:left] = view[begin:end]
             offset += begin
             begin, have = 0, left
@@ -119,7 +137,7 @@ class Filling:
         start = self._source.start
         if start is not None:
             framer.take_up(start.framer)
-            self._damages, self._skipped, self._lost = (
+            self.damages, self._skipped, self._lost = (
                 start.damages,
                 start.skipped,
                 framer.lost or 0,
@@ -130,15 +148,27 @@ class Filling:
 
     def _windows(self, framer: Framer, place: int) -> Iterator[tuple[int, bool]]:
         """Most of a plain file, without a copy; after each window, where to go on and whether records are lost."""
-        source, searching = self._source, False
-        while (size := min(self._room, source.windows - PAD - place)) >= _FIRST:
+        source, searching, others = self._source, False, self._others
+        last = source.windows - PAD
+        while True:
+            stop = None
+            if others is not None:
+                before = place
+                place = place if searching else others.way(place)
+                if place != before:
+                    self.done = place - source.base
+                    self._before = self._engine.packets
+                    yield place, False
+                stop = others.stop(place)
+            size = min(self._room, last - place if stop is None else stop - place)
+            if size < _FIRST and place + size != stop:
+                return
             # The one before is let go first.
             self._data, self._view = self._nothing
             shown = source.window(place, size + PAD)
             if shown is None:
                 return
             self._data, self._view, offset = shown
-            self._engine.place = source.place_of(offset)
             del shown
             begin = place - offset
             self.done = place + size - source.base
@@ -146,8 +176,10 @@ class Filling:
             self._collect(framer)
             self._fit()
             yield offset + used, searching
-            if used == begin or source.problem:
+            if (used == begin and place + size != stop) or source.problem:
                 return
+            if used == begin and others is not None:
+                others.stop(place + size)  # the record lies across it
             place = offset + used
 
     def _frames(
@@ -170,23 +202,19 @@ class Filling:
             begin = framed.used
             if not framed.problem:
                 return begin, False
-            self._damages += 1
-            if self._damages == 1:
+            self.damages += 1
+            if self.damages == 1:
                 self._engine.problems.append(
                     Problem(
                         self._source.name, f"damaged at byte {offset + begin}: {framed.problem}"
                     )
                 )
-            if self._damages > _MOST_DAMAGES:
+            if self.damages > _MOST_DAMAGES:
                 self._source.problem = f"stopped: damaged in more than {_MOST_DAMAGES} places"
                 return begin, False
             begin += 1
             self._skipped += 1
             searching = True
-
-    def _refilled(self) -> None:
-        if self._engine.before_refill is not None:
-            self._engine.before_refill()
 
     def _more(self, space: memoryview) -> int:
         if not self._live:
@@ -226,6 +254,7 @@ class Filling:
         if searching:
             self._skipped += left
         elif left:
+            self.left = left
             problems.append(
                 Problem(name, f"ends within a record: its {left} bytes are not examined")
             )

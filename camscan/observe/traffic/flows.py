@@ -68,6 +68,11 @@ class FiveTuples:
         """Whether one more step could bring more new five-tuples than there is room for."""
         return self.table.count + AT_ONCE > self.table.most
 
+    @property
+    def used(self) -> int:
+        """Five-tuples of which packets are counted."""
+        return int(np.count_nonzero(self._packets[1 : self.table.count + 1]))
+
     def add(self, columns: Columns, data: Bytes) -> tuple[Numbers, int]:
         """Count packets; the number of each packet's five-tuple, and how many were there before."""
         before = self.table.count
@@ -160,21 +165,25 @@ class FiveTuples:
         return self.minutes.so_far()
 
     def absorb(self, other: Tuples, lot: Lot) -> None:
-        """Add five-tuples counted elsewhere; `lot` counts them by their place in `other` + 1."""
-        self.minutes.close(self._size, self.marks)
+        """Add five-tuples counted elsewhere, each once; `lot` counts them by their place in `other` + 1."""
+        if len(lot.number) and not 0 < lot.number.min() <= lot.number.max() <= len(other.a):
+            raise InputError("no state of a capture: minutes of unknown flows")
+        before = self.table.count
         numbers = self.reserve(other.a, other.b)
         index = numbers.astype(np.int64)
-        np.add.at(self._packets, index, other.packets)
-        np.add.at(self._size, index, other.size)
-        np.minimum.at(self._first, index, other.first)
-        np.maximum.at(self._last, index, other.last)
-        np.bitwise_or.at(self.marks, index, other.marks)
-        empty = self._mac[index] == 0
-        self._mac[index[empty]] = other.mac[empty]
-        if len(lot.number) and not 0 < int(lot.number.min()) <= int(lot.number.max()) <= len(index):
-            raise InputError("no state of a capture: minutes of unknown flows")
+        self._packets[index] += other.packets
+        self._first[index] = np.minimum(self._first[index], other.first)
+        self._last[index] = np.maximum(self._last[index], other.last)
+        self.marks[index] |= other.marks
+        fresh = index > before  # of the others the first packet was before
+        self._mac[index[fresh]] = other.mac[fresh]
+        # Bytes that are in no lot; the others are added minute by minute.
+        rest = other.size.copy()
+        np.subtract.at(rest, lot.number - 1, lot.size)
+        self._size[index] += rest
+        self.minutes.skip(index, rest, self._size)
         known = np.concatenate((np.zeros(1, np.int32), numbers))
-        self.minutes.join(lot._replace(number=known[lot.number]), index, self._size)
+        self.minutes.join(lot._replace(number=known[lot.number]), self._size, self.marks)
 
     def minutes_taken(self) -> list[Lot]:
         """Minutes so far, the current one included; numbers are those of `tuples`, from 1."""

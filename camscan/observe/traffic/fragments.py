@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from camscan.observe.traffic.batch import FAMILY6, Keys
 
 MOST = 65_536
+MOST_MISSED = 1024
 LARGEST = 65_535
 BUDGET = 4 * 1024 * 1024
 WAYS = 4096
@@ -101,33 +103,35 @@ class Fragments:
         self.overlaps = 0
         self.scattered = 0
         self.orphans = 0
+        self._missed: dict[Key, None] = {}
 
     @property
-    def known(self) -> int:
-        """Datagrams that were seen to begin, of those remembered."""
-        return len(self._known)
+    def follows_any(self) -> bool:
+        """Whether fragments of TCP segments may be handed on that begin nothing themselves."""
+        return bool(self._ways)
 
     def begun(self) -> tuple[Keys, Keys, Keys]:
         """All that is known of datagrams seen to begin: ends; identification, protocol and family; ports."""
-        rows = [
-            (k.ends, k.ident | k.proto << 32 | (FAMILY6 if k.six else 0), pending.ports)
-            for k, pending in self._known.items()
-        ]
-        columns = np.array(rows, np.uint64).reshape(-1, 3)
-        return columns[:, 0], columns[:, 1], columns[:, 2]
+        ports = np.array([pending.ports for pending in self._known.values()], np.uint64)
+        return *_columns(self._known), ports
+
+    def alone(self) -> tuple[Keys, Keys]:
+        """The first datagrams that were not seen to begin, at most MOST_MISSED: ends and kinds, as of `begun`."""
+        return _columns(self._missed)
 
     def take_up(self, ends: Keys, kinds: Keys, ports: Keys) -> None:
-        """Go on from what `begun` gave; to be called before anything is added."""
+        """Go on from what `begun` gave, with datagrams that begin behind those known here."""
         for a, b, both in zip(ends.tolist(), kinds.tolist(), ports.tolist(), strict=True):
             key = Key(a, b & 0xFFFF_FFFF, b >> 32 & 0xFF, b & FAMILY6 != 0)
-            if key not in self._known and len(self._known) < MOST:
-                self._known[key] = _Pending(both & 0xFFFF_FFFF)
+            self.first(key, both & 0xFFFF_FFFF, None)
 
     def ports(self, key: Key) -> int:
         """Source port << 16 | destination of the first fragment; 0 where it was not seen."""
         pending = self._known.get(key)
         if pending is None:
             self.orphans += 1
+            if len(self._missed) < MOST_MISSED:
+                self._missed[key] = None
             return 0
         return pending.ports
 
@@ -231,3 +235,9 @@ class Fragments:
         pending = self._known.pop(key, None)
         if pending is not None:
             self._drop(pending)
+
+
+def _columns(keys: Iterable[Key]) -> tuple[Keys, Keys]:
+    rows = [(k.ends, k.ident | k.proto << 32 | (FAMILY6 if k.six else 0)) for k in keys]
+    columns = np.array(rows, np.uint64).reshape(-1, 2)
+    return columns[:, 0], columns[:, 1]

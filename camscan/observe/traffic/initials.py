@@ -6,6 +6,8 @@ A client goes on to send Initials when its hello is whole: they acknowledge the 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
+from contextlib import suppress
 
 from camscan.decode.client_hello import ClientHello
 from camscan.decode.quic import HelloPieces
@@ -13,7 +15,8 @@ from camscan.errors import DecodeError
 from camscan.observe.traffic.packet import Packet
 
 NOT_WHOLE = "QUIC handshakes that were not whole"
-_NOT_OPENED = "QUIC handshakes that could not be opened"
+NOT_OPENED = "QUIC handshakes that could not be opened"
+_MOST_UNOPENED = 256
 
 _Key = tuple[str, int, str, int]
 
@@ -23,44 +26,63 @@ class Initials:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._pieces: OrderedDict[_Key, HelloPieces] = OrderedDict()
-        self._greeted: OrderedDict[_Key, bytes] = OrderedDict()
+        self.pieces: OrderedDict[_Key, HelloPieces] = OrderedDict()
+        self.greeted: OrderedDict[_Key, bytes] = OrderedDict()
         """Connection id that opened the hello of a flow."""
+        self.unopened: list[tuple[_Key, bytes]] = []
+        """The first datagrams that could not be opened."""
 
     @property
     def wanted(self) -> frozenset[_Key]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
-        return frozenset(self._pieces)
+        return frozenset(self.pieces)
 
     def is_waiting(self, packet: Packet) -> bool:
         """Whether the hello of the packet's flow is not whole yet."""
-        return _key(packet) in self._pieces
+        return _key(packet) in self.pieces
 
     def feed(self, packet: Packet) -> tuple[ClientHello | None, str]:
         """(the hello that this datagram makes whole, what could not be examined in words)."""
         key = _key(packet)
-        known = self._greeted.get(key, b"")
-        pieces = self._pieces.get(key) or HelloPieces(known)
+        known = self.greeted.get(key, b"")
+        pieces = self.pieces.get(key) or HelloPieces(connection=known)
         try:
             hello = pieces.add(packet.payload)
         except DecodeError:
-            self._pieces.pop(key, None)
-            # What a server sends is under keys of its own.
-            return None, _NOT_OPENED if packet.sport >= packet.dport else ""
+            self.pieces.pop(key, None)
+            if packet.sport < packet.dport:
+                return None, ""  # what a server sends is under keys of its own
+            if len(self.unopened) < _MOST_UNOPENED:
+                self.unopened.append((key, packet.payload))
+            return None, NOT_OPENED
         if hello is not None:
-            self._pieces.pop(key, None)
-            self._greeted[key] = pieces.connection
-            self._greeted.move_to_end(key)
-            if len(self._greeted) > self._most:
-                self._greeted.popitem(last=False)
+            self.pieces.pop(key, None)
+            self.greet(key, pieces.connection)
             return hello, ""
         if known and pieces.connection == known:
             return None, ""
-        self._pieces[key] = pieces
-        if len(self._pieces) <= self._most:
+        self.pieces[key] = pieces
+        if len(self.pieces) <= self._most:
             return None, ""
-        self._pieces.popitem(last=False)
+        self.pieces.popitem(last=False)
         return None, NOT_WHOLE
+
+    def greet(self, key: _Key, connection: bytes) -> None:
+        """The hello of a flow was whole."""
+        self.greeted[key] = connection
+        self.greeted.move_to_end(key)
+        if len(self.greeted) > self._most:
+            self.greeted.popitem(last=False)
+
+    def later_opened(self, waiting: Iterable[tuple[_Key, bytes]]) -> int:
+        """How many datagrams that another reader could not open are those of flows that greeted here."""
+        count = 0
+        for key, datagram in waiting:
+            if key in self.greeted:
+                with suppress(DecodeError):
+                    HelloPieces(connection=self.greeted[key]).add(datagram)
+                    count += 1
+        return count
 
 
 def _key(packet: Packet) -> _Key:

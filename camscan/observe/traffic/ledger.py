@@ -44,6 +44,7 @@ class Entries(NamedTuple):
     first: NDArray[np.float64]
     last: NDArray[np.float64]
     mac: Keys
+    mac_at: NDArray[np.float64]
 
 
 class Minutes(NamedTuple):
@@ -57,13 +58,15 @@ class Ledger:
     def __init__(self, places: Places, tally: Tally, *, most: int = MOST_FLOWS) -> None:
         self._places = places
         self._tally = tally
-        self._roles = Roles(places)
+        self.roles = Roles(places)
         self._table = PairTable(most)
         self._counts: list[Ints] = [np.zeros(256, np.int64) for _ in range(4)]
         """Packets up, packets down, bytes up, bytes down."""
         self._first = np.full(256, np.inf)
         self._last = np.full(256, -np.inf)
         self._mac: Keys = np.zeros(256, np.uint64)
+        self._mac_at = np.full(256, np.inf)
+        """When the five-tuple was first seen that the MAC address is of."""
         self._minutes: list[Minutes] = []
         self._texts: dict[int, str] = {}
         self._macs: dict[int, str | None] = {0: None}
@@ -79,7 +82,7 @@ class Ledger:
         if not len(there):
             return
         a, b = tuples.a[there], tuples.b[there]
-        client_first = self._roles.source_is_client(
+        client_first = self.roles.source_is_client(
             a,
             b,
             (tuples.marks[there], np.where(silent, 0, tuples.marks[back]).astype(np.uint8)),
@@ -114,7 +117,10 @@ class Ledger:
     def entries(self) -> Entries:
         """What is entered so far."""
         part = slice(1, self._table.count + 1)
-        columns = (self._table.a, self._table.b, *self._counts, self._first, self._last, self._mac)
+        columns = (
+            self._table.a, self._table.b, *self._counts, self._first, self._last, self._mac,
+            self._mac_at,
+        )  # fmt: skip
         return Entries._make(column[part] for column in columns)
 
     def minutes(self) -> Minutes:
@@ -132,8 +138,7 @@ class Ledger:
             np.add.at(column, index, more[kept])
         np.minimum.at(self._first, index, entries.first[kept])
         np.maximum.at(self._last, index, entries.last[kept])
-        empty = self._mac[index] == 0
-        self._mac[index[empty]] = entries.mac[kept][empty]
+        self._enter_macs(entries.mac[kept], entries.mac_at[kept], index)
         lost = numbers == 0
         self._tally.skip(
             TOO_MANY, int((entries.packets_up[lost] + entries.packets_down[lost]).sum())
@@ -163,17 +168,20 @@ class Ledger:
             np.minimum.at(self._first, to, tuples.first[at])
             np.maximum.at(self._last, to, tuples.last[at])
             if upward:
-                self._enter_macs(tuples, to, at)
+                self._enter_macs(tuples.mac[at], tuples.first[at], to)
 
-    def _enter_macs(self, tuples: Tuples, to: Ints, at: Ints) -> None:
+    def _enter_macs(self, mac: Keys, first: NDArray[np.float64], to: Ints) -> None:
         """Of several five-tuples of a flow, the MAC address of the one that was seen first."""
-        mac = tuples.mac[at]
-        empty = (self._mac[to] == 0) & (mac > 0)
-        to, at, mac = to[empty], at[empty], mac[empty]
-        self._mac[to] = mac
-        if (self._mac[to] != mac).any():
-            order = np.lexsort((mac, -tuples.first[at]))
-            self._mac[to[order]] = mac[order]
+        before = self._mac_at[to]
+        new = (first < before) | ((first == before) & (mac > self._mac[to]))
+        new &= mac > 0
+        if not new.any():
+            return
+        mac, first, to, before = mac[new], first[new], to[new], before[new]
+        np.minimum.at(self._mac_at, to, first)
+        best = first == self._mac_at[to]
+        self._mac[to[best & (first < before)]] = 0
+        np.maximum.at(self._mac, to[best], mac[best])
 
     def _room(self) -> None:
         old, size = len(self._first), self._table.count + 1
@@ -182,7 +190,8 @@ class Ledger:
         self._counts = [grown(c, size) for c in self._counts]
         self._first, self._last = grown(self._first, size), grown(self._last, size)
         self._mac = grown(self._mac, size)
-        self._first[old:] = np.inf
+        self._mac_at = grown(self._mac_at, size)
+        self._first[old:] = self._mac_at[old:] = np.inf
         self._last[old:] = -np.inf
 
     def _enter_minutes(

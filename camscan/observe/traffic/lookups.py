@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 
 from camscan.decode import dns_seen
 from camscan.decode.own_networks import is_group, may_ask
@@ -15,6 +16,7 @@ DNS = 53
 _PROTOCOLS = {DNS: "dns", 5353: "mdns", 5355: "llmnr"}
 PORTS = frozenset(_PROTOCOLS)
 _CACHE = 4096
+_UNREADABLE = "DNS messages that could not be read"
 
 
 class Lookups:
@@ -50,7 +52,9 @@ class Lookups:
         if announces or payload[4:6] == b"\0\0":  # or holds no question at all
             return ()
         seen = self._seen(payload)
-        if seen is None or not seen.question:
+        if seen is None:
+            return (self._register.leave_out(_UNREADABLE, packet.times),)
+        if not seen.question:
             return ()
         answer = seen.is_response
         if answer:
@@ -89,10 +93,8 @@ class Lookups:
         seen = self._parsed.get(key)
         if seen is not None or key in self._parsed:
             return seen
-        try:
+        with suppress(DecodeError):
             seen = dns_seen.parse(payload)
-        except DecodeError:
-            self._register.not_examined["DNS messages that could not be read"] += 1
         self._parsed[key] = seen
         if len(self._parsed) > _CACHE:
             self._parsed.popitem(last=False)

@@ -33,7 +33,7 @@ class MinuteSeries:
         self.lots: list[Lot] = []
         self.left_out = 0
         """Flow-minutes that were not kept."""
-        self._kept = 0
+        self.kept = 0
         self._minute = -1
         self._touched: Bytes = np.zeros(1024, np.uint8)
         self._seen: Ints = np.zeros(1024, np.int64)
@@ -61,6 +61,10 @@ class MinuteSeries:
         order = np.argsort(minute, kind="stable")
         index, minute, size = index[order], minute[order], size[order]
         np.subtract.at(totals, index, size)
+        self._go_on(index, minute, size, totals, marks)
+
+    def _go_on(self, index: Ints, minute: Ints, size: Ints, totals: Ints, marks: Bytes) -> None:
+        """Add bytes to `totals`, minute by minute, in the order in which the minutes come."""
         cuts = np.flatnonzero(np.diff(minute)) + 1
         for part in np.split(np.arange(len(minute)), cuts):
             now = int(minute[part[0]])
@@ -78,11 +82,11 @@ class MinuteSeries:
         self._seen[numbers] = totals[numbers]
         keep = (grew > 0) & (marks[numbers] & _OUTSIDE != 0)
         numbers, grew = numbers[keep], grew[keep]
-        if self._kept + len(numbers) > self.most:
+        if self.kept + len(numbers) > self.most:
             self.left_out += len(numbers)
             return
         if len(numbers):
-            self._kept += len(numbers)
+            self.kept += len(numbers)
             minute = np.full(len(numbers), self._minute, np.int64)
             self.lots.append(Lot(numbers.astype(np.int32), minute, grew))
 
@@ -94,16 +98,16 @@ class MinuteSeries:
             self.lots = [Lot._make(np.concatenate(c) for c in zip(*parts, strict=True))]
         return self.lots[0]
 
-    def join(self, lot: Lot, numbers: Ints, totals: Ints) -> None:
-        """Take lots counted elsewhere, whose bytes are in `totals` of `numbers` already."""
+    def skip(self, numbers: Ints, size: Ints, totals: Ints) -> None:
+        """Bytes that were added to `totals` and belong to no minute."""
         self._seen = grown(self._seen, len(totals))
+        self._seen[numbers] += size
+
+    def join(self, lot: Lot, totals: Ints, marks: Bytes) -> None:
+        """Go on with what was counted elsewhere; its bytes are added to `totals`."""
         self._touched = grown(self._touched, len(totals))
-        self._seen[numbers] = totals[numbers]
-        if self._kept + len(lot.number) > self.most:
-            self.left_out += len(lot.number)
-        elif len(lot.number):
-            self._kept += len(lot.number)
-            self.lots.append(lot)
+        if len(lot.number):
+            self._go_on(lot.number.astype(np.int64), lot.minute, lot.size, totals, marks)
 
     def taken(self) -> list[Lot]:
         """All lots so far; the numbers of five-tuples lose their meaning with the next `restart`."""

@@ -7,11 +7,13 @@ ids, and the heads of answers that describe a device (`camscan.observe.traffic.f
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import compress
+from typing import TYPE_CHECKING
 
 from camscan.decode import client_hello, quic, request_head
 from camscan.decode.own_networks import Own, may_ask
@@ -21,19 +23,23 @@ from camscan.model.service import ServiceSignature
 from camscan.model.traffic import ClientFact, NameSeen, ServiceSeen
 from camscan.observe.traffic import lookups, said
 from camscan.observe.traffic.facts import FACT_PORTS, Facts
-from camscan.observe.traffic.initials import NOT_WHOLE, Initials
-from camscan.observe.traffic.memory import Parts
+from camscan.observe.traffic.initials import Initials
+from camscan.observe.traffic.memory import NOT_WHOLE, Parts, taken_up
 from camscan.observe.traffic.packet import Again, Ends, Meaning, Packet
+from camscan.observe.traffic.pending import FlowKey, Tables, Waiting
 from camscan.observe.traffic.register import Register
 from camscan.observe.traffic.server_names import MAX_NAMES, certificate_names
 from camscan.observe.traffic.services import Services
 from camscan.observe.traffic.stream import Stream, starts_something
 
+if TYPE_CHECKING:
+    from camscan.observe.traffic.remembered import Memory
+
 MAX_PENDING = 2048
 """Conversations whose first bytes are being put together."""
 MAX_PENDING_BYTES = 16 << 20
 _STREAM = 40_960
-_PENDING_S = 120.0
+PENDING_S = 120.0
 """A head that is not whole after this time never will be."""
 _DOT = 853
 _DOQ = frozenset({784, 853, 8853})
@@ -43,9 +49,7 @@ _READ_BY_PORT = FACT_PORTS | lookups.PORTS
 """Between any others only what `_is_named` is more than a message of a service."""
 _MOST_ADDRESSES = 65_536
 """Addresses of which it is remembered whether they are the owner's."""
-_FlowKey = tuple[str, int, str, int]
 _HELLO_NOT_WHOLE = "TLS handshakes that were not whole"
-_NOT_WHOLE = "heads of streams that were not whole"
 _PLAIN_HTTP = {"HTTP": "http", "RTSP": "rtsp", "SIP": "sip"}
 
 
@@ -68,9 +72,10 @@ class Namer:
         self._services = Services(signatures, self._local, self._register)
         self._lookups = lookups.Lookups(self._register, self._local)
         self._facts = Facts(self._local)
-        self._streams: OrderedDict[_FlowKey, Stream] = OrderedDict()
+        self._streams: OrderedDict[FlowKey, Stream] = OrderedDict()
         self._initials = Initials(MAX_PENDING)
         self._held = 0
+        self._now = -math.inf
         self._again: tuple[Again, ...] = ()
         self._encrypted: dict[str, None] = {}
 
@@ -79,12 +84,8 @@ class Namer:
         """Whether questions of DNS in clear were seen, here or by the reading that this one goes on from."""
         return self._lookups.visible
 
-    @dns_visible.setter
-    def dns_visible(self, seen: bool) -> None:
-        self._lookups.visible = seen
-
     @property
-    def wanted(self) -> frozenset[_FlowKey]:
+    def wanted(self) -> frozenset[FlowKey]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
         return (
             frozenset(self._streams)
@@ -150,10 +151,28 @@ class Namer:
         return tuple(sorted(counts.items()))
 
     def parts(self) -> Parts:
-        """What `memory` writes down and fills again; streams under way are counted as not whole."""
-        heads = len(self._streams) + len(self._facts.wanted)
-        waiting = ((_NOT_WHOLE, heads), (NOT_WHOLE, len(self._initials.wanted)))
-        return Parts(self._register, self._facts, self._encrypted, waiting)
+        """What `memory` writes down and fills again."""
+        facts, runs = self._facts, self._services.runs
+        pending = Tables(self._streams, self._initials, facts.bodies, runs)
+        return Parts(self._register, facts, self._encrypted, pending, self.dns_visible)
+
+    def waiting(self) -> Waiting:
+        """What waits for more; to be encoded before the reading goes on."""
+        return self.parts().pending.waiting(self._now)
+
+    def take_up(self, memory: Memory, waiting: Waiting | None = None) -> None:
+        """Add what was read of the packets that come next, and wait for what waits there."""
+        taken_up(self.parts(), memory)
+        self._lookups.visible = self.dns_visible or memory.dns_visible
+        if waiting is not None:
+            self.parts().pending.take_up(waiting)
+            self._held += sum(stream.size for _, stream in waiting.streams)
+            self._now = max(self._now, waiting.now)
+
+    def hand_over(self) -> None:
+        """Wait for nothing: another one does."""
+        self.parts().pending.clear()
+        self._held = 0
 
     # Datagrams
 
@@ -226,7 +245,7 @@ class Namer:
         self._make_room(packet.at)
         return not done
 
-    def _read_stream(self, packet: Packet, key: _FlowKey, data: bytes) -> bool:
+    def _read_stream(self, packet: Packet, key: FlowKey, data: bytes) -> bool:
         """`data`: the stream so far. True when nothing more is wanted of this direction."""
         _, sport, _, dport = key
         try:
@@ -328,7 +347,7 @@ class Namer:
         for key, stream in list(self._streams.items()):
             self._give_up(key, stream)
 
-    def _give_up(self, key: _FlowKey, stream: Stream) -> None:
+    def _give_up(self, key: FlowKey, stream: Stream) -> None:
         """What is there of a head that never became whole may still hold the name."""
         begin, data = stream.begin, bytes(stream.data)
         self._drop(key)
@@ -346,18 +365,19 @@ class Namer:
                 self._request(begin, head)
                 if head.host:
                     return
-        self._count(_HELLO_NOT_WHOLE if is_hello else _NOT_WHOLE)
+        self._count(_HELLO_NOT_WHOLE if is_hello else NOT_WHOLE)
 
-    def _drop(self, key: _FlowKey) -> None:
+    def _drop(self, key: FlowKey) -> None:
         stream = self._streams.pop(key, None)
         if stream is not None:
             self._held -= stream.size
 
     def _make_room(self, now: float) -> None:
+        self._now = max(self._now, now)
         while self._streams:
             key, oldest = next(iter(self._streams.items()))
             full = len(self._streams) > MAX_PENDING or self._held > MAX_PENDING_BYTES
-            if not full and now - oldest.first < _PENDING_S:
+            if not full and now - oldest.first < PENDING_S:
                 return
             self._give_up(key, oldest)
 

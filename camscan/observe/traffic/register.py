@@ -5,6 +5,7 @@ What does not fit is counted, never dropped in silence.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_NAMES = 100_000
 MAX_SERVICES = 50_000
+MANY_NAMES, MANY_SERVICES = "names beyond the limit", "services beyond the limit"
+_MANY_ADDRESSES = "addresses of names beyond the limit"
 _MAX_ANSWERS = 512
 """Addresses of one name: pools and clouds answer with others every time."""
 _MOST_ANSWERS = 500_000
@@ -38,14 +41,14 @@ _first = itemgetter(0)
 class _Name(Struct, gc=False):
     first: float
     last: float
-    said: float
-    """When aliases and protocols were last told."""
     asked: int = 0
     seen: int = 0
     answers: _Texts = ()
     aliases: _Texts = ()
     alpn: _Texts = ()
     ech: bool = False
+    said: float = -math.inf
+    """When aliases and protocols were last told."""
 
     def __call__(self, times: int, at: float) -> None:
         """Asked once more."""
@@ -71,14 +74,16 @@ class _Name(Struct, gc=False):
         return len(new[:room]), len(new[room:])
 
     def say(self, aliases: _Texts, alpn: _Texts, times: int, at: float, *, answer: bool) -> None:
-        if at >= self.said:  # what was said last holds, in whatever order it is counted
-            self.said = at
-            self.aliases = aliases or self.aliases
-            self.alpn = alpn or self.alpn
+        self.hold(aliases, alpn, at)
         if answer:
             self.answer(times, at)
         else:
             self(times, at)
+
+    def hold(self, aliases: _Texts, alpn: _Texts, at: float) -> None:
+        """What was said last holds, in whatever order it is counted."""
+        before = self.said, self.aliases, self.alpn
+        self.said, self.aliases, self.alpn = max(before, (at, aliases, alpn))
 
 
 class _Service(Struct, gc=False):
@@ -137,14 +142,10 @@ class Register:
             if not name or is_address(name):
                 return None
             if len(self._names) >= MAX_NAMES:
-                self._left_out("names beyond the limit", times, at)
-                return partial(self._left_out, "names beyond the limit")
-            record = self._names[key] = _Name(at, at, at)
+                return self.leave_out(MANY_NAMES, times)
+            record = self._names[key] = _Name(at, at)
         if answers and answers != record.answers:
-            added, left = record.add(answers, _MOST_ANSWERS - self._answers)
-            self._answers += added
-            if left:
-                self.not_examined["addresses of names beyond the limit"] += left
+            self._add(record, answers)
         if ech:
             record.ech = True
         if aliases or alpn:
@@ -168,8 +169,7 @@ class Register:
         record = self._services.get(key)
         if record is None:
             if len(self._services) >= MAX_SERVICES:
-                self._left_out("services beyond the limit", times, at)
-                return partial(self._left_out, "services beyond the limit")
+                return self.leave_out(MANY_SERVICES, times)
             record = self._services[key] = _Service(at, at)
         if matched.message.name not in record.messages:
             record.messages += (matched.message.name,)
@@ -181,14 +181,30 @@ class Register:
         record(times, at)
         return record
 
+    def _add(self, record: _Name, answers: _Texts) -> None:
+        added, left = record.add(answers, _MOST_ANSWERS - self._answers)
+        self._answers += added
+        if left:
+            self.not_examined[_MANY_ADDRESSES] += left
+
+    def leave_out(self, reason: str, times: int) -> Again:
+        """Count what is not examined. What to call when it is repeated."""
+        self.not_examined[reason] += times
+        return partial(self._left_out, reason)
+
     def _left_out(self, reason: str, times: int, at: float) -> None:
-        del times, at
-        self.not_examined[reason] += 1
+        del at
+        self.not_examined[reason] += times
 
     @property
     def count(self) -> int:
         """Distinct names so far."""
         return len(self._names)
+
+    @property
+    def conversations(self) -> int:
+        """Records of services."""
+        return len(self._services)
 
     def names(self) -> tuple[NameSeen, ...]:
         """In order of client, protocol, name."""
@@ -245,7 +261,7 @@ class Register:
                 client=client, mac=mac or None, proto=proto, name=name, remote=remote or None,
                 port=port if remote else None,
                 first=r.first, last=r.last, asked=r.asked, seen=r.seen, answers=tuple(r.answers),
-                aliases=r.aliases, alpn=r.alpn, ech=r.ech,
+                said=r.said, aliases=r.aliases, alpn=r.alpn, ech=r.ech,
             )
             for (client, proto, name, remote, port, mac), r in self._names.items()
         )  # fmt: skip
@@ -253,25 +269,41 @@ class Register:
             ServiceRecord(
                 client=client, mac=mac, remote=remote, port=port, transport=transport, own=own,
                 signature=signature, first=r.first, last=r.last, packets=r.packets,
-                settled=r.settled, announced=r.announced, messages=tuple(sorted(r.messages)),
+                needs=r.needs, settled=r.settled, announced=r.announced, messages=tuple(sorted(r.messages)),
             )
             for (client, mac, remote, port, transport, signature, own), r in self._services.items()
         )  # fmt: skip
         return names, services
 
     def take_up(self, names: Iterable[NameRecord], services: Iterable[ServiceRecord]) -> None:
-        """Count on from records; to be called before anything is counted."""
+        """Count on from the records of an earlier reading, or add those of packets that come next."""
         for n in names:
             key = (n.client, n.proto, n.name, n.remote or "", n.port or 0, n.mac or "")
-            self._answers += len(n.answers)
-            self._names[key] = _Name(
-                n.first, n.last, n.last, n.asked, n.seen, n.answers, n.aliases, n.alpn, n.ech
-            )
+            name = self._names.get(key)
+            if name is None:
+                if len(self._names) >= MAX_NAMES:
+                    self.leave_out(MANY_NAMES, n.asked + n.seen)
+                    continue
+                name = self._names[key] = _Name(n.first, n.first)
+            name(n.asked, n.first)
+            name.answer(n.seen, n.last)
+            self._add(name, n.answers)
+            name.hold(n.aliases, n.alpn, n.said)
+            name.ech = name.ech or n.ech
         for s in services:
             place = (s.client, s.mac, s.remote, s.port, s.transport, s.signature, s.own)
-            self._services[place] = _Service(
-                s.first, s.last, 0, s.packets, s.settled, s.announced, s.messages
-            )
+            service = self._services.get(place)
+            if service is None:
+                if len(self._services) >= MAX_SERVICES:
+                    self.leave_out(MANY_SERVICES, s.packets)
+                    continue
+                service = self._services[place] = _Service(s.first, s.first)
+            service.needs = s.needs
+            service.settled = service.settled or s.settled
+            service(0, s.first)
+            service(s.packets, s.last)
+            service.announced = service.announced or s.announced
+            service.messages += tuple(m for m in s.messages if m not in service.messages)
 
 
 def _first_of_key(item: tuple[_SeenKey, object]) -> tuple[str, str, int, str]:

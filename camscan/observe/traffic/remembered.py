@@ -13,7 +13,7 @@ from camscan.errors import InputError
 from camscan.model.traffic import ClientFact
 from camscan.observe.traffic.state import State
 
-SCHEMA = "camscan-capture-memory/1"
+SCHEMA = "camscan-capture-memory/2"
 
 
 class NameRecord(Struct, frozen=True, kw_only=True, array_like=True):
@@ -30,6 +30,8 @@ class NameRecord(Struct, frozen=True, kw_only=True, array_like=True):
     asked: int
     seen: int
     answers: tuple[str, ...]
+    said: float
+    """When the aliases and protocols were said."""
     aliases: tuple[str, ...]
     alpn: tuple[str, ...]
     ech: bool
@@ -48,6 +50,8 @@ class ServiceRecord(Struct, frozen=True, kw_only=True, array_like=True):
     first: float
     last: float
     packets: int
+    needs: int
+    """Messages that settle it."""
     settled: bool
     announced: str
     messages: tuple[str, ...]

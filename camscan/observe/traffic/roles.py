@@ -15,7 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from camscan.observe.traffic.batch import FAMILY6, Bytes, Keys
+from camscan.observe.traffic.batch import FAMILY6, TCP, Bytes, Keys
+from camscan.observe.traffic.flows import Paired
 from camscan.observe.traffic.places import GROUP, INSIDE, OUTSIDE, Places
 from camscan.observe.traffic.table import PairTable
 
@@ -78,8 +79,7 @@ class Roles:
         verdict = np.where((place[1] == GROUP) | quiet, True, verdict)
         verdict = np.where((place[0] == GROUP) & (place[1] != GROUP), False, verdict)
         # 1 (before 2, which learns from it)
-        by_there = (there & OPENED != 0) | (back & ANSWERED != 0)
-        by_back = (back & OPENED != 0) | (there & ANSWERED != 0)
+        by_there, by_back = _opened(there, back)
         opened = by_there != by_back
         service = b & ~_LOW32
         kind = service & np.uint64(FAMILY6)
@@ -97,3 +97,38 @@ class Roles:
         verdict = np.where(told[0] & ~told[1], False, verdict)
         result: NDArray[np.bool_] = np.where(opened, by_there, verdict)
         return result
+
+    @property
+    def count(self) -> int:
+        """Endpoints that were opened to."""
+        return self._servers.count
+
+    def servers(self, before: int) -> tuple[Keys, Keys]:
+        """Endpoints that were opened to, without the first `before`: address, family bit with protocol and port."""
+        part = slice(before + 1, self._servers.count + 1)
+        service, bit = self._servers.b[part], np.uint64(FAMILY6)
+        return self._servers.a[part] & ~bit, service
+
+    def learn(self, address: Keys, service: Keys) -> None:
+        """What another one saw, as it tells it by `servers`."""
+        self._servers.numbers(address | service & np.uint64(FAMILY6), service)
+
+
+def depends(b: Keys, pair: Paired, marks: Bytes) -> NDArray[np.bool_]:
+    """Per conversation of `pair`, whether who is the client depends on what was seen before (rule 2).
+
+    That is so of TCP that was not seen to be opened; `b` and `marks` are those of its rows.
+    """
+    back = np.where(pair.backward < 0, 0, marks[pair.backward])
+    by_there, by_back = _opened(marks[pair.forward], back)
+    tcp = b[pair.forward] >> _32 & np.uint64(0xFF) == np.uint64(TCP)
+    result: NDArray[np.bool_] = tcp & (by_there == by_back)
+    return result
+
+
+def _opened(there: Bytes, back: Bytes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Whether the source of one direction opened a conversation, and whether that of the other did."""
+    return (
+        (there & OPENED != 0) | (back & ANSWERED != 0),
+        (back & OPENED != 0) | (there & ANSWERED != 0),
+    )

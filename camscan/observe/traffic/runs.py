@@ -22,9 +22,9 @@ _Key = tuple[str, int, str, int]
 class Runs:
     def __init__(self, services: Sequence[Matched]) -> None:
         """`services`: what a run is."""
-        self._services = services
+        self.services = services
         self.known: OrderedDict[_Key, Run] = OrderedDict()
-        """Directions that were prepared."""
+        """By direction; of each there is one run at most."""
 
     def feed(
         self, packet: Packet, matches: list[Matched], *, outward: bool
@@ -38,13 +38,18 @@ class Runs:
         if run is None:
             if not prepared:
                 return packet, matches, False
-            run = self.known[key] = Run()
-            if len(self.known) > MOST:
-                self.known.popitem(last=False)
+            run = Run()
+            self.remember(key, run)
         had = run.found
         if run.add(packet.payload) and not had:
-            packet, matches = packet._replace(times=run.found), [*matches, *self._services]
+            packet, matches = packet._replace(times=run.found), [*matches, *self.services]
         return packet, matches, not (run.found or run.over)
+
+    def remember(self, key: _Key, run: Run) -> None:
+        """What is known of a direction, unless something is."""
+        self.known.setdefault(key, run)
+        if len(self.known) > MOST:
+            self.known.popitem(last=False)
 
     @property
     def wanted(self) -> frozenset[_Key]:

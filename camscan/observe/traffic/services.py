@@ -25,12 +25,12 @@ class Services:
         self._table = ServiceTable(signatures)
         self._local = local
         self._register = register
-        self._runs = Runs(self._table.runs)
+        self.runs = Runs(self._table.runs)
 
     @property
     def wanted(self) -> frozenset[tuple[str, int, str, int]]:
         """(src, sport, dst, dport) of the directions of which more packets are wanted."""
-        return self._runs.wanted
+        return self.runs.wanted
 
     def alone(self, packet: Packet) -> list[Matched] | None:
         """The messages in a packet; None where it may begin something, so that the next ones count too."""
@@ -43,10 +43,10 @@ class Services:
         What to call when it is repeated, and whether the following packets of this direction are wanted.
         """
         matches = self._matches(packet)
-        if not matches and not self._runs.known:
+        if not matches and not self.runs.known:
             return (), False
         outward = self._local(packet.src)
-        packet, matches, more = self._runs.feed(packet, matches, outward=outward)
+        packet, matches, more = self.runs.feed(packet, matches, outward=outward)
         return self.count(packet, matches), more
 
     def count(self, packet: Packet, matches: list[Matched]) -> tuple[Again, ...]:

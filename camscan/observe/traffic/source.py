@@ -15,8 +15,6 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from msgspec import Struct
-
 from camscan.errors import InputError
 from camscan.observe.traffic.mapped import Window, window
 from camscan.observe.traffic.messages import Going
@@ -36,15 +34,6 @@ _WINDOW = 128 * 1024 * 1024
 
 class Stream(Protocol):
     def readinto(self, buffer: memoryview, /) -> int | None: ...
-
-
-class Place(Struct, frozen=True, array_like=True):
-    """Bytes of a file, so that another process can see that they are the same."""
-
-    path: str
-    device: int
-    inode: int
-    begin: int
 
 
 class Source:
@@ -102,11 +91,6 @@ class Source:
     def window(self, at: int, size: int) -> Window | None:
         """`size` bytes of the file from offset `at` on; None where they cannot be shown."""
         return window(self._raw.fileno(), at, size)
-
-    def place_of(self, begin: int) -> Place:
-        """What `window` showed from offset `begin` on."""
-        status = os.fstat(self._raw.fileno())
-        return Place(self.name, status.st_dev, status.st_ino, begin)
 
     def seek(self, at: int, scratch: memoryview) -> None:
         """Go on reading at this offset; what is compressed is read up to there, into `scratch`."""

@@ -6,56 +6,59 @@ wanted, and nothing beyond the limit.
 
 from __future__ import annotations
 
+from msgspec import Struct, field
+
 from camscan.observe.traffic.packet import Packet
 
 _MAX_SEGMENTS = 64
 _DNS = 53
 
 
-class Stream:
+class Stream(Struct, array_like=True):
     """The head of a stream from the sequence number of its first segment on."""
 
-    __slots__ = ("_base", "_later", "_limit", "begin", "data", "first", "over", "short")
-
-    def __init__(self, seq: int, at: float, limit: int, begin: Packet | None = None) -> None:
-        self._base = seq
-        self._limit = limit
-        self._later: dict[int, bytes] = {}
-        self.data = bytearray()
-        self.first = at
-        self.begin = begin
-        """The packet that began it, for whoever has to say whose it was."""
-        self.over = False
-        """No more can be added: the limit is reached or too many segments are missing."""
-        self.short = False
-        """The capture cut a segment (snap length): what follows it can never be whole."""
+    base: int
+    """Sequence number of the first byte."""
+    first: float
+    """Time of the first segment."""
+    limit: int
+    """Most bytes that are put together."""
+    begin: Packet | None = None
+    """The packet that began it, for whoever has to say whose it was."""
+    data: bytearray = field(default_factory=bytearray)
+    later: dict[int, bytes] = {}
+    """Segments behind a gap, by their place."""
+    over: bool = False
+    """No more can be added: the limit is reached or too many segments are missing."""
+    short: bool = False
+    """The capture cut a segment (snap length): what follows it can never be whole."""
 
     def add(self, seq: int, payload: bytes, *, cut: bool = False) -> None:
         """Take in one segment."""
-        place = (seq - self._base) & 0xFFFFFFFF
-        if place >= self._limit:
+        place = (seq - self.base) & 0xFFFFFFFF
+        if place >= self.limit:
             # Behind the limit, or before the first segment: neither is wanted.
             self.over = self.over or place < 0x80000000
             return
         self.short = self.short or cut
-        if len(payload) > len(self._later.get(place, b"")):
-            self._later[place] = payload
-        for start in sorted(self._later):
+        if len(payload) > len(self.later.get(place, b"")):
+            self.later[place] = payload
+        for start in sorted(self.later):
             if start > len(self.data):
                 break
-            piece = self._later.pop(start)
+            piece = self.later.pop(start)
             if start + len(piece) > len(self.data):
                 self.data[start:] = piece
-        if len(self.data) >= self._limit:
-            del self.data[self._limit :]
+        if len(self.data) >= self.limit:
+            del self.data[self.limit :]
             self.over = True
-        if len(self._later) > _MAX_SEGMENTS:
+        if len(self.later) > _MAX_SEGMENTS:
             self.over = True
 
     @property
     def size(self) -> int:
         """Bytes held."""
-        return len(self.data) + sum(map(len, self._later.values()))
+        return len(self.data) + sum(map(len, self.later.values()))
 
 
 def starts_something(packet: Packet) -> bool:

@@ -10,27 +10,19 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from camscan.decode.own_networks import Own
 from camscan.model.service import ServiceSignature
 from camscan.model.traffic import Captured, Flow
+from camscan.observe.traffic.asked import Asked
 from camscan.observe.traffic.engine import Engine
-from camscan.observe.traffic.gates import GATES
 from camscan.observe.traffic.messages import Problem, Progress
 from camscan.observe.traffic.named import named_by
-from camscan.observe.traffic.namer import Namer
-from camscan.observe.traffic.services import service_gates
+from camscan.observe.traffic.sizes import Sizes
 from camscan.observe.traffic.source import Source, open_source
 
-if TYPE_CHECKING:
-    from camscan.observe.traffic.beside import Beside
-
-WORTH = 100_000_000
-"""Bytes of a file from which a second process pays."""
 Phases = tuple[tuple[str, float, float], ...]
 
 
@@ -53,15 +45,20 @@ class Taking:
         options: TakeOptions,
         *,
         processes: int = 1,
+        sizes: Sizes | None = None,
     ) -> None:
-        """`processes`: with two or more, one beside this one reads the names of large files."""
+        """`processes`: so many read a large file, each a part of it; `sizes`: what is large."""
         self._options = options
         self._processes = processes
-        self._beside: Beside | None = None
-        self._namer = Namer(services, local=Own(options.local), resolvers=resolvers)
+        self._sizes = sizes or Sizes()
+        self._asked = Asked(services, resolvers, options.local)
+        self._gates = self._asked.gates()
+        self._namer = self._asked.namer()
         self.engine = Engine(
-            gates=(*GATES, *service_gates(services)), feed=self._namer, scope=options.local
+            gates=self._gates, feed=self._namer, scope=options.local, every=self._sizes.every
         )
+        self.again = 0
+        """Parts that were read by another process in vain."""
 
     def read(
         self, source: Source | Path, *, on_chunk: Callable[[Progress], None] | None = None
@@ -69,46 +66,51 @@ class Taking:
         """One file to its end. InputError where it cannot be opened at all."""
         opened = open_source(source) if isinstance(source, Path) else source
         with _fewer_collections():
-            if self._beside is None and self._is_worth(opened):
-                # Loaded where it pays: most captures are small, and start faster without.
-                from camscan.observe.traffic.beside import Beside
+            # Who keeps packets does it alone.
+            alone = self._processes < 2 or not hasattr(os, "fork")
+            if alone or self.engine.keeper is not None or opened.windows < self._sizes.worth:
+                self.engine.read(opened, on_chunk=on_chunk)
+                return
+            # Loaded where it pays: most captures are small, and start faster without.
+            from camscan.observe.traffic.joining import Joining
 
-                self._beside = Beside(self.engine, self._namer)
-            self.engine.read(opened, on_chunk=on_chunk)
-
-    def _is_worth(self, source: Source) -> bool:
-        """Whether another process is to read the names; who keeps packets does it alone."""
-        alone = self._processes < 2 or not hasattr(os, "fork") or self.engine.keeper is not None
-        return not alone and source.windows >= WORTH
+            others = Joining(
+                self.engine,
+                self._namer,
+                self._asked,
+                opened,
+                gates=self._gates,
+                processes=self._processes,
+                sizes=self._sizes,
+            )
+            try:
+                self.engine.read(opened, on_chunk=on_chunk, others=others)
+            finally:
+                others.close()
+                self.again += others.again
 
     def remember(self) -> bytes:
         """All that was found so far, as `take_up` wants it; the reading goes on unharmed."""
-        from camscan.observe.traffic.memory import written
+        from camscan.observe.traffic.memory import broken_off
         from camscan.observe.traffic.remembered import encoded
         from camscan.observe.traffic.state import state_of
 
         self.engine.tell()
-        if self._beside is not None:
-            return encoded(state_of(self.engine), self._beside.memory())
-        namer = self._namer
-        memory = written(namer.parts(), dns_visible=namer.dns_visible)
-        return encoded(state_of(self.engine), memory)
+        return encoded(state_of(self.engine), broken_off(self._namer.parts()))
 
     def take_up(self, data: bytes) -> None:
         """Go on from what an earlier reading remembered; to be called first. InputError where it is none."""
-        from camscan.observe.traffic.memory import taken_up
         from camscan.observe.traffic.remembered import decoded
         from camscan.observe.traffic.state import absorb
 
         found = decoded(data)
         absorb(self.engine, found.engine)
-        taken_up(self._namer.parts(), found.memory)
-        self._namer.dns_visible = self._namer.dns_visible or found.memory.dns_visible
+        self._namer.take_up(found.memory)
 
     @property
     def names(self) -> int:
         """Distinct names so far."""
-        return self._namer.count if self._beside is None else self._beside.count
+        return self._namer.count
 
     def flows(self) -> Iterator[Flow]:
         """Every flow, one at a time. Ends the reading."""
@@ -116,12 +118,7 @@ class Taking:
 
     def found(self) -> Captured:
         """Everything but the flows; after `flows`."""
-        options = self._options
-        if self._beside is None:
-            named = named_by(self._namer)
-        else:
-            named = self._beside.found()
-            self._beside.close()
+        options, named = self._options, named_by(self._namer)
         summary = self.engine.summary(vantage=options.vantage)
         first, last = summary.first or 0.0, summary.last or 0.0
         return Captured(

@@ -16,9 +16,10 @@ from test_traffic_engine import packets, timed
 
 from camscan.errors import InputError
 from camscan.knowledge import load
-from camscan.observe.traffic import filling, source, take
+from camscan.observe.traffic import filling, source
 from camscan.observe.traffic.blocks import PcapngFramer
 from camscan.observe.traffic.messages import Going
+from camscan.observe.traffic.sizes import Sizes
 from camscan.observe.traffic.source import open_source
 from camscan.observe.traffic.take import TakeOptions, Taking
 
@@ -74,7 +75,8 @@ def small(monkeypatch):
 
 
 def taking(processes: int = 1) -> Taking:
-    return Taking(SERVICES, {}, TakeOptions(), processes=processes)
+    sizes = Sizes(worth=0, every=1 << 15)
+    return Taking(SERVICES, {}, TakeOptions(), processes=processes, sizes=sizes)
 
 
 def whole(path) -> tuple:
@@ -139,8 +141,7 @@ def test_a_reading_in_two_parts_finds_what_one_finds(tmp_path, small, form):
     assert parts > 5
 
 
-def test_names_beside_are_gone_on_with_as_well(tmp_path, small, monkeypatch):
-    monkeypatch.setattr(take, "WORTH", 0)
+def test_what_several_processes_read_is_gone_on_with_as_well(tmp_path, small):
     path = tmp_path / "x"
     path.write_bytes(FORMS["pcap"])
     expected = whole(path)

@@ -9,15 +9,14 @@ import pytest
 import traffic_frames as f
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_traffic_engine import CLIENTS, engine_of, flows_of, packets, timed
-from traffic_reference import count
+from test_traffic_engine import engine_of, packets, timed
 
 from camscan.errors import InputError, RunError
-from camscan.observe.traffic import checkpoint, messages, split
+from camscan.observe.traffic import checkpoint, messages
 from camscan.observe.traffic.engine import Engine
 from camscan.observe.traffic.hashing import Hashed
 from camscan.observe.traffic.source import Source
-from camscan.observe.traffic.state import State, absorb, decoded, encoded, state_of
+from camscan.observe.traffic.state import absorb, decoded, encoded, state_of
 
 RECORDS = timed([f.ether(p) for p in packets(41, 4000)], step=0.08)
 
@@ -75,57 +74,6 @@ def test_a_checkpoint_survives_and_its_absence_is_no_error(tmp_path):
     assert checkpoint.needed(10, 1) < checkpoint.needed(10, 1000) < checkpoint.needed(1 << 30, 1000)
 
 
-@pytest.mark.parametrize("processes", [1, 2, 3])
-def test_parts_of_a_file_give_the_result_of_the_whole(tmp_path, processes):
-    path = tmp_path / "all.pcap"
-    path.write_bytes(f.pcap(RECORDS))
-    parts = split.parts_of(path, processes, worth=0)
-    assert len(parts) == processes
-    assert parts[-1].end == path.stat().st_size
-    engine = split.count([path], processes=processes, worth=0)
-    plain = engine_of(f.pcap(RECORDS), name=str(path))
-    assert list(engine.flows()) == list(plain.flows())
-    assert engine.summary() == plain.summary()
-    assert engine.problems == []
-
-
-def test_offsets_in_a_part_are_those_of_the_file(tmp_path):
-    path = tmp_path / "all.pcap"
-    path.write_bytes(f.pcap(RECORDS))
-    whole, pieces = [], []
-    for target, parts in ((whole, 1), (pieces, 2)):
-        for part in split.parts_of(path, parts, worth=0):
-            engine = Engine(feed=lambda p, t=target: t.append((p.input_offset, p.payload)) or False)
-            engine.read(split.open_part(part))
-    assert [p for p in whole if len(p[1]) > 128] == [p for p in pieces if len(p[1]) > 128]
-
-
-def test_a_false_cut_is_noticed_and_the_file_read_by_one(tmp_path, monkeypatch):
-    path = tmp_path / "all.pcap"
-    path.write_bytes(f.pcap(RECORDS))
-    parts = split.parts_of(path, 2, worth=0)
-    wrong = (
-        msgspec.structs.replace(parts[0], end=parts[0].end + 7),
-        msgspec.structs.replace(parts[1], begin=parts[1].begin + 7),
-    )
-    assert not split.count_part(split.CountJob(wrong[0])).proved
-    real = split.parts_of
-    monkeypatch.setattr(split, "parts_of", lambda p, n, **o: wrong if n == 2 else real(p, n, **o))
-    engine = split.count([path], processes=2, worth=0)
-    assert flows_of(engine) == count(RECORDS, set(CLIENTS))
-    assert engine.problems == []
-
-
-def test_what_cannot_be_cut_is_read_by_one(tmp_path):
-    path = tmp_path / "x.pcapng"
-    path.write_bytes(f.pcapng(RECORDS))
-    assert len(split.parts_of(path, 2, worth=0)) == 1
-    path.write_bytes(b"GIF89a")
-    assert len(split.parts_of(path, 2, worth=0)) == 1
-    with pytest.raises(InputError):
-        split.parts_of(tmp_path / "none", 2)
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=400))
 def test_no_bytes_pass_for_a_state_by_chance(data):
@@ -137,18 +85,17 @@ def test_no_bytes_pass_for_a_state_by_chance(data):
 @given(st.data())
 def test_a_changed_state_is_refused_or_counted(draw):
     state = state_of(engine_of(f.pcap(RECORDS[:50])))
-    names = [
-        n
-        for n in State.__struct_fields__
-        if n in ("tuples", "lots", "entries", "minutes", "addresses")
-    ]
-    name = draw.draw(st.sampled_from(names))
-    columns = list(getattr(state, name))
+    name = draw.draw(st.sampled_from(("tuples", "lots", "entries", "minutes", "addresses")))
+    inner = name in ("tuples", "lots")
+    columns = list(getattr(state.segment if inner else state, name))
     at = draw.draw(st.integers(0, len(columns) - 1))
     raw = bytearray(columns[at])
     cut = draw.draw(st.integers(0, len(raw)))
     columns[at] = bytes(raw[:cut])
-    changed = msgspec.structs.replace(state, **{name: tuple(columns)})
+    change = {name: tuple(columns)}
+    if inner:
+        change = {"segment": msgspec.structs.replace(state.segment, **change)}
+    changed = msgspec.structs.replace(state, **change)
     try:
         absorb(engine := Engine(buffer=1 << 16), changed)
         list(engine.flows())
