@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 BUFFER = 32 << 20
 """Bytes. Of small packets a part of it is filled at a time, so that columns stay small as well."""
-EVERY = 64 << 20
+EVERY = 128 << 20
 """Bytes of an input between two places where five-tuples are entered into the ledger: there a file may be cut into
 parts that several processes read."""
-LOOKS = 8
+LOOKS = 4
 """Places from one of those to the next where they are entered if there are more than MANY_TUPLES. Who is the client of
 a conversation is told when it is entered: the places depend on nothing but the input."""
 MANY_TUPLES = MOST_TUPLES // 2

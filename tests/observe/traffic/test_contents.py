@@ -190,7 +190,9 @@ def test_payloads_have_the_same_number_where_they_are_the_same(payloads):
     assert again.tolist() == numbers.tolist()
     assert {payloads[n] for n in new.tolist()} == set(payloads)
     told, _ = contents.numbers(data, places, sizes, gates + np.uint64(5))
-    assert len(set(told.tolist())) == min(len(payloads), 1)  # where gates say all, the payload says nothing
+    assert len(set(told.tolist())) == min(
+        len(payloads), 1
+    )  # where gates say all, the payload says nothing
     assert not set(told.tolist()) & set(numbers.tolist())
 
 
