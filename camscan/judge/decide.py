@@ -6,7 +6,7 @@ is enumerated over the whole box they span, never guessed at its corners. No sum
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import product
 
@@ -25,6 +25,11 @@ MEASURED = ("J", "D", "C", "T")
 BETTER_HIGH = frozenset({"C"})
 """Higher C means more control."""
 _STRONG = (Level.E3, Level.E4)
+_OF_DIFFERENT = (
+    "the lower ends of J and D were seen of different destinations; the lower end of the action is that of the "
+    "destination that justifies most by itself"
+)
+_LONGER = "a longer capture: whether what is exchanged goes to the destination that J rests on"
 _OPS = (">=", "<=", "=")
 
 Point = tuple[int, ...]
@@ -99,6 +104,15 @@ class Table:
             self._boxes[box] = Ends(lower, upper)
         return self._boxes[box]
 
+    def along(self, box: Box, path: tuple[int, int]) -> Result:
+        """At these levels of J and D, and the mildest end of all others."""
+        levels = {
+            name: high if name in BETTER_HIGH else low
+            for name, (low, high) in zip(FACTORS, box, strict=True)
+        }
+        levels["J"], levels["D"] = path
+        return self._results[tuple(levels[name] for name in FACTORS)]
+
     def _first(self, point: Point) -> Result:
         for row, action, any_of in self._rows:
             terms = _held(any_of, point)
@@ -165,15 +179,31 @@ def box_of(factors: Mapping[str, Interval]) -> Box:
     return tuple((factors[name].lower, factors[name].upper) for name in FACTORS)
 
 
-def decide(factors: Mapping[str, Interval], table: Table, *, settles: str = "") -> Decision:
+def decide(
+    factors: Mapping[str, Interval],
+    table: Table,
+    *,
+    settles: str = "",
+    paths: Sequence[tuple[int, int]] = (),
+) -> Decision:
     """One device: the action at both ends, with the row of either.
 
     `factors`: one Interval per name of FACTORS. `settles`: text for the open factor and its test,
-    kept only where the ends differ.
+    kept only where the ends differ. `paths`: J and D of each destination by itself; the lower end is that of the one
+    that justifies most.
     """
-    ends = table.ends(box_of(factors))
-    lower, upper = ends.lower.action, ends.upper.action
+    box = box_of(factors)
+    ends = table.ends(box)
+    mildest = ends.lower
     notes = []
+    alone = max(
+        (table.along(box, path) for path in paths), key=lambda r: r.action.rank, default=mildest
+    )
+    if alone.action.rank < mildest.action.rank:
+        mildest = alone
+        notes.append(_OF_DIFFERENT)
+        settles = settles or _LONGER
+    lower, upper = mildest.action, ends.upper.action
     if lower is Action.NO_ACTION and (weak := _too_weak(factors)):
         lower = Action.DOCUMENT
         upper = max(upper, lower, key=lambda a: a.rank)
@@ -183,9 +213,9 @@ def decide(factors: Mapping[str, Interval], table: Table, *, settles: str = "") 
     return Decision(
         lower=lower,
         upper=upper,
-        row=ends.lower.row,
+        row=mildest.row,
         upper_row=ends.upper.row,
-        provisional=_provisional(ends.lower, factors),
+        provisional=_provisional(mildest, factors),
         settles=settles if lower is not upper else "",
         table=table.version,
         note="; ".join(notes),

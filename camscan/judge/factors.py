@@ -23,6 +23,8 @@ from camscan.model.finding import Interval
 
 _OPERATOR = "cloud-operator-cn-group"
 _J = {_OPERATOR: 3, "endpoint-located-cn": 4}
+_CONFIGURED = 2
+"""D of a destination that was configured or asked for, without traffic."""
 _NO_CAPTURE = "the data path was not examined (no capture)"
 
 
@@ -38,6 +40,31 @@ def factors(subject: Subject) -> dict[str, Interval]:
         _documents(subject),
     )
     return {interval.factor: interval for interval in found}
+
+
+def paths(subject: Subject) -> tuple[tuple[int, int], ...]:
+    """J and D of each destination by itself, as far as they were seen; empty where no capture shows them.
+
+    A row of the table that names both means one path: a time server in the mainland and telemetry to somewhere else
+    are not telemetry to the mainland (facts: scoring 6, J: one value per device and endpoint).
+    """
+    if not subject.captured or declared(subject.device, "D", subject.site) is not None:
+        return ()
+    reached = _seen_path(subject)[0]
+    line = subject.attribution.chain
+    own = line.lower if line.known else 0
+    if _component(subject) is not None:
+        own = max(own, 1)
+    steps: dict[str, int] = {}
+    for e in destinations(subject.device, (Mark.CONTACTED,)):
+        place = e.name or e.address or ""
+        steps[place] = max(steps.get(place, 0), path_step(e))
+    tied = (
+        (_J[tie.condition], min(steps.get(tie.endpoint, _CONFIGURED), reached))
+        for tie in subject.attribution.ties
+    )
+    # What is known of the maker holds wherever the traffic goes.
+    return tuple(dict.fromkeys(((own, reached), *tied)))
 
 
 def _jurisdiction(subject: Subject) -> Interval:

@@ -18,7 +18,7 @@ from camscan.judge.answer import Answer
 from camscan.judge.checks.registry import DEVICE_CHECKS, SITE_CHECKS, DeviceCheck, SiteCheck
 from camscan.judge.concerns import links, roll_up
 from camscan.judge.decide import compiled, decide
-from camscan.judge.factors import factors
+from camscan.judge.factors import factors, paths
 from camscan.judge.next_tests import grouped, settles, useful
 from camscan.judge.subject import SiteSubject, Subject
 from camscan.model.attribution import Attribution
@@ -95,7 +95,12 @@ def judge(
         found = factors(subject)
         known = subject.attribution.chain.known
         tests[subject.device.device_id] = useful(found, table, maker_known=known)
-        decision = decide(found, table, settles=settles(tests[subject.device.device_id]))
+        decision = decide(
+            found,
+            table,
+            settles=settles(tests[subject.device.device_id]),
+            paths=paths(subject),
+        )
         decisions.append((subject.device.device_id, decision))
         levels.append((subject.device.device_id, tuple(found.values())))
         findings += _device_findings(subject, decision)

@@ -177,6 +177,36 @@ def test_low_confidence_in_a_deciding_factor_is_provisional_and_declarations_are
     assert not decide(low, TABLE).provisional  # DOCUMENT is never provisional
 
 
+def test_levels_of_different_destinations_are_not_put_together():
+    """A time server in the mainland, and telemetry to a place that is none of anybody's concern."""
+    found = factors(J=4, D=(3, 4), P=2, C=(0, 2))
+    assert decide(found, TABLE).lower is Action.ACT
+    apart = decide(found, TABLE, paths=((0, 3), (4, 2)))
+    assert apart.lower.rank < Action.ACT.rank
+    assert apart.upper is Action.ACT
+    alone = [TABLE.at((j, d, 2, 2, 0, 0, 0)) for j, d in ((0, 3), (4, 2))]
+    assert apart.row in {r.row for r in alone}
+    assert apart.lower is max((r.action for r in alone), key=lambda a: a.rank)
+    assert "different destinations" in apart.note
+    assert "longer capture" in apart.settles
+    one = decide(found, TABLE, paths=((0, 3), (4, 3)))
+    assert (one.lower, one.row) == (decide(found, TABLE).lower, decide(found, TABLE).row)
+    assert "different" not in one.note
+
+
+@given(
+    st.tuples(
+        *(st.tuples(st.integers(0, 4), st.integers(0, 4)).map(sorted).map(tuple) for _ in range(2))
+    ),
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=3),
+)
+def test_paths_never_raise_the_lower_end_and_leave_the_upper_one(spans, paths):
+    found = factors(J=spans[0], D=spans[1], P=(1, 2), C=(0, 1))
+    whole, apart = decide(found, TABLE), decide(found, TABLE, paths=paths)
+    assert apart.lower.rank <= whole.lower.rank or "too weak" in apart.note
+    assert apart.upper is whole.upper
+
+
 def test_settles_is_kept_only_where_the_ends_differ_and_x_says_not_assessed():
     open_ = decide(factors(J=(2, 4), D=(0, 4), P=1, C=0), TABLE, settles="D: capture")
     assert open_.settles == "D: capture"

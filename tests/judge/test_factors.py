@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from judged_city import claim, device, endpoint, hikvision, subject, torn
 
 from camscan.judge.decide import FACTORS
 from camscan.judge.declared import declared
-from camscan.judge.factors import factors
+from camscan.judge.factors import factors, paths
 from camscan.model.claim import Attribute, Confidence, Level, Mark
 from camscan.model.site import Declaration, Place, Site
 
@@ -54,6 +55,38 @@ def test_j3_and_j4_need_a_destination_seen_or_configured():
     assert span("J", claim(A.MAKER, "axis"), endpoints=(group,), captured=True) == (3, 3)
     assert span("J", claim(A.MAKER, "axis"), endpoints=(mainland,), captured=True) == (4, 4)
     assert span("J", claim(A.MAKER, "axis"), endpoints=(embedded,), captured=True) == (0, 0)
+
+
+def test_each_destination_is_a_path_of_its_own():
+    clock = endpoint(
+        "ntp.example",
+        "203.0.113.9",
+        mark=Mark.CONTACTED,
+        purpose="time",
+        packets=4,
+        bytes_up=400,
+        **CN,
+    )
+    cloud = endpoint(
+        "cloud.example", "198.51.100.3", mark=Mark.CONTACTED, purpose="telemetry", packets=900, bytes_up=90_000,
+        registry_country="IE", network_operator="host", service_operator="host",
+    )  # fmt: skip
+    told = endpoint("up.example", "203.0.113.10", mark=Mark.CONFIGURED, **CN)
+    axis, group = claim(A.MAKER, "axis"), claim(A.MAKER, "hikvision")
+
+    def seen(*claims, captured=True, site=None, ends=()):
+        return paths(
+            subject(device("10.20.0.5", *claims, endpoints=ends), captured=captured, site=site)
+        )
+
+    assert seen(axis, ends=(clock, cloud)) == ((0, 3), (4, 2))
+    assert seen(group, ends=(clock, cloud)) == ((2, 3), (4, 2))
+    assert seen(axis, ends=(cloud, told)) == ((0, 3), (4, 2))
+    assert seen(
+        axis, ends=(msgspec.structs.replace(cloud, registry_country="CN", sources=CN["sources"]),)
+    ) == ((0, 3), (4, 3))
+    assert seen(axis, captured=False, ends=(told,)) == ()
+    assert seen(axis, ends=(clock, cloud), site=Site(declarations=(said("D", "D3"),))) == ()
 
 
 @pytest.mark.parametrize(
