@@ -180,8 +180,11 @@ def test_linear_time_on_a_pattern_that_hangs_backtracking_engines():
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(list(Kind)))
-def test_hostile_bytes_never_raise(data, kind):
-    Matcher(_KNOWN).read(seen(kind, response=data))
+def test_hostile_bytes_give_fields_or_the_reason_why_not(data, kind):
+    one = seen(kind, response=data)
+    reading = Matcher(_KNOWN).read(one)
+    assert not (reading.error and reading.evidence)
+    assert {e.observation for e in reading.evidence} <= {one.id}
 
 
 _KNOWN = build()

@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -74,7 +75,7 @@ def own_mac(interface: str, source: str) -> str:
     return next(link.mac for link in netlink.links() if link.index == index)
 
 
-class Sweep:
+class Sweep(ABC):
     """One verb at work. Subclasses patch slots and read answers."""
 
     def __init__(
@@ -102,9 +103,9 @@ class Sweep:
         self._poll = select.poll()
         self._poll.register(receiver, select.POLLIN)
 
+    @abstractmethod
     def answer(self, data: bytes, source: Any, now: float) -> None:
         """Read one packet that passed the filter."""
-        raise NotImplementedError
 
     def refused(self, slot: int, code: int) -> None:
         """The kernel refused to send this slot (no route, filtered)."""

@@ -226,33 +226,25 @@ def test_fragments_of_a_segment_give_its_name_in_any_order_behind_the_first(draw
     assert captured.flows[0].packets_up == len(frames)
 
 
+@pytest.mark.parametrize(
+    ("proto", "body", "name"),
+    [
+        (6, f.tcp(40000, 80, REQUEST), "up.example.net"),
+        (17, f.udp(5060, 5060, REGISTER), "gb.example.cn"),
+    ],
+)
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_segments_in_any_fragments_name_nothing_that_is_not_in_them(draw):
-    body = f.tcp(40000, 80, REQUEST)
+def test_fragments_in_any_order_and_overlap_name_nothing_that_is_not_in_them(
+    proto, body, name, draw
+):
     frames = []
     for _ in range(draw.draw(st.integers(1, 12))):
         at = draw.draw(st.integers(0, len(body) // 8))
         size = draw.draw(st.integers(0, 1000))
         more = MORE if draw.draw(st.booleans()) else 0
         part = body[at * 8 : at * 8 + size]
-        frames.append(f.ether(f.ip4(CAMERA, FAR, 6, part, ident=7, frag=more | at)))
+        frames.append(f.ether(f.ip4(CAMERA, FAR, proto, part, ident=7, frag=more | at)))
     captured = read(frames)
-    assert {n.name for n in captured.names} <= {"up.example.net"}
-    assert sum(w.packets_up + w.packets_down for w in captured.flows) <= len(frames)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.data())
-def test_fragments_in_any_order_and_overlap_break_nothing(draw):
-    body = f.udp(5060, 5060, REGISTER)
-    frames = []
-    for _ in range(draw.draw(st.integers(1, 12))):
-        at = draw.draw(st.integers(0, len(body) // 8))
-        size = draw.draw(st.integers(0, 1000))
-        more = MORE if draw.draw(st.booleans()) else 0
-        part = body[at * 8 : at * 8 + size]
-        frames.append(f.ether(f.ip4(CAMERA, FAR, 17, part, ident=7, frag=more | at)))
-    captured = read(frames)
-    assert {n.name for n in captured.names} <= {"gb.example.cn"}
+    assert {n.name for n in captured.names} <= {name}
     assert sum(w.packets_up + w.packets_down for w in captured.flows) <= len(frames)
