@@ -107,7 +107,7 @@ class Sweep(ABC):
     def answer(self, data: bytes, source: Any, now: float) -> None:
         """Read one packet that passed the filter."""
 
-    def refused(self, slot: int, code: int) -> None:
+    def refused(self, slot: int, code: int) -> None:  # noqa: B027 - on the link there is no route to be refused
         """The kernel refused to send this slot (no route, filtered)."""
 
     def found(self, item: Any) -> None:
