@@ -32,6 +32,7 @@ class Contents:
         self._table = PairTable(MOST)
         self._known: NDArray[np.uint8] = np.zeros(1024, np.uint8)
         self._meanings: dict[int, Meaning] = {}
+        self._begin()
         # Row n keeps the first n bytes of LONGEST.
         mask = np.tri(LONGEST + 1, LONGEST, -1, np.uint8) * np.uint8(255)
         self._mask: Keys = mask.view(np.uint64)
@@ -42,9 +43,7 @@ class Contents:
         `gates`: 0, or the number of the gates that a packet passed which say all that it says.
         """
         if self._table.count >= MOST * 7 // 8:
-            self._table.clear()
-            self._meanings.clear()
-            self._known[:] = _NEW
+            self._begin()
         before = self._table.count
         words: Keys = gather(data, places, LONGEST).view(np.uint64).reshape(-1, LONGEST // 8)
         by_gates = gates > 0
@@ -61,6 +60,13 @@ class Contents:
             return numbers, new
         found, first, times = np.unique(numbers[new], return_index=True, return_counts=True)
         return numbers, new[first[(found <= before) | (times > 1)]]
+
+    def _begin(self) -> None:
+        self._table.clear()
+        self._meanings.clear()
+        self._known[:] = _NEW
+        # Payloads that found no room share this number, and nothing else.
+        self._known[0] = _READ
 
     def told(self, numbers: Numbers) -> NDArray[np.bool_]:
         """Which of them have a meaning."""

@@ -97,6 +97,21 @@ def test_telling_in_bulk_is_the_same_as_reading_every_packet(talk, buffer):
     assert read(talk, Namer(SERVICES), buffer) == read(talk, OneByOne(SERVICES), buffer)
 
 
+def test_payloads_without_room_have_no_meaning_in_common(monkeypatch):
+    monkeypatch.setattr(module, "MOST", 8)
+    contents = Contents(Alike().sums)
+    data = np.frombuffer(bytes(range(100)) * 2 + bytes(PAD), np.uint8)
+    places, sizes = np.arange(200), np.ones(200, np.int64)
+    numbers, new = contents.numbers(data, places, sizes, np.zeros(200, np.uint64))
+    crowded = np.flatnonzero(numbers == 0)
+    assert len(crowded) > 100
+    assert not set(new.tolist()) & set(crowded.tolist())
+    for place in new.tolist():
+        contents.learn(int(numbers[place]), lambda ends: [() for _ in ends])
+    assert contents.told(numbers).any()
+    assert not contents.told(numbers)[crowded].any()
+
+
 def test_requests_for_the_time_differ_and_are_told_by_their_gates():
     read_packets = []
 
